@@ -1,0 +1,105 @@
+//! Columns of lists of numbers.
+
+use super::Validity;
+use super::spans::Spans;
+
+/// Lists of unsigned 32-bit numbers one after the other, with the place where each ends.
+#[derive(Clone, Debug, Default)]
+pub struct ListColumn {
+    values: Vec<u32>,
+    spans: Spans,
+}
+
+impl ListColumn {
+    /// True where no row has been told of.
+    pub const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Rows told of; rows past it are absent.
+    pub const fn len(&self) -> usize {
+        self.spans.rows()
+    }
+
+    /// Which rows have a value.
+    pub const fn validity(&self) -> &Validity {
+        self.spans.validity()
+    }
+
+    /// The list of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<&[u32]> {
+        self.values.get(self.spans.get(row)?)
+    }
+
+    /// Writes the list of a row; rows between are absent.
+    ///
+    /// A batch holds less than 2 Gi numbers in a column; what would go past that is left absent.
+    pub fn push(&mut self, row: usize, values: impl IntoIterator<Item = u32>) {
+        if self.len() > row {
+            self.truncate(row);
+        }
+        self.spans.pad(row);
+        let start = self.values.len();
+        self.values.extend(values);
+        if !self.spans.close(self.values.len()) {
+            self.values.truncate(start);
+        }
+    }
+
+    /// Makes a row absent that was written before; its numbers stay until the column is cleared.
+    pub fn unset(&mut self, row: usize) {
+        self.spans.unset(row);
+    }
+
+    /// Forgets the rows from `rows` on.
+    pub fn truncate(&mut self, rows: usize) {
+        self.values.truncate(self.spans.truncate(rows));
+    }
+
+    /// Forgets every row and keeps the memory.
+    pub fn clear(&mut self) {
+        self.values.clear();
+        self.spans.clear();
+    }
+
+    /// Makes a column that has a value `rows` long.
+    pub fn finish(&mut self, rows: usize) {
+        if !self.is_empty() {
+            self.spans.pad(rows);
+        }
+    }
+
+    /// Appends the rows of another column for which `keep` is true.
+    pub fn append_where(
+        &mut self,
+        base: usize,
+        other: &Self,
+        rows: usize,
+        keep: impl Fn(usize) -> bool,
+    ) {
+        for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
+            if let Some(values) = other.get(row) {
+                self.push(base + place, values.iter().copied());
+            }
+        }
+    }
+
+    /// Offsets, numbers and validity, for a hand-over without copying.
+    pub fn into_parts(self) -> (Vec<i32>, Vec<u32>, Validity) {
+        let (offsets, validity) = self.spans.into_parts();
+        (offsets, self.values, validity)
+    }
+
+    /// Octets of memory, spare room included.
+    pub fn memory(&self) -> usize {
+        self.values.capacity() * 4 + self.spans.memory()
+    }
+}
+
+/// Two are equal when the same rows have the same lists.
+impl PartialEq for ListColumn {
+    fn eq(&self, other: &Self) -> bool {
+        (0..self.len().max(other.len())).all(|row| self.get(row) == other.get(row))
+    }
+}

@@ -1,0 +1,143 @@
+//! Columns of text.
+
+use super::Validity;
+use super::spans::Spans;
+
+/// UTF-8 texts one after the other, with the place where each ends.
+#[derive(Clone, Debug, Default)]
+pub struct TextColumn {
+    octets: Vec<u8>,
+    spans: Spans,
+}
+
+impl TextColumn {
+    /// True where no row has been told of.
+    pub const fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Rows told of; rows past it are absent.
+    pub const fn len(&self) -> usize {
+        self.spans.rows()
+    }
+
+    /// Which rows have a value.
+    pub const fn validity(&self) -> &Validity {
+        self.spans.validity()
+    }
+
+    /// The text of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        // Only whole texts are ever appended, so this cannot fail; a check is cheaper than a proof by `unsafe`.
+        std::str::from_utf8(self.octets.get(self.spans.get(row)?)?).ok()
+    }
+
+    /// The octets of a row's text: UTF-8, not checked again.
+    #[inline]
+    pub fn octets(&self, row: usize) -> Option<&[u8]> {
+        self.octets.get(self.spans.get(row)?)
+    }
+
+    /// Writes the text of a row; rows between are absent.
+    ///
+    /// A batch holds less than 2 GiB of text in a column; what would go past that is left absent.
+    #[inline]
+    pub fn push(&mut self, row: usize, value: &str) {
+        self.append(row, |octets| octets.extend_from_slice(value.as_bytes()));
+    }
+
+    /// Writes the text of a row if there is one.
+    #[inline]
+    pub fn push_some(&mut self, row: usize, value: Option<&str>) {
+        if let Some(value) = value {
+            self.push(row, value);
+        }
+    }
+
+    /// Writes octets that should be UTF-8; each faulty sequence becomes U+FFFD.
+    pub fn push_lossy(&mut self, row: usize, value: &[u8]) {
+        self.append(row, |octets| {
+            for chunk in value.utf8_chunks() {
+                octets.extend_from_slice(chunk.valid().as_bytes());
+                if !chunk.invalid().is_empty() {
+                    octets.extend_from_slice("\u{fffd}".as_bytes());
+                }
+            }
+        });
+    }
+
+    /// Writes the same text in `count` rows from `row` on.
+    pub fn fill(&mut self, row: usize, count: usize, value: &str) {
+        for row in row..row + count {
+            self.push(row, value);
+        }
+    }
+
+    /// Makes a row absent that was written before; its octets stay until the column is cleared.
+    pub fn unset(&mut self, row: usize) {
+        self.spans.unset(row);
+    }
+
+    /// Forgets the rows from `rows` on.
+    pub fn truncate(&mut self, rows: usize) {
+        self.octets.truncate(self.spans.truncate(rows));
+    }
+
+    /// Forgets every row and keeps the memory.
+    pub fn clear(&mut self) {
+        self.octets.clear();
+        self.spans.clear();
+    }
+
+    /// Makes a column that has a value `rows` long.
+    pub fn finish(&mut self, rows: usize) {
+        if !self.is_empty() {
+            self.spans.pad(rows);
+        }
+    }
+
+    /// Appends the rows of another column for which `keep` is true.
+    pub fn append_where(
+        &mut self,
+        base: usize,
+        other: &Self,
+        rows: usize,
+        keep: impl Fn(usize) -> bool,
+    ) {
+        for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
+            self.push_some(base + place, other.get(row));
+        }
+    }
+
+    /// Offsets, octets and validity, for a hand-over without copying.
+    pub fn into_parts(self) -> (Vec<i32>, Vec<u8>, Validity) {
+        let (offsets, validity) = self.spans.into_parts();
+        (offsets, self.octets, validity)
+    }
+
+    /// Octets of memory, spare room included.
+    pub fn memory(&self) -> usize {
+        self.octets.capacity() + self.spans.memory()
+    }
+
+    #[inline]
+    fn append(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.len() > row {
+            self.truncate(row);
+        }
+        self.spans.pad(row);
+        let start = self.octets.len();
+        write(&mut self.octets);
+        if !self.spans.close(self.octets.len()) {
+            self.octets.truncate(start);
+        }
+    }
+}
+
+/// Two are equal when the same rows have the same texts.
+impl PartialEq for TextColumn {
+    fn eq(&self, other: &Self) -> bool {
+        (0..self.len().max(other.len())).all(|row| self.get(row) == other.get(row))
+    }
+}
