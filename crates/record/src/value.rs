@@ -24,19 +24,13 @@ impl Address {
 
     /// An IPv4 address from its 32 bits, first octet most significant.
     pub const fn v4(bits: u32) -> Self {
-        Self {
-            high: 0,
-            low: Self::V4_PREFIX | bits as u64,
-        }
+        Self { high: 0, low: Self::V4_PREFIX | bits as u64 }
     }
 
     /// An IPv6 address from its 16 octets.
     pub const fn v6(octets: [u8; 16]) -> Self {
         let bits = u128::from_be_bytes(octets);
-        Self {
-            high: (bits >> 64) as u64,
-            low: bits as u64,
-        }
+        Self { high: (bits >> 64) as u64, low: bits as u64 }
     }
 
     /// Both halves, most significant first.
@@ -59,9 +53,7 @@ impl Address {
         if self.is_v4() {
             IpAddr::V4(Ipv4Addr::from_bits(self.low as u32))
         } else {
-            IpAddr::V6(Ipv6Addr::from_bits(
-                (self.high as u128) << 64 | self.low as u128,
-            ))
+            IpAddr::V6(Ipv6Addr::from_bits((self.high as u128) << 64 | self.low as u128))
         }
     }
 }

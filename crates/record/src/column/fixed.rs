@@ -33,11 +33,7 @@ impl<T: Copy + Default> Fixed<T> {
     /// The value of a row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<T> {
-        if self.validity.is_valid(row) {
-            self.values.get(row).copied()
-        } else {
-            None
-        }
+        if self.validity.is_valid(row) { self.values.get(row).copied() } else { None }
     }
 
     /// Writes the value of a row; rows between are absent.
@@ -114,13 +110,7 @@ impl<T: Copy + Default> Fixed<T> {
     }
 
     /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(
-        &mut self,
-        base: usize,
-        other: &Self,
-        rows: usize,
-        keep: impl Fn(usize) -> bool,
-    ) {
+    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
         for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
             self.push_some(base + place, other.get(row));
         }

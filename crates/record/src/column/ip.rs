@@ -42,9 +42,7 @@ impl IpColumn {
     #[inline]
     pub fn get(&self, row: usize) -> Option<Address> {
         let high = self.high.get(row)?;
-        self.low
-            .get(row)
-            .map(|low| Address::from_halves(high, *low))
+        self.low.get(row).map(|low| Address::from_halves(high, *low))
     }
 
     /// Writes the address of a row; rows between are absent.
@@ -73,15 +71,13 @@ impl IpColumn {
     pub fn extend_v4(&mut self, row: usize, values: impl ExactSizeIterator<Item = u32>) {
         self.high.fill(row, values.len(), 0);
         self.low.resize(row, 0);
-        self.low
-            .extend(values.map(|address| 0xffff_0000_0000 | u64::from(address)));
+        self.low.extend(values.map(|address| 0xffff_0000_0000 | u64::from(address)));
     }
 
     /// Writes addresses in consecutive rows from `row` on.
     #[inline]
     pub fn extend(&mut self, row: usize, values: impl ExactSizeIterator<Item = Address> + Clone) {
-        self.high
-            .extend(row, values.clone().map(|address| address.halves().0));
+        self.high.extend(row, values.clone().map(|address| address.halves().0));
         self.low.resize(row, 0);
         self.low.extend(values.map(|address| address.halves().1));
     }
@@ -124,13 +120,7 @@ impl IpColumn {
     }
 
     /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(
-        &mut self,
-        base: usize,
-        other: &Self,
-        rows: usize,
-        keep: impl Fn(usize) -> bool,
-    ) {
+    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
         for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
             self.push_some(base + place, other.get(row));
         }

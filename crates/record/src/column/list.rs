@@ -71,13 +71,7 @@ impl ListColumn {
     }
 
     /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(
-        &mut self,
-        base: usize,
-        other: &Self,
-        rows: usize,
-        keep: impl Fn(usize) -> bool,
-    ) {
+    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
         for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
             if let Some(values) = other.get(row) {
                 self.push(base + place, values.iter().copied());

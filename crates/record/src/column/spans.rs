@@ -73,9 +73,7 @@ impl Spans {
             self.offsets.truncate(rows + 1);
             self.validity.truncate(rows);
         }
-        self.offsets
-            .last()
-            .map_or(0, |end| usize::try_from(*end).unwrap_or(0))
+        self.offsets.last().map_or(0, |end| usize::try_from(*end).unwrap_or(0))
     }
 
     pub(super) fn clear(&mut self) {

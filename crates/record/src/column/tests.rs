@@ -7,16 +7,10 @@ use crate::Address;
 fn check<T: Copy + Default + PartialEq + std::fmt::Debug>(column: &Fixed<T>, model: &[Option<T>]) {
     for (row, value) in model.iter().enumerate() {
         assert_eq!(column.get(row), *value, "row {row}");
-        assert_eq!(
-            column.validity().word(row / 64) >> (row % 64) & 1 == 1,
-            value.is_some()
-        );
+        assert_eq!(column.validity().word(row / 64) >> (row % 64) & 1 == 1, value.is_some());
     }
     assert_eq!(column.get(model.len()), None);
-    assert_eq!(
-        column.validity().absent(),
-        model[..column.len()].iter().filter(|v| v.is_none()).count()
-    );
+    assert_eq!(column.validity().absent(), model[..column.len()].iter().filter(|v| v.is_none()).count());
 }
 
 #[derive(Clone, Debug)]
@@ -32,10 +26,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0usize..200, any::<u32>()).prop_map(|(row, value)| Step::Push(row, value)),
-        (0usize..200, 0usize..150, any::<u32>())
-            .prop_map(|(row, count, value)| Step::Fill(row, count, value)),
-        (0usize..200, proptest::collection::vec(any::<u32>(), 0..80))
-            .prop_map(|(row, values)| Step::Extend(row, values)),
+        (0usize..200, 0usize..150, any::<u32>()).prop_map(|(row, count, value)| Step::Fill(row, count, value)),
+        (0usize..200, proptest::collection::vec(any::<u32>(), 0..80)).prop_map(|(row, values)| Step::Extend(row, values)),
         (0usize..300).prop_map(Step::Truncate),
         (0usize..300).prop_map(Step::Finish),
         (0usize..300).prop_map(Step::Unset),

@@ -98,13 +98,7 @@ impl TextColumn {
     }
 
     /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(
-        &mut self,
-        base: usize,
-        other: &Self,
-        rows: usize,
-        keep: impl Fn(usize) -> bool,
-    ) {
+    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
         for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
             self.push_some(base + place, other.get(row));
         }

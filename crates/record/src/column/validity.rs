@@ -31,9 +31,7 @@ impl Validity {
         if self.words.is_empty() {
             return row < self.len;
         }
-        self.words
-            .get(row / 64)
-            .is_some_and(|word| word >> (row % 64) & 1 == 1)
+        self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
     /// The bits, or nothing while every row below [`Validity::len`] has a value. Row `n` is bit `n % 64` of word `n / 64`.
@@ -93,11 +91,7 @@ impl Validity {
         if let Some(word) = self.words.get_mut(row / 64) {
             *word ^= 1 << (row % 64);
         }
-        self.absent = if valid {
-            self.absent - 1
-        } else {
-            self.absent + 1
-        };
+        self.absent = if valid { self.absent - 1 } else { self.absent + 1 };
     }
 
     /// Forgets the rows from `len` on.
@@ -110,7 +104,7 @@ impl Validity {
             return;
         }
         self.words.truncate(len.div_ceil(64));
-        if let (Some(last), true) = (self.words.last_mut(), len % 64 != 0) {
+        if let (Some(last), true) = (self.words.last_mut(), !len.is_multiple_of(64)) {
             *last &= (1 << (len % 64)) - 1;
         }
         let valid: u32 = self.words.iter().map(|word| word.count_ones()).sum();
@@ -135,16 +129,14 @@ impl Validity {
     fn extend_bits(&mut self, count: usize, valid: bool) {
         let end = self.len + count;
         let old_words = self.words.len();
-        self.words
-            .resize(end.div_ceil(64), if valid { u64::MAX } else { 0 });
+        self.words.resize(end.div_ceil(64), if valid { u64::MAX } else { 0 });
         if valid {
-            if let (Some(word), true) = (
-                old_words.checked_sub(1).and_then(|i| self.words.get_mut(i)),
-                self.len % 64 != 0,
-            ) {
+            if let (Some(word), true) =
+                (old_words.checked_sub(1).and_then(|i| self.words.get_mut(i)), !self.len.is_multiple_of(64))
+            {
                 *word |= u64::MAX << (self.len % 64);
             }
-            if let (Some(last), true) = (self.words.last_mut(), end % 64 != 0) {
+            if let (Some(last), true) = (self.words.last_mut(), !end.is_multiple_of(64)) {
                 *last &= (1 << (end % 64)) - 1;
             }
         }

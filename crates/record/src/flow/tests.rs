@@ -15,12 +15,7 @@ fn a_column_and_its_mirror_are_of_one_type_and_scope() {
     for column in Column::ALL {
         let mirror = column.mirror();
         assert_eq!(mirror.mirror(), *column);
-        assert_eq!(
-            mirror.info().column_type,
-            column.info().column_type,
-            "{}",
-            column.name()
-        );
+        assert_eq!(mirror.info().column_type, column.info().column_type, "{}", column.name());
         if mirror != *column {
             assert_eq!(column.info().scope, Scope::Key, "{}", column.name());
         }
@@ -28,23 +23,9 @@ fn a_column_and_its_mirror_are_of_one_type_and_scope() {
     // Whatever is named for a side has a counterpart.
     for column in Column::ALL {
         let name = column.name();
-        let sided = ["src_", "dst_", "_in", "_out", "in_if", "out_if"]
-            .iter()
-            .any(|side| name.contains(side));
-        let exceptions = [
-            "sip_",
-            "flow_label",
-            "sampling",
-            "srt",
-            "tcp_window",
-            "zero_windows",
-            "retransmissions",
-            "origin",
-        ];
-        if sided
-            && column.info().scope == Scope::Key
-            && !exceptions.iter().any(|part| name.contains(part))
-        {
+        let sided = ["src_", "dst_", "_in", "_out", "in_if", "out_if"].iter().any(|side| name.contains(side));
+        let exceptions = ["sip_", "flow_label", "sampling", "srt", "tcp_window", "zero_windows", "retransmissions", "origin"];
+        if sided && column.info().scope == Scope::Key && !exceptions.iter().any(|part| name.contains(part)) {
             assert_ne!(column.mirror(), *column, "{name}");
         }
     }
@@ -96,16 +77,8 @@ fn chosen_rows_are_appended_with_their_gaps() {
     to.append_where(&from, |row| row != 2);
     to.finish();
     assert_eq!(to.rows(), 5);
-    assert_eq!(
-        (0..5)
-            .map(|row| to.bytes.get(row).unwrap())
-            .collect::<Vec<_>>(),
-        [100, 0, 1, 3, 4]
-    );
-    assert_eq!(
-        (0..5).map(|row| to.app.get(row)).collect::<Vec<_>>(),
-        [None, Some("app0"), None, None, Some("app4")]
-    );
+    assert_eq!((0..5).map(|row| to.bytes.get(row).unwrap()).collect::<Vec<_>>(), [100, 0, 1, 3, 4]);
+    assert_eq!((0..5).map(|row| to.app.get(row)).collect::<Vec<_>>(), [None, Some("app0"), None, None, Some("app4")]);
     assert_eq!(to.mpls_labels.get(4), Some([4].as_slice()));
     assert_eq!(to.src_addr.get(4), Some(crate::Address::v4(4)));
     assert_eq!(to.src_addr.get(3), None);

@@ -15,16 +15,8 @@ pub fn write_head<T: Table>(out: &mut Vec<u8>, places: &[usize]) {
 }
 
 /// Appends the rows, a line each.
-pub fn write_rows<T: Table>(
-    out: &mut Vec<u8>,
-    batch: &T,
-    places: &[usize],
-    rows: impl IntoIterator<Item = usize>,
-) {
-    let columns: Vec<_> = places
-        .iter()
-        .map(|place| (T::COLUMNS[*place].column_type, batch.any(*place)))
-        .collect();
+pub fn write_rows<T: Table>(out: &mut Vec<u8>, batch: &T, places: &[usize], rows: impl IntoIterator<Item = usize>) {
+    let columns: Vec<_> = places.iter().map(|place| (T::COLUMNS[*place].column_type, batch.any(*place))).collect();
     let mut cell = Vec::new();
     for row in rows {
         for (index, (column_type, column)) in columns.iter().enumerate() {
@@ -45,10 +37,7 @@ pub fn write_rows<T: Table>(
 }
 
 fn write_quoted(out: &mut Vec<u8>, text: &[u8]) {
-    if !text
-        .iter()
-        .any(|octet| matches!(octet, b',' | b'"' | b'\r' | b'\n'))
-    {
+    if !text.iter().any(|octet| matches!(octet, b',' | b'"' | b'\r' | b'\n')) {
         return out.extend_from_slice(text);
     }
     out.push(b'"');

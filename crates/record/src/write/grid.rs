@@ -18,14 +18,8 @@ impl Grid {
         let infos = places.iter().map(|place| &T::COLUMNS[*place]);
         Self {
             places: places.to_vec(),
-            right: infos
-                .clone()
-                .map(|info| is_number(info.column_type))
-                .collect(),
-            widths: infos
-                .clone()
-                .map(|info| info.label.chars().count())
-                .collect(),
+            right: infos.clone().map(|info| is_number(info.column_type)).collect(),
+            widths: infos.clone().map(|info| info.label.chars().count()).collect(),
             cells: infos.map(|info| info.label.to_owned()).collect(),
         }
     }
@@ -36,17 +30,10 @@ impl Grid {
         for row in rows {
             for (index, place) in self.places.iter().enumerate() {
                 text.clear();
-                write_plain(
-                    &mut text,
-                    T::COLUMNS[*place].column_type,
-                    batch.any(*place),
-                    row,
-                );
+                write_plain(&mut text, T::COLUMNS[*place].column_type, batch.any(*place), row);
                 // A stranger's text must not steer the terminal.
-                let cell: String = String::from_utf8_lossy(&text)
-                    .chars()
-                    .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-                    .collect();
+                let cell: String =
+                    String::from_utf8_lossy(&text).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
                 self.widths[index] = self.widths[index].max(cell.chars().count());
                 self.cells.push(cell);
             }
@@ -79,10 +66,7 @@ impl Grid {
                     out.resize(out.len() + gap, b' ');
                 }
             }
-            let end = out[start..]
-                .iter()
-                .rposition(|octet| *octet != b' ')
-                .map_or(start, |last| start + last + 1);
+            let end = out[start..].iter().rposition(|octet| *octet != b' ').map_or(start, |last| start + last + 1);
             out.truncate(end);
             out.push(b'\n');
         }
@@ -91,8 +75,5 @@ impl Grid {
 }
 
 const fn is_number(column_type: ColumnType) -> bool {
-    matches!(
-        column_type,
-        ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64
-    )
+    matches!(column_type, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64)
 }

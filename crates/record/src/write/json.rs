@@ -49,25 +49,14 @@ impl JsonWriter {
 
     /// A writer that puts `"kind"` in front of every row.
     pub fn with_kind(kind: &'static str) -> Self {
-        Self {
-            kind: Some(kind),
-            keys: Vec::new(),
-        }
+        Self { kind: Some(kind), keys: Vec::new() }
     }
 
     /// Appends the rows, a line each.
-    pub fn write<T: Table>(
-        &mut self,
-        out: &mut Vec<u8>,
-        batch: &T,
-        rows: impl IntoIterator<Item = usize>,
-    ) {
+    pub fn write<T: Table>(&mut self, out: &mut Vec<u8>, batch: &T, rows: impl IntoIterator<Item = usize>) {
         self.note_keys(batch);
-        let columns: Vec<_> = self
-            .keys
-            .iter()
-            .map(|(index, key)| (key.as_slice(), &T::COLUMNS[*index], batch.any(*index)))
-            .collect();
+        let columns: Vec<_> =
+            self.keys.iter().map(|(index, key)| (key.as_slice(), &T::COLUMNS[*index], batch.any(*index))).collect();
         for row in rows {
             out.push(b'{');
             let start = out.len();
@@ -91,26 +80,13 @@ impl JsonWriter {
         if filled.clone().eq(self.keys.iter().map(|(index, _)| *index)) {
             return;
         }
-        self.keys = filled
-            .map(|index| {
-                (
-                    index,
-                    format!("\"{}\":", T::COLUMNS[index].name).into_bytes(),
-                )
-            })
-            .collect();
+        self.keys = filled.map(|index| (index, format!("\"{}\":", T::COLUMNS[index].name).into_bytes())).collect();
     }
 }
 
 /// Appends `"name":value,` where the row has a value.
 #[inline]
-fn write_member(
-    out: &mut Vec<u8>,
-    key: &[u8],
-    info: &ColumnInfo,
-    column: AnyColumn<'_>,
-    row: usize,
-) {
+fn write_member(out: &mut Vec<u8>, key: &[u8], info: &ColumnInfo, column: AnyColumn<'_>, row: usize) {
     macro_rules! number {
         ($column:expr) => {
             if let Some(value) = $column.get(row) {
@@ -139,8 +115,7 @@ fn write_member(
                 out.push(b',');
             }
         }
-        (AnyColumn::U8(c), ColumnType::Enum(_))
-            if c.get(row) == Some(0) && info.name == "record_kind" => {}
+        (AnyColumn::U8(c), ColumnType::Enum(_)) if c.get(row) == Some(0) && info.name == "record_kind" => {}
         _ => {
             if !column.is_present(row) {
                 return;

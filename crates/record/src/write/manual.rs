@@ -6,15 +6,9 @@ use crate::table::{ColumnType, Table};
 
 /// The rows of a Markdown table: name, type and unit, scope, elements, meaning.
 pub fn write_columns<T: Table>(out: &mut String) {
-    out.push_str(
-        "| column | type | belongs to | elements | meaning |\n| --- | --- | --- | --- | --- |\n",
-    );
+    out.push_str("| column | type | belongs to | elements | meaning |\n| --- | --- | --- | --- | --- |\n");
     for info in T::COLUMNS {
-        let unit = if info.unit.name().is_empty() {
-            String::new()
-        } else {
-            format!(", {}", info.unit.name())
-        };
+        let unit = if info.unit.name().is_empty() { String::new() } else { format!(", {}", info.unit.name()) };
         let words = match info.column_type {
             ColumnType::Enum(words) => format!(": {}", words.join(", ")),
             _ => String::new(),

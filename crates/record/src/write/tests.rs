@@ -15,14 +15,8 @@ fn times_have_0_3_6_or_9_digits() {
     assert_eq!(time(0), "1970-01-01T00:00:00Z");
     assert_eq!(time(1_767_225_600_000_000_000), "2026-01-01T00:00:00Z");
     assert_eq!(time(1_709_210_096_120_000_000), "2024-02-29T12:34:56.120Z");
-    assert_eq!(
-        time(1_709_210_096_123_456_000),
-        "2024-02-29T12:34:56.123456Z"
-    );
-    assert_eq!(
-        time(1_709_210_096_123_456_789),
-        "2024-02-29T12:34:56.123456789Z"
-    );
+    assert_eq!(time(1_709_210_096_123_456_000), "2024-02-29T12:34:56.123456Z");
+    assert_eq!(time(1_709_210_096_123_456_789), "2024-02-29T12:34:56.123456789Z");
     assert_eq!(time(-1), "1969-12-31T23:59:59.999999999Z");
     assert_eq!(time(951_782_400_000_000_000), "2000-02-29T00:00:00Z");
     assert_eq!(time(4_107_542_400_000_000_000), "2100-03-01T00:00:00Z");
@@ -54,30 +48,14 @@ proptest! {
 
 /// Widens each of the low 8 bits to a group of 16.
 fn spread(mask: u128) -> u128 {
-    (0..8)
-        .map(|group| {
-            if mask >> group & 1 == 1 {
-                0xffff << (16 * group)
-            } else {
-                0
-            }
-        })
-        .sum()
+    (0..8).map(|group| if mask >> group & 1 == 1 { 0xffff << (16 * group) } else { 0 }).sum()
 }
 
 #[test]
 fn addresses_with_ends_of_zeros() {
-    for text in [
-        "::",
-        "::1",
-        "1::",
-        "1:0:0:2::",
-        "::2:0:0:3",
-        "1:2:3:4:5:6:7:8",
-        "1:0:3:4:5:6:7:8",
-        "::2:3:4:5:6:7:8",
-        "2001:db8::1",
-    ] {
+    for text in
+        ["::", "::1", "1::", "1:0:0:2::", "::2:0:0:3", "1:2:3:4:5:6:7:8", "1:0:3:4:5:6:7:8", "::2:3:4:5:6:7:8", "2001:db8::1"]
+    {
         let ip: std::net::IpAddr = text.parse().unwrap();
         let mut out = Vec::new();
         text::write_address(&mut out, ip.into());
@@ -108,11 +86,8 @@ fn sample() -> FlowBatch {
 fn rows_are_json_lines() {
     let mut out = Vec::new();
     json::JsonWriter::new().write(&mut out, &sample(), 0..2);
-    let lines: Vec<serde_json::Value> = out
-        .split(|c| *c == b'\n')
-        .filter(|l| !l.is_empty())
-        .map(|l| serde_json::from_slice(l).unwrap())
-        .collect();
+    let lines: Vec<serde_json::Value> =
+        out.split(|c| *c == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
     assert_eq!(
         lines[0],
         serde_json::json!({
@@ -128,16 +103,11 @@ fn rows_are_json_lines() {
 
 #[test]
 fn rows_are_csv() {
-    let places: Vec<usize> = [
-        Column::src_addr,
-        Column::http_host,
-        Column::mpls_labels,
-        Column::bytes_estimated,
-        Column::record_kind,
-    ]
-    .iter()
-    .map(|c| *c as usize)
-    .collect();
+    let places: Vec<usize> =
+        [Column::src_addr, Column::http_host, Column::mpls_labels, Column::bytes_estimated, Column::record_kind]
+            .iter()
+            .map(|c| *c as usize)
+            .collect();
     let mut out = Vec::new();
     csv::write_head::<FlowBatch>(&mut out, &places);
     csv::write_rows(&mut out, &sample(), &places, 0..2);
@@ -147,10 +117,7 @@ fn rows_are_csv() {
 
 #[test]
 fn rows_are_aligned() {
-    let places: Vec<usize> = [Column::src_addr, Column::bytes, Column::record_kind]
-        .iter()
-        .map(|c| *c as usize)
-        .collect();
+    let places: Vec<usize> = [Column::src_addr, Column::bytes, Column::record_kind].iter().map(|c| *c as usize).collect();
     let mut grid = grid::Grid::new::<FlowBatch>(&places);
     grid.add(&sample(), 0..2);
     assert_eq!(grid.rows(), 2);

@@ -60,9 +60,7 @@ fn longest_zeros(groups: &[u16; 8]) -> (usize, usize) {
 /// Appends a number in lower-case hexadecimal with at least `digits` digits.
 pub fn write_hex(out: &mut Vec<u8>, number: u64, digits: usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let needed = (64 - number.leading_zeros() as usize)
-        .div_ceil(4)
-        .max(digits);
+    let needed = (64 - number.leading_zeros() as usize).div_ceil(4).max(digits);
     for place in (0..needed).rev() {
         out.push(DIGITS[(number >> (4 * place) & 15) as usize]);
     }
@@ -104,9 +102,9 @@ pub fn write_time(out: &mut Vec<u8>, nanoseconds: i64) {
     write_padded::<2>(out, second % 60);
     if fraction != 0 {
         out.push(b'.');
-        if fraction % 1_000_000 == 0 {
+        if fraction.is_multiple_of(1_000_000) {
             write_padded::<3>(out, fraction / 1_000_000);
-        } else if fraction % 1_000 == 0 {
+        } else if fraction.is_multiple_of(1_000) {
             write_padded::<6>(out, fraction / 1_000);
         } else {
             write_padded::<9>(out, fraction);
@@ -121,8 +119,7 @@ fn civil_from_days(days: i64) -> (u32, u32, u32) {
     let days = (days + 719_468) as u64;
     let era = days / 146_097;
     let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -146,45 +143,22 @@ pub fn write_plain(out: &mut Vec<u8>, column_type: ColumnType, column: AnyColumn
         AnyColumn::U8(c) => {
             if let Some(value) = c.get(row) {
                 match column_type {
-                    ColumnType::Bool => {
-                        out.extend_from_slice(if value == 0 { b"false" } else { b"true" })
-                    }
-                    ColumnType::Enum(words) => out.extend_from_slice(
-                        words.get(usize::from(value)).unwrap_or(&"?").as_bytes(),
-                    ),
+                    ColumnType::Bool => out.extend_from_slice(if value == 0 { b"false" } else { b"true" }),
+                    ColumnType::Enum(words) => out.extend_from_slice(words.get(usize::from(value)).unwrap_or(&"?").as_bytes()),
                     _ => write_number(out, value),
                 }
             }
         }
-        AnyColumn::U16(c) => c
-            .get(row)
-            .into_iter()
-            .for_each(|value| write_number(out, value)),
-        AnyColumn::U32(c) => c
-            .get(row)
-            .into_iter()
-            .for_each(|value| write_number(out, value)),
+        AnyColumn::U16(c) => c.get(row).into_iter().for_each(|value| write_number(out, value)),
+        AnyColumn::U32(c) => c.get(row).into_iter().for_each(|value| write_number(out, value)),
         AnyColumn::U64(c) => {
             if let Some(value) = c.get(row) {
-                if column_type == ColumnType::Mac {
-                    write_mac(out, value)
-                } else {
-                    write_number(out, value)
-                }
+                if column_type == ColumnType::Mac { write_mac(out, value) } else { write_number(out, value) }
             }
         }
-        AnyColumn::Time(c) => c
-            .get(row)
-            .into_iter()
-            .for_each(|value| write_time(out, value)),
-        AnyColumn::Ip(c) => c
-            .get(row)
-            .into_iter()
-            .for_each(|value| write_address(out, value)),
-        AnyColumn::Text(c) => c
-            .octets(row)
-            .into_iter()
-            .for_each(|value| out.extend_from_slice(value)),
+        AnyColumn::Time(c) => c.get(row).into_iter().for_each(|value| write_time(out, value)),
+        AnyColumn::Ip(c) => c.get(row).into_iter().for_each(|value| write_address(out, value)),
+        AnyColumn::Text(c) => c.octets(row).into_iter().for_each(|value| out.extend_from_slice(value)),
         AnyColumn::List(c) => {
             for (index, value) in c.get(row).into_iter().flatten().enumerate() {
                 if index > 0 {
