@@ -1,1 +1,13 @@
-//! placeholder
+//! What the tests of several crates share. Used as a development dependency only.
+//!
+//! Helpers panic with a sentence where a test could only do the same.
+//!
+//! Never: part of the program; a second reader of anything that the program reads.
+
+mod shared;
+
+mod allocations;
+
+pub use allocations::{Allocations, CountingAllocator};
+pub use fastrand::Rng;
+pub use shared::{json_lines, json_object, shared_dir};
