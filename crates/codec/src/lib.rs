@@ -1,1 +1,19 @@
-//! placeholder
+//! Flow protocols, both ways: NetFlow v1, v5, v7, v9, IPFIX, sFlow v5 and FastNetMon Flow to rows and back.
+//!
+//! [`Decoder`] takes datagrams (or messages of a stream) one after the other and appends rows to an
+//! [`Output`]. What cannot be read is told as [`Fault`]s, counted by reason, and costs only itself:
+//! the other parts of the message are decoded.
+//!
+//! Reading order: [`datagram`] (what goes in and out), [`fault`], [`decoder`] (which protocol), then a
+//! module a protocol.
+//!
+//! Never: files, sockets, clocks, threads. The time of arrival comes with the datagram.
+
+pub mod datagram;
+pub mod fault;
+mod stamp;
+mod stats;
+
+pub use datagram::{Datagram, Output, Protocol};
+pub use fault::{Fault, Faults, Reason};
+pub use stats::Stats;
