@@ -46,10 +46,7 @@ impl<T, const N: usize> Few<T, N> {
 impl<T: Copy + Default, const N: usize> Default for Few<T, N> {
     #[inline]
     fn default() -> Self {
-        Self {
-            items: [T::default(); N],
-            seen: 0,
-        }
+        Self { items: [T::default(); N], seen: 0 }
     }
 }
 

@@ -102,12 +102,7 @@ impl Walk {
         };
         let mut inside = *window;
         let opened = tunnel::open(&ip, self.headers.transport.as_ref(), &mut inside);
-        let Opened {
-            kind,
-            id,
-            link,
-            guessed,
-        } = match opened {
+        let Opened { kind, id, link, guessed } = match opened {
             Ok(Some(opened)) => opened,
             Ok(None) => return false,
             Err(end) => {
@@ -122,11 +117,7 @@ impl Walk {
         // A bare IP packet inside travels under the tags and labels of the frame, a frame inside has its own.
         let mut headers = match link {
             Link::Ethernet => Headers::default(),
-            _ => Headers {
-                ip: None,
-                transport: None,
-                ..self.headers
-            },
+            _ => Headers { ip: None, transport: None, ..self.headers },
         };
         let mut inner_flaw = None;
         let end = packet(link, &mut inside, &mut headers, &mut inner_flaw);
@@ -138,12 +129,7 @@ impl Walk {
             return false;
         }
         self.outer.get_or_insert(self.headers);
-        self.tunnels.push(Tunnel {
-            kind,
-            id,
-            src: ip.src,
-            dst: ip.dst,
-        });
+        self.tunnels.push(Tunnel { kind, id, src: ip.src, dst: ip.dst });
         self.headers = headers;
         self.end = end;
         *flaw = flaw.or(inner_flaw);
@@ -154,12 +140,7 @@ impl Walk {
 
 /// Walks over one packet and leaves the window at its payload.
 #[inline]
-fn packet(
-    link: Link,
-    window: &mut Window<'_>,
-    headers: &mut Headers,
-    flaw: &mut Option<End>,
-) -> End {
+fn packet(link: Link, window: &mut Window<'_>, headers: &mut Headers, flaw: &mut Option<End>) -> End {
     let walked = layer2::walk(link, window, headers).and_then(|()| {
         ip::walk(window, &mut headers.ip, flaw)?;
         match &headers.ip {

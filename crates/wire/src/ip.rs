@@ -99,11 +99,7 @@ impl Ip {
 /// Reads the IP header at the start of the window and narrows the window to the payload. A fault that does not end the walk goes
 /// to `flaw`.
 #[inline]
-pub(crate) fn walk(
-    window: &mut Window<'_>,
-    found: &mut Option<Ip>,
-    flaw: &mut Option<End>,
-) -> Result<(), End> {
+pub(crate) fn walk(window: &mut Window<'_>, found: &mut Option<Ip>, flaw: &mut Option<End>) -> Result<(), End> {
     let mut ahead = *window;
     let [first] = ahead.array()?;
     let ip = match first >> 4 {
@@ -118,11 +114,7 @@ pub(crate) fn walk(
     Ok(())
 }
 
-fn ipv4<'f>(
-    window: &mut Window<'_>,
-    found: &'f mut Option<Ip>,
-    flaw: &mut Option<End>,
-) -> Result<&'f mut Ip, End> {
+fn ipv4<'f>(window: &mut Window<'_>, found: &'f mut Option<Ip>, flaw: &mut Option<End>) -> Result<&'f mut Ip, End> {
     let header_offset = window.offset();
     let wire_left = window.wire_left();
     let h: [u8; 20] = window.array()?;
@@ -132,6 +124,9 @@ fn ipv4<'f>(
         0 => wire_left,
         length => length,
     };
+    if header_length < h.len() || header_length > total_length {
+        return Err(End::malformed(Fault::IpHeaderLength, header_offset));
+    }
     let fragment = u16::from_be_bytes([h[6], h[7]]);
     let ip = found.insert(Ip {
         version: 4,
@@ -149,9 +144,6 @@ fn ipv4<'f>(
         header_offset,
         payload_offset: window.offset(),
     });
-    if header_length < h.len() || header_length > total_length {
-        return Err(End::malformed(Fault::IpHeaderLength, header_offset));
-    }
     if !window.narrow(total_length - h.len()) {
         *flaw = flaw.or(Some(End::malformed(Fault::IpLength, header_offset)));
     }
@@ -162,11 +154,7 @@ fn ipv4<'f>(
     Ok(ip)
 }
 
-fn ipv6<'f>(
-    window: &mut Window<'_>,
-    found: &'f mut Option<Ip>,
-    flaw: &mut Option<End>,
-) -> Result<&'f mut Ip, End> {
+fn ipv6<'f>(window: &mut Window<'_>, found: &'f mut Option<Ip>, flaw: &mut Option<End>) -> Result<&'f mut Ip, End> {
     let header_offset = window.offset();
     let h: [u8; 40] = window.array()?;
     let (mut src, mut dst) = ([0; 16], [0; 16]);

@@ -1,6 +1,6 @@
 //! The walk from the first byte of a frame to its IP header: Ethernet, VLAN tags, MPLS, PPP and their kin.
 //!
-//! Ethernet II and IEEE 802.3 with LLC/SNAP (RFC 1042), 802.1Q and 802.1ad tags, 802.1ah service tags, PPPoE (RFC 2516), PPP
+//! Ethernet II and IEEE 802.3 with LLC/SNAP (RFC 1042), 802.1Q and 802.1ad tags, 802.1ah service tags, MACsec without encryption, PPPoE (RFC 2516), PPP
 //! (RFC 1661), MPLS (RFC 3032) with pseudowires (RFC 4448), BSD loopback, Linux cooked captures, Cisco HDLC, frame relay (RFC 2427).
 
 use crate::{End, Headers, Link, Unknown, Vlan, window::Window};
@@ -71,10 +71,7 @@ fn ethernet(window: &mut Window<'_>, headers: &mut Headers) -> Result<Next, End>
     let h: [u8; 14] = window.array()?;
     headers.dst_mac = Some([h[0], h[1], h[2], h[3], h[4], h[5]]);
     headers.src_mac = Some([h[6], h[7], h[8], h[9], h[10], h[11]]);
-    Ok(ethertype_or_length(
-        u16::from_be_bytes([h[12], h[13]]),
-        window,
-    ))
+    Ok(ethertype_or_length(u16::from_be_bytes([h[12], h[13]]), window))
 }
 
 /// The field behind the addresses or a tag is an EtherType, or the length of an 802.3 frame.
@@ -89,11 +86,7 @@ fn ethertype_or_length(field: u16, window: &mut Window<'_>) -> Next {
 }
 
 #[inline]
-fn after_ethertype(
-    ethertype: u16,
-    window: &mut Window<'_>,
-    headers: &mut Headers,
-) -> Result<Next, End> {
+fn after_ethertype(ethertype: u16, window: &mut Window<'_>, headers: &mut Headers) -> Result<Next, End> {
     headers.ethertype = ethertype;
     match ethertype {
         ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(Next::Ip),
@@ -107,9 +100,28 @@ fn after_ethertype(
         ETHERTYPE_BRIDGED => Ok(Next::Ethernet),
         // 802.1ah: an instance tag of 4 bytes, then the customer's frame.
         0x88e7 => window.skip(4).map(|()| Next::Ethernet),
+        0x88e5 => macsec(window),
+        // Cisco FabricPath: forwarding tag and time to live, then the frame.
+        0x8903 => window.skip(2).map(|()| Next::Ethernet),
+        // Cisco MetaData: version, length, one option (the security group tag), then the EtherType.
+        0x8909 => window.skip(6).and_then(|()| window.u16()).map(Next::EtherType),
         0x880b => Ok(Next::Ppp),
         _ => Err(End::unknown(Unknown::EtherType(ethertype), window.offset())),
     }
+}
+
+/// IEEE 802.1AE, clause 9: control bits, short length, packet number, channel where the SC bit says so. Encrypted or changed user data
+/// cannot be walked.
+fn macsec(window: &mut Window<'_>) -> Result<Next, End> {
+    let offset = window.offset();
+    let [control, _, _, _, _, _] = window.array()?;
+    if control & 0x0c != 0 {
+        return Err(End::unknown(Unknown::EtherType(0x88e5), offset));
+    }
+    if control & 0x20 != 0 {
+        window.skip(8)?;
+    }
+    window.u16().map(Next::EtherType)
 }
 
 /// RFC 2516, section 4: version and type, code, session, length of what follows.
@@ -172,13 +184,7 @@ fn leads_to_ethernet(window: &Window<'_>, skip: usize) -> bool {
         let ethertype = u16::from_be_bytes([h[12], h[13]]);
         matches!(
             ethertype,
-            ETHERTYPE_IPV4
-                | ETHERTYPE_IPV6
-                | ETHERTYPE_VLAN
-                | ETHERTYPE_QINQ
-                | ETHERTYPE_MPLS
-                | ETHERTYPE_PPPOE
-                | 0x0806
+            ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | ETHERTYPE_VLAN | ETHERTYPE_QINQ | ETHERTYPE_MPLS | ETHERTYPE_PPPOE | 0x0806
         )
     })
 }
@@ -205,11 +211,7 @@ fn llc(window: &mut Window<'_>) -> Result<Next, End> {
 fn loopback(window: &mut Window<'_>) -> Result<Next, End> {
     let offset = window.offset();
     let family = window.u32()?;
-    let family = if family > 0xffff {
-        family.swap_bytes()
-    } else {
-        family
-    };
+    let family = if family > 0xffff { family.swap_bytes() } else { family };
     match family {
         2 | 10 | 24 | 28 | 30 => Ok(Next::Ip),
         _ => Err(End::unknown(Unknown::Family(family), offset)),

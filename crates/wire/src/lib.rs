@@ -16,6 +16,9 @@ mod tcp_options;
 mod transport;
 mod tunnel;
 
+// The way back: packets for tests and samples.
+mod packet;
+
 // What a walk says.
 mod end;
 mod few;
@@ -24,10 +27,9 @@ pub use end::{End, Fault, Unknown};
 pub use few::Few;
 pub use headers::{Depth, Headers, MAX_MPLS, MAX_TUNNELS, MAX_VLANS, Vlan, Walk};
 pub use ip::{FRAGMENT_DF, FRAGMENT_MF, Ip, MAX_EXTENSION_HEADERS, protocol};
-pub use layer2::{
-    ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_PPPOE, ETHERTYPE_QINQ, ETHERTYPE_VLAN,
-};
+pub use layer2::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_PPPOE, ETHERTYPE_QINQ, ETHERTYPE_VLAN};
 pub use link::Link;
+pub use packet::{IpHeader, Packet, TcpHeader};
 pub use reader::{Reader, Short};
 pub use tcp_options::{MAX_SACK_BLOCKS, TcpOptions};
 pub use transport::{Tcp, Transport};

@@ -30,19 +30,13 @@ impl<'a> Reader<'a> {
     /// Reads `bytes`, the first of which has offset 0.
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            left: bytes,
-            offset: 0,
-        }
+        Self { left: bytes, offset: 0 }
     }
 
     /// Reads `bytes`, the first of which has this absolute offset.
     #[inline]
     pub const fn at(bytes: &'a [u8], offset: usize) -> Self {
-        Self {
-            left: bytes,
-            offset,
-        }
+        Self { left: bytes, offset }
     }
 
     /// Absolute offset of the next byte.
@@ -99,10 +93,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn sub(&mut self, n: usize) -> Result<Reader<'a>, Short> {
         let offset = self.offset;
-        Ok(Reader {
-            left: self.bytes(n)?,
-            offset,
-        })
+        Ok(Reader { left: self.bytes(n)?, offset })
     }
 
     /// Passes over `n` bytes.
@@ -126,8 +117,7 @@ impl<'a> Reader<'a> {
     /// The next 3 bytes in network order.
     #[inline]
     pub fn u24(&mut self) -> Result<u32, Short> {
-        self.array()
-            .map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
+        self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
     /// The next 4 bytes in network order.
@@ -176,21 +166,13 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn short(&self, wanted: usize) -> Short {
-        Short {
-            offset: self.offset,
-            wanted,
-            left: self.left.len(),
-        }
+        Short { offset: self.offset, wanted, left: self.left.len() }
     }
 }
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            offset,
-            wanted,
-            left,
-        } = self;
+        let Self { offset, wanted, left } = self;
         write!(f, "{wanted} bytes wanted at offset {offset}, {left} left")
     }
 }
@@ -229,14 +211,7 @@ mod tests {
         let mut record = set.sub(3).unwrap();
         assert_eq!(record.u16(), Ok(0x0607));
         // The record ends although the set and the message go on.
-        assert_eq!(
-            record.u16(),
-            Err(Short {
-                offset: 108,
-                wanted: 2,
-                left: 1
-            })
-        );
+        assert_eq!(record.u16(), Err(Short { offset: 108, wanted: 2, left: 1 }));
         assert_eq!(record.rest(), &[8]);
         assert_eq!((set.offset(), set.peek_u8()), (109, Ok(9)));
     }
@@ -244,52 +219,27 @@ mod tests {
     #[test]
     fn an_error_consumes_nothing() {
         let mut reader = Reader::at(&BYTES[..3], 7);
-        let expected = Short {
-            offset: 7,
-            wanted: 4,
-            left: 3,
-        };
+        let expected = Short { offset: 7, wanted: 4, left: 3 };
         assert_eq!(reader.u32(), Err(expected));
         assert_eq!(reader.bytes(4), Err(expected));
         assert_eq!(reader.sub(4).map(|_| ()), Err(expected));
-        assert_eq!(
-            reader.skip(usize::MAX).map_err(|short| short.wanted),
-            Err(usize::MAX)
-        );
+        assert_eq!(reader.skip(usize::MAX).map_err(|short| short.wanted), Err(usize::MAX));
         assert_eq!((reader.offset(), reader.rest()), (7, &BYTES[..3]));
         assert_eq!(reader.u24(), Ok(0x00_0102));
-        assert_eq!(
-            reader.u8(),
-            Err(Short {
-                offset: 10,
-                wanted: 1,
-                left: 0
-            })
-        );
+        assert_eq!(reader.u8(), Err(Short { offset: 10, wanted: 1, left: 0 }));
     }
 
     #[test]
     fn peeking_leaves_the_bytes_in_place() {
         let reader = Reader::new(&BYTES[4..5]);
         assert_eq!(reader.peek_u8(), Ok(4));
-        assert_eq!(
-            reader.peek_u16(),
-            Err(Short {
-                offset: 0,
-                wanted: 2,
-                left: 1
-            })
-        );
+        assert_eq!(reader.peek_u16(), Err(Short { offset: 0, wanted: 2, left: 1 }));
         assert_eq!(reader.left(), 1);
     }
 
     #[test]
     fn the_error_says_where_and_how_much() {
-        let short = Short {
-            offset: 20,
-            wanted: 4,
-            left: 1,
-        };
+        let short = Short { offset: 20, wanted: 4, left: 1 };
         assert_eq!(short.to_string(), "4 bytes wanted at offset 20, 1 left");
     }
 }

@@ -40,28 +40,9 @@ impl TcpOptions {
     pub fn read(bytes: &[u8]) -> Self {
         let mut options = Self::default();
         // RFC 7323, appendix A: how nearly every host lays out the options of a data segment.
-        if let Ok(
-            [
-                NO_OPERATION,
-                NO_OPERATION,
-                TIMESTAMPS,
-                10,
-                v0,
-                v1,
-                v2,
-                v3,
-                e0,
-                e1,
-                e2,
-                e3,
-            ],
-        ) = <[u8; 12]>::try_from(bytes)
-        {
+        if let Ok([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, v0, v1, v2, v3, e0, e1, e2, e3]) = <[u8; 12]>::try_from(bytes) {
             options.kinds = 1 << NO_OPERATION | 1 << TIMESTAMPS;
-            options.timestamps = Some((
-                u32::from_be_bytes([v0, v1, v2, v3]),
-                u32::from_be_bytes([e0, e1, e2, e3]),
-            ));
+            options.timestamps = Some((u32::from_be_bytes([v0, v1, v2, v3]), u32::from_be_bytes([e0, e1, e2, e3])));
             return options;
         }
         options.broken = options.read_each(Reader::new(bytes)).is_err();
@@ -81,11 +62,7 @@ impl TcpOptions {
                     let offset = reader.offset();
                     // The length covers kind and length.
                     let length = usize::from(reader.u8()?);
-                    let length = length.checked_sub(2).ok_or(Short {
-                        offset,
-                        wanted: 2,
-                        left: length,
-                    })?;
+                    let length = length.checked_sub(2).ok_or(Short { offset, wanted: 2, left: length })?;
                     self.read_one(kind, reader.sub(length)?)?;
                 }
             }
@@ -116,14 +93,9 @@ mod tests {
 
     #[test]
     fn options_of_a_syn_are_read() {
-        let options = TcpOptions::read(&[
-            2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7,
-        ]);
+        let options = TcpOptions::read(&[2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7]);
         assert_eq!((options.mss, options.window_scale), (Some(1460), Some(7)));
-        assert_eq!(
-            (options.sack_permitted, options.timestamps),
-            (true, Some((7, 0)))
-        );
+        assert_eq!((options.sack_permitted, options.timestamps), (true, Some((7, 0))));
         assert_eq!(options.kinds, 0b1_0001_1110);
         assert!(!options.broken);
     }
@@ -139,8 +111,7 @@ mod tests {
 
     #[test]
     fn sack_blocks_are_read() {
-        let options =
-            TcpOptions::read(&[1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]);
+        let options = TcpOptions::read(&[1, 1, 5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]);
         assert_eq!(&*options.sack, &[(1, 2), (3, 4)]);
     }
 

@@ -83,12 +83,7 @@ fn at_hand(frame: &[u8], offset: usize, length: usize) -> &[u8] {
 /// Reads the transport header at the start of the window and moves the window to its payload. A fault that does not end the walk goes
 /// to `flaw`.
 #[inline]
-pub(crate) fn walk(
-    ip: &Ip,
-    window: &mut Window<'_>,
-    found: &mut Option<Transport>,
-    flaw: &mut Option<End>,
-) -> Result<(), End> {
+pub(crate) fn walk(ip: &Ip, window: &mut Window<'_>, found: &mut Option<Transport>, flaw: &mut Option<End>) -> Result<(), End> {
     if ip.is_later_fragment() {
         return Ok(());
     }
@@ -127,27 +122,17 @@ fn tcp(window: &mut Window<'_>, found: &mut Option<Transport>) -> Result<(), End
     transport.payload_offset = header.offset() + options_length;
     transport.payload_length = header.wire_left().saturating_sub(options_length);
     if header_length < h.len() {
-        return Err(End::malformed(
-            Fault::TcpDataOffset,
-            transport.header_offset,
-        ));
+        return Err(End::malformed(Fault::TcpDataOffset, transport.header_offset));
     }
     if options_length > header.wire_left() && !header.goes_on() {
-        return Err(End::malformed(
-            Fault::TcpDataOffset,
-            transport.header_offset,
-        ));
+        return Err(End::malformed(Fault::TcpDataOffset, transport.header_offset));
     }
     header.skip(options_length)?;
     *window = header;
     Ok(())
 }
 
-fn udp(
-    window: &mut Window<'_>,
-    found: &mut Option<Transport>,
-    flaw: &mut Option<End>,
-) -> Result<(), End> {
+fn udp(window: &mut Window<'_>, found: &mut Option<Transport>, flaw: &mut Option<End>) -> Result<(), End> {
     let wire_left = window.wire_left();
     let transport = ports_only(window, found)?;
     let [high, low, _, _] = window.array()?;
@@ -158,10 +143,7 @@ fn udp(
     };
     let fits = length >= 8 && window.narrow(length - 8);
     if !fits {
-        *flaw = flaw.or(Some(End::malformed(
-            Fault::UdpLength,
-            transport.header_offset,
-        )));
+        *flaw = flaw.or(Some(End::malformed(Fault::UdpLength, transport.header_offset)));
     }
     transport.payload_offset = window.offset();
     transport.payload_length = window.wire_left();
@@ -180,18 +162,12 @@ fn icmp(window: &mut Window<'_>, found: &mut Option<Transport>) -> Result<(), En
 
 /// RFC 4340, section 5.1: the data offset is in words.
 fn dccp(window: &mut Window<'_>, found: &mut Option<Transport>) -> Result<(), End> {
-    let data_offset = window
-        .peek()
-        .map_or(12, |[_, _, _, _, words]| usize::from(words) * 4);
+    let data_offset = window.peek().map_or(12, |[_, _, _, _, words]| usize::from(words) * 4);
     ports(window, found, data_offset.max(12))
 }
 
 /// Ports at the start of a header of this length.
-fn ports(
-    window: &mut Window<'_>,
-    found: &mut Option<Transport>,
-    header_length: usize,
-) -> Result<(), End> {
+fn ports(window: &mut Window<'_>, found: &mut Option<Transport>, header_length: usize) -> Result<(), End> {
     let transport = ports_only(window, found)?;
     window.skip(header_length - 4)?;
     transport.payload_offset = window.offset();
@@ -201,10 +177,7 @@ fn ports(
 
 /// The four bytes that stand first in every header with ports. They count even where the capture ends behind them.
 #[inline]
-fn ports_only<'f>(
-    window: &mut Window<'_>,
-    found: &'f mut Option<Transport>,
-) -> Result<&'f mut Transport, End> {
+fn ports_only<'f>(window: &mut Window<'_>, found: &'f mut Option<Transport>) -> Result<&'f mut Transport, End> {
     let transport = empty(window);
     let [a, b, c, d] = window.array()?;
     Ok(found.insert(Transport {

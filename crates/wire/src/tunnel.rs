@@ -2,7 +2,7 @@
 //!
 //! IP in IP (RFC 2003, RFC 4213, RFC 2473), EtherIP (RFC 3378), GRE (RFC 2784, RFC 2890) with routing (RFC 1701), PPTP (RFC 2637),
 //! NVGRE (RFC 7637) and ERSPAN types I to III (draft-foschiano-erspan); over UDP: VXLAN (RFC 7348) and its GPE draft,
-//! Geneve (RFC 8926), GTP-U (3GPP TS 29.281), L2TPv2 (RFC 2661), Teredo (RFC 4380), MPLS (RFC 7510). Those over UDP
+//! Geneve (RFC 8926), GTP-U (3GPP TS 29.281), L2TPv2 (RFC 2661), Teredo (RFC 4380), MPLS (RFC 7510), GRE (RFC 8086). Those over UDP
 //! are told by a port alone, so they count only when everything inside fits.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -31,12 +31,7 @@ impl Default for Tunnel {
     /// The content of an empty place in a list.
     fn default() -> Self {
         let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        Self {
-            kind: TunnelKind::IpInIp,
-            id: None,
-            src: nowhere,
-            dst: nowhere,
-        }
+        Self { kind: TunnelKind::IpInIp, id: None, src: nowhere, dst: nowhere }
     }
 }
 
@@ -105,35 +100,23 @@ const TEREDO: u16 = 3544;
 const VXLAN: u16 = 4789;
 const VXLAN_GPE: u16 = 4790;
 const GENEVE: u16 = 6081;
+const GRE_UDP: u16 = 4754;
 const MPLS_UDP: u16 = 6635;
 const VXLAN_LINUX: u16 = 8472;
 
 /// Reads the tunnel header at the start of the payload, if there is one, and moves the window behind it.
 #[inline]
-pub(crate) fn open(
-    ip: &Ip,
-    transport: Option<&Transport>,
-    window: &mut Window<'_>,
-) -> Result<Option<Opened>, End> {
+pub(crate) fn open(ip: &Ip, transport: Option<&Transport>, window: &mut Window<'_>) -> Result<Option<Opened>, End> {
     if ip.is_later_fragment() {
         return Ok(None);
     }
-    let plain = |kind, link| {
-        Ok(Some(Opened {
-            kind,
-            id: None,
-            link,
-            guessed: false,
-        }))
-    };
+    let plain = |kind, link| Ok(Some(Opened { kind, id: None, link, guessed: false }));
     match (ip.protocol, transport) {
         (protocol::UDP, Some(udp)) => over_udp(udp.src_port, udp.dst_port, window),
         (protocol::IPV4 | protocol::IPV6, _) => plain(TunnelKind::IpInIp, Link::Ip),
         (protocol::GRE, _) => gre(window).map(Some),
         (protocol::ETHERNET, _) => plain(TunnelKind::Ethernet, Link::Ethernet),
-        (protocol::ETHERIP, _) => window
-            .skip(2)
-            .and_then(|()| plain(TunnelKind::Ethernet, Link::Ethernet)),
+        (protocol::ETHERIP, _) => window.skip(2).and_then(|()| plain(TunnelKind::Ethernet, Link::Ethernet)),
         (protocol::MPLS_IN_IP, _) => plain(TunnelKind::Mpls, Link::Mpls),
         _ => Ok(None),
     }
@@ -164,38 +147,21 @@ fn gre_version_0(flags: u16, ethertype: u16, window: &mut Window<'_>) -> Result<
     if flags & (GRE_CHECKSUM | GRE_ROUTING) != 0 {
         window.skip(4)?;
     }
-    let key = if flags & GRE_KEY != 0 {
-        Some(window.u32()?)
-    } else {
-        None
-    };
+    let key = if flags & GRE_KEY != 0 { Some(window.u32()?) } else { None };
     if flags & GRE_SEQUENCE != 0 {
         window.skip(4)?;
     }
     if flags & GRE_ROUTING != 0 {
         gre_routing(window)?;
     }
-    let opened = |kind, id, link| {
-        Ok(Opened {
-            kind,
-            id,
-            link,
-            guessed: false,
-        })
-    };
+    let opened = |kind, id, link| Ok(Opened { kind, id, link, guessed: false });
     match ethertype {
-        ETHERTYPE_BRIDGED if key.is_some() => {
-            opened(TunnelKind::Nvgre, key.map(|key| key >> 8), Link::Ethernet)
-        }
+        ETHERTYPE_BRIDGED if key.is_some() => opened(TunnelKind::Nvgre, key.map(|key| key >> 8), Link::Ethernet),
         // ERSPAN type I has no header of its own; type II is told from it by the GRE sequence number.
         0x88be if flags & GRE_SEQUENCE == 0 => opened(TunnelKind::Erspan, None, Link::Ethernet),
         0x88be => {
             let [_, _, high, low, _, _, _, _] = window.array()?;
-            opened(
-                TunnelKind::Erspan,
-                Some(erspan_session(high, low)),
-                Link::Ethernet,
-            )
+            opened(TunnelKind::Erspan, Some(erspan_session(high, low)), Link::Ethernet)
         }
         0x22eb => {
             let [_, _, high, low, _, _, _, _, _, _, _, options] = window.array()?;
@@ -203,18 +169,17 @@ fn gre_version_0(flags: u16, ethertype: u16, window: &mut Window<'_>) -> Result<
             if options & 1 == 1 {
                 window.skip(8)?;
             }
-            opened(
-                TunnelKind::Erspan,
-                Some(erspan_session(high, low)),
-                Link::Ethernet,
-            )
+            opened(TunnelKind::Erspan, Some(erspan_session(high, low)), Link::Ethernet)
+        }
+        // Cisco MetaData stands behind the EtherType here, not in front of it as in Ethernet.
+        0x8909 => {
+            let ethertype = window.u16()?;
+            window.skip(6)?;
+            opened(TunnelKind::Gre, key, Link::EtherType(ethertype))
         }
         // WCCP version 2 puts a redirect header of 4 bytes in front of the IP packet, version 1 does not.
         0x883e => {
-            if window
-                .peek()
-                .is_some_and(|[first]: [u8; 1]| first >> 4 != 4)
-            {
+            if window.peek().is_some_and(|[first]: [u8; 1]| first >> 4 != 4) {
                 window.skip(4)?;
             }
             opened(TunnelKind::Gre, key, Link::Ip)
@@ -242,12 +207,7 @@ fn pptp(flags: u16, window: &mut Window<'_>) -> Result<Opened, End> {
             window.skip(4)?;
         }
     }
-    Ok(Opened {
-        kind: TunnelKind::Pptp,
-        id: Some(call),
-        link: Link::Ppp,
-        guessed: false,
-    })
+    Ok(Opened { kind: TunnelKind::Pptp, id: Some(call), link: Link::Ppp, guessed: false })
 }
 
 /// The session id is the lower 10 bits of the second word in types II and III alike.
@@ -264,6 +224,7 @@ fn over_udp(src_port: u16, dst_port: u16, window: &mut Window<'_>) -> Result<Opt
         GENEVE => geneve(window),
         VXLAN_GPE => vxlan_gpe(window),
         MPLS_UDP => Ok(Some((TunnelKind::Mpls, None, Link::Mpls))),
+        GRE_UDP => gre(window).map(|opened| Some((opened.kind, opened.id, opened.link))),
         L2TP => l2tp(window),
         TEREDO => teredo(window),
         _ => match src_port {
@@ -275,12 +236,7 @@ fn over_udp(src_port: u16, dst_port: u16, window: &mut Window<'_>) -> Result<Opt
         },
     };
     match opened {
-        Ok(found) => Ok(found.map(|(kind, id, link)| Opened {
-            kind,
-            id,
-            link,
-            guessed: true,
-        })),
+        Ok(found) => Ok(found.map(|(kind, id, link)| Opened { kind, id, link, guessed: true })),
         Err(cut @ End::Cut { .. }) => Err(cut),
         // Too short for the tunnel that the port suggests: it is not that tunnel.
         Err(_) => Ok(None),
@@ -317,16 +273,10 @@ fn geneve(window: &mut Window<'_>) -> Found {
     }
     window.skip(usize::from(first & 0x3f) * 4)?;
     let link = match u16::from_be_bytes([high, low]) {
-        ethertype @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | ETHERTYPE_BRIDGED) => {
-            Link::EtherType(ethertype)
-        }
+        ethertype @ (ETHERTYPE_IPV4 | ETHERTYPE_IPV6 | ETHERTYPE_BRIDGED) => Link::EtherType(ethertype),
         _ => return Ok(None),
     };
-    Ok(Some((
-        TunnelKind::Geneve,
-        Some(u32::from_be_bytes([0, a, b, c])),
-        link,
-    )))
+    Ok(Some((TunnelKind::Geneve, Some(u32::from_be_bytes([0, a, b, c])), link)))
 }
 
 /// 3GPP TS 29.281, section 5.1: version 1, protocol type 1, message 255 (G-PDU); any of E, S and PN brings four more bytes, the last of
@@ -343,20 +293,14 @@ fn gtp_u(window: &mut Window<'_>) -> Found {
             next = gtp_u_extension(window)?;
         }
     }
-    Ok(Some((
-        TunnelKind::GtpU,
-        Some(u32::from_be_bytes(teid)),
-        Link::Ip,
-    )))
+    Ok(Some((TunnelKind::GtpU, Some(u32::from_be_bytes(teid)), Link::Ip)))
 }
 
 /// Section 5.2: length in words, content, type of the next one.
 fn gtp_u_extension(window: &mut Window<'_>) -> Result<u8, End> {
     let offset = window.offset();
     let [words] = window.array()?;
-    let content = (usize::from(words) * 4)
-        .checked_sub(2)
-        .ok_or(End::malformed(Fault::Truncated, offset))?;
+    let content = (usize::from(words) * 4).checked_sub(2).ok_or(End::malformed(Fault::Truncated, offset))?;
     window.skip(content)?;
     let [next] = window.array()?;
     Ok(next)
@@ -390,8 +334,6 @@ fn teredo(window: &mut Window<'_>) -> Found {
     if window.peek() == Some([0, 0]) {
         window.skip(8)?;
     }
-    let ipv6 = window
-        .peek()
-        .is_some_and(|[first]: [u8; 1]| first >> 4 == 6);
+    let ipv6 = window.peek().is_some_and(|[first]: [u8; 1]| first >> 4 == 6);
     Ok(ipv6.then_some((TunnelKind::Teredo, None, Link::Ip)))
 }

@@ -20,11 +20,7 @@ impl<'a> Window<'a> {
     #[inline]
     pub(crate) fn new(frame: &'a [u8], original_len: usize) -> Self {
         let missing = original_len.saturating_sub(frame.len());
-        Self {
-            reader: Reader::new(frame),
-            missing,
-            goes_on: false,
-        }
+        Self { reader: Reader::new(frame), missing, goes_on: false }
     }
 
     /// Offset in the frame of the next byte.
@@ -105,9 +101,7 @@ impl<'a> Window<'a> {
     #[cold]
     fn end(&self, short: Short) -> End {
         if self.goes_on || short.wanted <= short.left.saturating_add(self.missing) {
-            End::Cut {
-                offset: short.offset,
-            }
+            End::Cut { offset: short.offset }
         } else {
             End::malformed(Fault::Truncated, short.offset)
         }

@@ -11,12 +11,9 @@ use pcap_parser::{Block, PcapBlockOwned, PcapNGSlice, traits::PcapNGPacketBlock}
 use weir_wire::Link;
 
 /// The shared folder with captures and truth; `None`, with a word on it, when this machine has none.
-#[allow(clippy::disallowed_methods, reason = "tests read files")]
 pub(crate) fn shared() -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("WEIR_SHARED")
-        .map_or(beside, PathBuf::from)
-        .join("captures");
+    let folder = std::env::var_os("WEIR_SHARED").map_or(beside, PathBuf::from).join("captures");
     if folder.is_dir() {
         return Some(folder);
     }
@@ -25,7 +22,6 @@ pub(crate) fn shared() -> Option<PathBuf> {
 }
 
 /// Reads a truth file, which may be compressed.
-#[allow(clippy::disallowed_methods, reason = "tests read files")]
 pub(crate) fn truth(path: &Path) -> Vec<u8> {
     if let Ok(plain) = fs::read(path) {
         return plain;
@@ -33,9 +29,7 @@ pub(crate) fn truth(path: &Path) -> Vec<u8> {
     let mut name = path.as_os_str().to_owned();
     name.push(".gz");
     let mut text = Vec::new();
-    GzDecoder::new(&*fs::read(name).unwrap())
-        .read_to_end(&mut text)
-        .unwrap();
+    GzDecoder::new(&*fs::read(name).unwrap()).read_to_end(&mut text).unwrap();
     text
 }
 
@@ -48,14 +42,9 @@ pub(crate) struct Frame {
 }
 
 /// Reads the frames of a pcap or pcapng file, up to the first error.
-#[allow(clippy::disallowed_methods, reason = "tests read files")]
 pub(crate) fn frames(path: &Path) -> Vec<Frame> {
     let bytes = fs::read(path).unwrap();
-    if bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
-        pcapng(&bytes)
-    } else {
-        pcap(&bytes)
-    }
+    if bytes.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) { pcapng(&bytes) } else { pcap(&bytes) }
 }
 
 fn pcap(bytes: &[u8]) -> Vec<Frame> {
@@ -64,17 +53,9 @@ fn pcap(bytes: &[u8]) -> Vec<Frame> {
         return frames;
     };
     let link = Link::from_pcap(header.network.0 as u32);
-    let next = if header.is_bigendian() {
-        pcap_parser::parse_pcap_frame_be
-    } else {
-        pcap_parser::parse_pcap_frame
-    };
+    let next = if header.is_bigendian() { pcap_parser::parse_pcap_frame_be } else { pcap_parser::parse_pcap_frame };
     while let Ok((after, block)) = next(rest) {
-        frames.push(Frame {
-            link,
-            original_len: block.origlen as usize,
-            bytes: block.data.to_vec(),
-        });
+        frames.push(Frame { link, original_len: block.origlen as usize, bytes: block.data.to_vec() });
         rest = after;
     }
     frames

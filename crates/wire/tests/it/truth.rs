@@ -69,7 +69,6 @@ struct Comparison {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "tests read files")]
 fn flow_tables_equal_those_of_tshark() {
     let Some(shared) = captures::shared() else {
         return;
@@ -79,22 +78,14 @@ fn flow_tables_equal_those_of_tshark() {
     let summary = fs::read_to_string(shared.join("truth/packets/summary.jsonl")).unwrap();
     let (mut flows, mut equal, mut packets, mut faults) = (0, 0, 0, Vec::new());
     for line in summary.lines() {
-        let file = serde_json::from_str::<serde_json::Value>(line).unwrap()["file"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let file = serde_json::from_str::<serde_json::Value>(line).unwrap()["file"].as_str().unwrap().to_owned();
         let truth = captures::truth(&shared.join("truth").join(format!("{file}.json")));
         let truth: Capture = serde_json::from_slice(&truth).unwrap();
         let frames = captures::frames(&shared.join(&file));
         packets += frames.len();
-        for (name, depth, expected) in [
-            ("outer", Depth::Outer, &truth.flows),
-            (
-                "inner",
-                Depth::Inner,
-                truth.flows_inner.as_ref().unwrap_or(&truth.flows),
-            ),
-        ] {
+        for (name, depth, expected) in
+            [("outer", Depth::Outer, &truth.flows), ("inner", Depth::Inner, truth.flows_inner.as_ref().unwrap_or(&truth.flows))]
+        {
             let (found, totals) = flow_table(&frames, depth);
             let mut comparison = compare(expected, &found);
             if depth == Depth::Outer {
@@ -104,30 +95,17 @@ fn flow_tables_equal_those_of_tshark() {
             equal += comparison.equal;
             let different = comparison.lines.len();
             if verbose && different > 0 {
-                println!(
-                    "{file} {name}: {different}\n  {}",
-                    comparison.lines.join("\n  ")
-                );
+                println!("{file} {name}: {different}\n  {}", comparison.lines.join("\n  "));
             }
-            let allowed = explained
-                .get(&(file.clone(), name.to_owned()))
-                .copied()
-                .unwrap_or(0);
+            let allowed = explained.get(&(file.clone(), name.to_owned())).copied().unwrap_or(0);
             if different != allowed {
-                faults.push(format!(
-                    "{file} {name}: {different} differences, {allowed} explained"
-                ));
+                faults.push(format!("{file} {name}: {different} differences, {allowed} explained"));
             }
         }
     }
     println!("{equal} of {flows} flows equal, {packets} packets");
     assert!(equal as f64 >= 0.99 * flows as f64, "{equal} of {flows}");
-    assert!(
-        faults.is_empty(),
-        "{} captures:\n{}",
-        faults.len(),
-        faults.join("\n")
-    );
+    assert!(faults.is_empty(), "{} captures:\n{}", faults.len(), faults.join("\n"));
 }
 
 /// The flow table of a capture as the truth defines it.
@@ -153,18 +131,14 @@ fn flow_table(frames: &[Frame], depth: Depth) -> (BTreeMap<Key, Flow>, Totals) {
             },
             None => (0, 0),
         };
-        let flow = flows
-            .entry((ip.src, ip.dst, ip.protocol, src_port, dst_port))
-            .or_insert_with(|| Flow {
-                vlans: headers.vlans.iter().map(|vlan| vlan.id()).collect(),
-                mpls: headers.mpls.iter().map(|entry| entry >> 4).collect(),
-                ..Flow::default()
-            });
+        let flow = flows.entry((ip.src, ip.dst, ip.protocol, src_port, dst_port)).or_insert_with(|| Flow {
+            vlans: headers.vlans.iter().map(|vlan| vlan.id()).collect(),
+            mpls: headers.mpls.iter().map(|entry| entry >> 4).collect(),
+            ..Flow::default()
+        });
         flow.packets += 1;
         flow.ip_bytes += u64::from(ip.total_length);
-        flow.flags |= transport
-            .and_then(|transport| transport.tcp)
-            .map_or(0, |tcp| tcp.flags);
+        flow.flags |= transport.and_then(|transport| transport.tcp).map_or(0, |tcp| tcp.flags);
     }
     (flows, totals)
 }
@@ -173,13 +147,7 @@ fn compare(expected: &[TrueFlow], found: &BTreeMap<Key, Flow>) -> Comparison {
     let mut comparison = Comparison::default();
     let mut unexpected: BTreeSet<Key> = found.keys().copied().collect();
     for truth in expected {
-        let key = (
-            truth.src.parse().unwrap(),
-            truth.dst.parse().unwrap(),
-            truth.proto,
-            truth.sp,
-            truth.dp,
-        );
+        let key = (truth.src.parse().unwrap(), truth.dst.parse().unwrap(), truth.proto, truth.sp, truth.dp);
         unexpected.remove(&key);
         let expected = Flow {
             packets: truth.pkts,
@@ -192,18 +160,13 @@ fn compare(expected: &[TrueFlow], found: &BTreeMap<Key, Flow>) -> Comparison {
             Some(flow) if *flow == expected => comparison.equal += 1,
             flow => {
                 comparison.different.insert(key);
-                comparison
-                    .lines
-                    .push(format!("{key:?}: truth {expected:?}, found {flow:?}"));
+                comparison.lines.push(format!("{key:?}: truth {expected:?}, found {flow:?}"));
             }
         }
     }
     for key in unexpected {
         comparison.different.insert(key);
-        comparison.lines.push(format!(
-            "{key:?}: not in the truth, found {:?}",
-            found.get(&key)
-        ));
+        comparison.lines.push(format!("{key:?}: not in the truth, found {:?}", found.get(&key)));
     }
     comparison
 }
@@ -217,17 +180,13 @@ fn compare_totals(truth: &Capture, found: &Totals, comparison: &mut Comparison) 
         fragments: truth.fragments,
     };
     if *found != expected {
-        comparison
-            .lines
-            .push(format!("truth {expected:?}, found {found:?}"));
+        comparison.lines.push(format!("truth {expected:?}, found {found:?}"));
     }
 }
 
 /// Number of explained differences by capture and depth.
 fn explained() -> BTreeMap<(String, String), usize> {
-    let lines = include_str!("differences.tsv")
-        .lines()
-        .filter(|line| !line.starts_with('#'));
+    let lines = include_str!("differences.tsv").lines().filter(|line| !line.starts_with('#'));
     lines
         .map(|line| {
             let mut columns = line.split('\t');
