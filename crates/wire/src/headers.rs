@@ -150,3 +150,6 @@ fn packet(link: Link, window: &mut Window<'_>, headers: &mut Headers, flaw: &mut
     });
     walked.err().unwrap_or(End::Complete)
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,9 +91,9 @@ fn after_ethertype(ethertype: u16, window: &mut Window<'_>, headers: &mut Header
     match ethertype {
         ETHERTYPE_IPV4 | ETHERTYPE_IPV6 => Ok(Next::Ip),
         ETHERTYPE_VLAN | ETHERTYPE_QINQ | 0x9100 | 0x9200 | 0x9300 => {
-            headers.vlans.push(Vlan(window.u16()?));
-            let field = window.u16()?;
-            Ok(ethertype_or_length(field, window))
+            let [tag_high, tag_low, high, low] = window.array()?;
+            headers.vlans.push(Vlan(u16::from_be_bytes([tag_high, tag_low])));
+            Ok(ethertype_or_length(u16::from_be_bytes([high, low]), window))
         }
         ETHERTYPE_MPLS | 0x8848 => Ok(Next::Mpls),
         ETHERTYPE_PPPOE => pppoe(window, headers),
@@ -170,8 +170,8 @@ fn mpls(window: &mut Window<'_>, headers: &mut Headers) -> Result<Next, End> {
     let [first] = ahead.array()?;
     match first >> 4 {
         4 | 6 => Ok(Next::Ip),
-        0 if leads_to_ethernet(window, 4) => window.skip(4).map(|()| Next::Ethernet),
         _ if leads_to_ethernet(window, 0) => Ok(Next::Ethernet),
+        0 if leads_to_ethernet(window, 4) => window.skip(4).map(|()| Next::Ethernet),
         _ => Err(End::unknown(Unknown::MplsPayload, window.offset())),
     }
 }
