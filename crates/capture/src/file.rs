@@ -25,7 +25,7 @@ pub struct Frame<'a> {
     pub data: &'a [u8],
     /// Length of the frame on the wire, octets; more than `data` when the capture cut it.
     pub original_len: u32,
-    /// Its number in the file, from 1, as `frame.number` of tshark.
+    /// Its number in the file, from 1, as `frame.number` of tshark (which also numbers pcapng's custom and journal blocks).
     pub number: u64,
     /// The interface it was captured on, from 0. In pcapng counted over all sections of the file, so that interfaces of
     /// different sections have different numbers; always 0 in other formats.
