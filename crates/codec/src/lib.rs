@@ -11,8 +11,14 @@
 
 pub mod datagram;
 pub mod fault;
+mod members;
+mod sampled_frame;
+mod sequence;
 mod stamp;
 mod stats;
+
+// The protocols without templates.
+pub mod netflow5;
 
 pub use datagram::{Datagram, Output, Protocol};
 pub use fault::{Fault, Faults, Reason};
