@@ -48,8 +48,8 @@ fn every_shared_capture_gives_the_frames_that_tshark_sees() {
 
 fn expectations(truth: &Path) -> BTreeMap<String, Expected> {
     let number = |value: &Value, key: &str| value[key].as_u64();
-    // Beyond i64 in one capture (packets/pcapplusplus/pcapng-example.pcapng), whose second interface counts in
-    // nanoseconds and says microseconds.
+    // Beyond i64 in one capture (packets/pcapplusplus/pcapng-example.pcapng), whose second interface has ticks just
+    // below 2^64.
     let time = |value: &Value| value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
     let mut expected = BTreeMap::new();
     for line in json_lines(&truth.join("packets/summary.jsonl")) {
