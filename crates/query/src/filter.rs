@@ -1,0 +1,87 @@
+//! A filter: read, checked and ready to be used.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use weir_record::{Column, FlowBatch};
+
+use crate::plan::Plan;
+use crate::syntax::Expression;
+use crate::{FilterError, Mask, parse};
+
+/// A condition on flow records.
+///
+/// ```
+/// use weir_query::{Filter, Mask};
+/// use weir_record::FlowBatch;
+///
+/// let filter = Filter::parse("proto tcp and port 443").unwrap();
+/// let mut batch = FlowBatch::new();
+/// batch.protocol.push(0, 6);
+/// batch.dst_port.push(0, 443);
+/// batch.advance(2);
+/// let mut mask = Mask::new();
+/// filter.evaluate(&batch, &mut mask);
+/// assert_eq!(mask.iter().collect::<Vec<_>>(), [0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Filter {
+    expression: Expression,
+    plan: Plan,
+}
+
+impl Filter {
+    /// Reads and checks a text.
+    ///
+    /// # Errors
+    /// Where the text is no filter, names what no column has, or is past a limit of this crate.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let expression = parse::parse(text).map_err(|fault| fault.error)?;
+        let plan = Plan::new(&expression);
+        Ok(Self { expression, plan })
+    }
+
+    /// The filter that selects every row.
+    pub fn any() -> Self {
+        Self { plan: Plan::new(&Expression::Any), expression: Expression::Any }
+    }
+
+    /// Selects in `mask` the rows of the batch for which the filter holds, and no others.
+    pub fn evaluate(&self, batch: &FlowBatch, mask: &mut Mask) {
+        mask.select_all(batch.rows());
+        self.plan.restrict(batch, mask.words_mut());
+    }
+
+    /// The condition as a tree, for those who translate it.
+    pub const fn expression(&self) -> &Expression {
+        &self.expression
+    }
+
+    /// The columns that the filter looks at.
+    pub fn columns(&self) -> BTreeSet<Column> {
+        self.plan.columns()
+    }
+}
+
+/// The text that means the same, in one spelling.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.expression.fmt(f)
+    }
+}
+
+/// Two are equal when they are the same tree.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.expression == other.expression
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        Self::parse(text)
+    }
+}
