@@ -4,7 +4,7 @@
 //! before the walk ended stands, so a packet whose TCP header is cut still has its addresses.
 
 use crate::{
-    End, Few, Ip, Link, Transport, Tunnel, Unknown, ip, layer2, transport,
+    Datagram, End, Few, Ip, Link, Transport, Tunnel, Unknown, ip, layer2, transport,
     tunnel::{self, Opened},
     window::Window,
 };
@@ -48,6 +48,18 @@ pub struct Headers {
     pub transport: Option<Transport>,
 }
 
+impl Headers {
+    /// Forgets everything, without a write to the places of lists.
+    #[inline]
+    fn clear(&mut self) {
+        let Self { src_mac, dst_mac, ethertype, pppoe_session, vlans, mpls, layer3_offset, ip, transport } = self;
+        (*src_mac, *dst_mac, *ethertype, *pppoe_session) = (None, None, 0, None);
+        vlans.clear();
+        mpls.clear();
+        (*layer3_offset, *ip, *transport) = (0, None, None);
+    }
+}
+
 /// An 802.1Q tag: priority (3 bits), drop eligible (1), VLAN id (12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Vlan(pub u16);
@@ -82,14 +94,38 @@ pub struct Walk {
 impl Walk {
     /// Walks over a frame. `original_len` is its length on the wire, which is more than `frame` holds where a capture cut it.
     pub fn read(&mut self, link: Link, frame: &[u8], original_len: usize, depth: Depth) {
-        self.headers = Headers::default();
-        self.outer = None;
-        self.tunnels.clear();
+        self.clear();
         let mut window = Window::new(frame, original_len);
         let mut flaw = None;
         self.end = packet(link, &mut window, &mut self.headers, &mut flaw);
+        self.finish(&mut window, flaw, depth);
+    }
+
+    /// Walks over a datagram put together from fragments. Offsets are those in its payload, except that those of the outermost IP header
+    /// are 0; there is no link layer.
+    pub fn read_reassembled(&mut self, datagram: &Datagram, depth: Depth) {
+        self.clear();
+        let mut window = Window::new(&datagram.payload, datagram.payload.len());
+        let mut flaw = None;
+        let ip = Ip { header_offset: 0, fragment_data_offset: 0, ..datagram.ip };
+        let ip = self.headers.ip.insert(ip);
+        let walked = ip::walk_reassembled(&mut window, ip)
+            .and_then(|()| transport::walk(ip, &mut window, &mut self.headers.transport, &mut flaw));
+        self.end = walked.err().unwrap_or(End::Complete);
+        self.finish(&mut window, flaw, depth);
+    }
+
+    fn clear(&mut self) {
+        self.headers.clear();
+        self.outer = None;
+        self.tunnels.clear();
+    }
+
+    /// Enters tunnels where that is wanted, and says how the walk ended.
+    #[inline]
+    fn finish(&mut self, window: &mut Window<'_>, mut flaw: Option<End>, depth: Depth) {
         if depth == Depth::Inner {
-            while self.end == End::Complete && self.enter(&mut window, &mut flaw) {}
+            while self.end == End::Complete && self.enter(window, &mut flaw) {}
         }
         // A flaw was met first, for the walk went on behind it.
         self.end = flaw.unwrap_or(self.end);

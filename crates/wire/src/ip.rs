@@ -80,6 +80,10 @@ pub struct Ip {
     pub header_offset: usize,
     /// Offset in the frame of the payload, behind options and extension headers.
     pub payload_offset: usize,
+    /// Offset in the frame of what fragments share out: behind the IPv4 header or the IPv6 fragment header.
+    pub fragment_data_offset: usize,
+    /// The protocol of that part, which may be an extension header.
+    pub fragment_protocol: u8,
 }
 
 impl Ip {
@@ -143,13 +147,15 @@ fn ipv4<'f>(window: &mut Window<'_>, found: &'f mut Option<Ip>, flaw: &mut Optio
         fragment_header: false,
         header_offset,
         payload_offset: window.offset(),
+        fragment_data_offset: header_offset + header_length,
+        fragment_protocol: h[9],
     });
     if !window.narrow(total_length - h.len()) {
         *flaw = flaw.or(Some(End::malformed(Fault::IpLength, header_offset)));
     }
     window.skip(header_length - h.len())?;
-    if ip.protocol == protocol::AH && !ip.is_later_fragment() {
-        authentication(window, ip)?;
+    if !ip.is_later_fragment() {
+        extension_headers(window, ip)?;
     }
     Ok(ip)
 }
@@ -180,6 +186,8 @@ fn ipv6<'f>(window: &mut Window<'_>, found: &'f mut Option<Ip>, flaw: &mut Optio
         fragment_header: false,
         header_offset,
         payload_offset: window.offset(),
+        fragment_data_offset: window.offset(),
+        fragment_protocol: next,
     });
     if !window.narrow(payload_length) {
         *flaw = flaw.or(Some(End::malformed(Fault::IpLength, header_offset)));
@@ -201,10 +209,20 @@ fn unstated_payload_length(window: Window<'_>, next: u8) -> usize {
     }
 }
 
-/// Passes over extension headers: the next header, then the length in units of 8 bytes, the first 8 not counted.
+/// Walks over a reassembled payload as if the whole packet had come in one frame.
+pub(crate) fn walk_reassembled(window: &mut Window<'_>, ip: &mut Ip) -> Result<(), End> {
+    let walked = extension_headers(window, ip);
+    ip.payload_offset = window.offset();
+    walked
+}
+
+/// Passes over extension headers: the next header, then the length in units of 8 bytes, the first 8 not counted. IPv4 has the
+/// authentication header alone.
 fn extension_headers(window: &mut Window<'_>, ip: &mut Ip) -> Result<(), End> {
     for _ in 0..=MAX_EXTENSION_HEADERS {
         match ip.protocol {
+            protocol::AH => authentication(window, ip)?,
+            _ if ip.version == 4 => return Ok(()),
             protocol::HOPOPT
             | protocol::IPV6_ROUTE
             | protocol::IPV6_OPTS
@@ -222,11 +240,12 @@ fn extension_headers(window: &mut Window<'_>, ip: &mut Ip) -> Result<(), End> {
                 ip.fragment_offset = u16::from_be_bytes([high, low]) >> 3;
                 ip.fragment_flags = if low & 1 == 1 { FRAGMENT_MF } else { 0 };
                 ip.fragment_header = true;
+                ip.fragment_data_offset = window.offset();
+                ip.fragment_protocol = next;
                 if ip.is_later_fragment() {
                     return Ok(());
                 }
             }
-            protocol::AH => authentication(window, ip)?,
             _ => return Ok(()),
         }
     }

@@ -16,6 +16,9 @@ mod tcp_options;
 mod transport;
 mod tunnel;
 
+// What was taken apart on the way, put together again.
+mod fragments;
+
 // The way back: packets for tests and samples.
 mod packet;
 
@@ -25,6 +28,7 @@ mod few;
 
 pub use end::{End, Fault, Unknown};
 pub use few::Few;
+pub use fragments::{Datagram, FragmentCounters, FragmentLimits, Fragments};
 pub use headers::{Depth, Headers, MAX_MPLS, MAX_TUNNELS, MAX_VLANS, Vlan, Walk};
 pub use ip::{FRAGMENT_DF, FRAGMENT_MF, Ip, MAX_EXTENSION_HEADERS, protocol};
 pub use layer2::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_PPPOE, ETHERTYPE_QINQ, ETHERTYPE_VLAN};
