@@ -20,6 +20,18 @@ mod stats;
 // The protocols without templates.
 pub mod netflow5;
 
+// The protocols with templates.
+mod ipfix;
+pub mod limits;
+mod netflow9;
+mod session;
+mod sets;
+pub mod template;
+
+pub mod decoder;
+
 pub use datagram::{Datagram, Output, Protocol};
+pub use decoder::{Config, Decoder};
 pub use fault::{Fault, Faults, Reason};
+pub use limits::Limits;
 pub use stats::Stats;

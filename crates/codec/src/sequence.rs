@@ -86,6 +86,12 @@ impl Sequences {
         self.young.insert(sender, expected);
     }
 
+    /// Begins anew with a sender, as after a message that advances its counter by nobody knows how much.
+    pub(crate) fn forget(&mut self, sender: &Sender) {
+        self.old.remove(sender);
+        self.young.remove(sender);
+    }
+
     /// The counter of a sender that is known, made young.
     fn entry(&mut self, sender: Sender) -> Option<&mut Expected> {
         if let Some(expected) = self.old.remove(&sender) {

@@ -320,9 +320,18 @@ macro_rules! columns {
                 let base = self.rows;
                 let chosen = (0..other.rows).filter(|row| keep(*row)).count();
                 $( if !other.$name.is_empty() {
-                    self.$name.append_where(base, &other.$name, other.rows, &keep);
+                    self.$name.append(base, (0..other.rows).filter(|row| keep(*row)).map(|row| (&other.$name, row)));
                 } )*
                 self.rows = base + chosen;
+            }
+
+            /// Appends the rows of two batches of one length in turn: first of one, first of the other, second of one and so on.
+            pub fn append_alternating(&mut self, one: &Self, other: &Self) {
+                let (base, rows) = (self.rows, one.rows.min(other.rows));
+                $( if !(one.$name.is_empty() && other.$name.is_empty()) {
+                    self.$name.append(base, (0..rows).flat_map(|row| [(&one.$name, row), (&other.$name, row)]));
+                } )*
+                self.rows = base + 2 * rows;
             }
 
             /// The column, for reading.

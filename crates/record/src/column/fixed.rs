@@ -109,10 +109,13 @@ impl<T: Copy + Default> Fixed<T> {
         }
     }
 
-    /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
-        for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
-            self.push_some(base + place, other.get(row));
+    /// Writes values of rows of other columns, one after the other from row `base` on.
+    pub fn append<'a>(&mut self, base: usize, values: impl Iterator<Item = (&'a Self, usize)>)
+    where
+        Self: 'a,
+    {
+        for (place, (column, row)) in values.enumerate() {
+            self.push_some(base + place, column.get(row));
         }
     }
 

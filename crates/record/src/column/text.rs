@@ -44,7 +44,7 @@ impl TextColumn {
     /// A batch holds less than 2 GiB of text in a column; what would go past that is left absent.
     #[inline]
     pub fn push(&mut self, row: usize, value: &str) {
-        self.append(row, |octets| octets.extend_from_slice(value.as_bytes()));
+        self.push_with(row, |octets| octets.extend_from_slice(value.as_bytes()));
     }
 
     /// Writes the text of a row if there is one.
@@ -57,7 +57,7 @@ impl TextColumn {
 
     /// Writes octets that should be UTF-8; each faulty sequence becomes U+FFFD.
     pub fn push_lossy(&mut self, row: usize, value: &[u8]) {
-        self.append(row, |octets| {
+        self.push_with(row, |octets| {
             for chunk in value.utf8_chunks() {
                 octets.extend_from_slice(chunk.valid().as_bytes());
                 if !chunk.invalid().is_empty() {
@@ -65,6 +65,20 @@ impl TextColumn {
                 }
             }
         });
+    }
+
+    /// Lets a function write the text of a row; what it appends must be UTF-8.
+    #[inline]
+    pub fn push_with(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.len() > row {
+            self.truncate(row);
+        }
+        self.spans.pad(row);
+        let start = self.octets.len();
+        write(&mut self.octets);
+        if !self.spans.close(self.octets.len()) {
+            self.octets.truncate(start);
+        }
     }
 
     /// Writes the same text in `count` rows from `row` on.
@@ -97,10 +111,13 @@ impl TextColumn {
         }
     }
 
-    /// Appends the rows of another column for which `keep` is true.
-    pub fn append_where(&mut self, base: usize, other: &Self, rows: usize, keep: impl Fn(usize) -> bool) {
-        for (place, row) in (0..rows).filter(|row| keep(*row)).enumerate() {
-            self.push_some(base + place, other.get(row));
+    /// Writes values of rows of other columns, one after the other from row `base` on.
+    pub fn append<'a>(&mut self, base: usize, values: impl Iterator<Item = (&'a Self, usize)>)
+    where
+        Self: 'a,
+    {
+        for (place, (column, row)) in values.enumerate() {
+            self.push_some(base + place, column.get(row));
         }
     }
 
@@ -113,19 +130,6 @@ impl TextColumn {
     /// Octets of memory, spare room included.
     pub fn memory(&self) -> usize {
         self.octets.capacity() + self.spans.memory()
-    }
-
-    #[inline]
-    fn append(&mut self, row: usize, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.len() > row {
-            self.truncate(row);
-        }
-        self.spans.pad(row);
-        let start = self.octets.len();
-        write(&mut self.octets);
-        if !self.spans.close(self.octets.len()) {
-            self.octets.truncate(start);
-        }
     }
 }
 

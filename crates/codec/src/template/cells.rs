@@ -1,0 +1,201 @@
+//! The octets of one field in consecutive records.
+
+use weir_wire::Reader;
+
+use super::{Template, VARIABLE_LENGTH};
+use crate::fault::{Fault, Faults, Reason};
+
+/// Consecutive records of one template.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Records<'a> {
+    data: &'a [u8],
+    count: usize,
+    layout: Layout<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Layout<'a> {
+    /// Every record has this many octets.
+    Fixed(usize),
+    /// Start and length of each field of each record, in `fields` steps.
+    Spans { spans: &'a [(u32, u32)], fields: usize },
+}
+
+/// The octets of one field in consecutive records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cells<'a> {
+    records: Records<'a>,
+    field: usize,
+    offset: usize,
+    /// Length in the template.
+    pub(crate) length: u16,
+}
+
+/// Where each field lies, and what the records of a template look like.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// Offset of each field in a record without fields of varying length, and its length.
+    fields: Vec<(usize, u16)>,
+    record_length: Option<usize>,
+    min_length: usize,
+}
+
+impl Shape {
+    pub(crate) fn new(template: &Template) -> Self {
+        let mut offset = 0;
+        let place = |field: &super::Field| {
+            let place = (offset, field.length);
+            offset += usize::from(field.length);
+            place
+        };
+        Self {
+            fields: template.fields.iter().map(place).collect(),
+            record_length: template.fixed_length(),
+            min_length: template.min_length(),
+        }
+    }
+
+    /// Splits the body of a set into records. Octets at the end that are neither a record nor zero are a fault, and so is a
+    /// field that goes past the set; the records before it stand.
+    pub(crate) fn split<'a>(&self, mut body: Reader<'a>, spans: &'a mut Vec<(u32, u32)>, faults: &mut Faults) -> Records<'a> {
+        let data = body.rest();
+        let (count, layout, used) = match self.record_length {
+            Some(length) => (data.len() / length.max(1), Layout::Fixed(length), data.len() - data.len() % length.max(1)),
+            None => {
+                spans.clear();
+                let start = body.offset();
+                let mut count = 0;
+                let mut good = body;
+                while body.left() >= self.min_length && !is_padding(body.rest()) {
+                    if let Err(fault) = self.walk(&mut body, start, spans) {
+                        faults.add(fault);
+                        spans.truncate(count * self.fields.len());
+                        // What follows cannot be told apart any more; it has been reported.
+                        good = body;
+                        let _ = good.skip(good.left());
+                        break;
+                    }
+                    count += 1;
+                    good = body;
+                }
+                (count, Layout::Spans { spans, fields: self.fields.len() }, good.offset() - start)
+            }
+        };
+        let rest = data.get(used..).unwrap_or_default();
+        if rest.iter().any(|octet| *octet != 0) {
+            faults.add(Fault::new(Reason::ShortRecord, body_offset(&body, data, used), rest.len() as u64));
+        }
+        Records { data, count, layout }
+    }
+
+    /// Notes where the fields of one record lie.
+    fn walk(&self, body: &mut Reader<'_>, start: usize, spans: &mut Vec<(u32, u32)>) -> Result<(), Fault> {
+        for (_, length) in &self.fields {
+            let length_at = body.offset();
+            let length = match *length {
+                VARIABLE_LENGTH => match body.u8().map_err(Fault::truncated)? {
+                    // RFC 7011, section 7: three octets where one is not enough.
+                    255 => usize::from(body.u16().map_err(Fault::truncated)?),
+                    short => usize::from(short),
+                },
+                fixed => usize::from(fixed),
+            };
+            let at = body.offset() - start;
+            if body.skip(length).is_err() {
+                return Err(Fault::new(Reason::BadFieldLength, length_at, length as u64));
+            }
+            spans.push((at as u32, length as u32));
+        }
+        Ok(())
+    }
+
+    /// The octets of a field in each record.
+    pub(crate) fn cells<'a>(&self, records: Records<'a>, field: usize) -> Cells<'a> {
+        let (offset, length) = self.fields.get(field).copied().unwrap_or_default();
+        Cells { records, field, offset, length }
+    }
+}
+
+/// True for what can only fill a set up to a multiple of four octets.
+fn is_padding(rest: &[u8]) -> bool {
+    rest.len() < 4 && rest.iter().all(|octet| *octet == 0)
+}
+
+/// Offset in the message of the octet at `used` of a body, whatever the reader has read of it since.
+fn body_offset(body: &Reader<'_>, data: &[u8], used: usize) -> usize {
+    body.offset() + body.left() - data.len() + used
+}
+
+impl<'a> Records<'a> {
+    pub(crate) const fn count(&self) -> usize {
+        self.count
+    }
+}
+
+impl<'a> Cells<'a> {
+    pub(crate) const fn count(&self) -> usize {
+        self.records.count
+    }
+
+    /// The octets of the field in a record.
+    #[inline]
+    pub(crate) fn get(&self, record: usize) -> &'a [u8] {
+        let (start, length) = match self.records.layout {
+            Layout::Fixed(stride) => (record * stride + self.offset, usize::from(self.length)),
+            Layout::Spans { spans, fields } => {
+                let (start, length) = spans.get(record * fields + self.field).copied().unwrap_or_default();
+                (start as usize, length as usize)
+            }
+        };
+        self.records.data.get(start..start + length).unwrap_or_default()
+    }
+
+    /// The octets of the field in each record.
+    #[inline]
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
+        (0..self.records.count).map(move |record| self.get(record))
+    }
+
+    /// The numbers of the field in each record: unsigned, of any length up to 8; the low octets of longer ones.
+    ///
+    /// `write` is called with one iterator, whose loop is compiled for each common length.
+    #[inline]
+    pub(crate) fn numbers(self, write: impl NumbersTo) {
+        match (self.records.layout, self.length) {
+            (Layout::Fixed(stride), 1) => write.take(self.fixed::<1>(stride).map(|octets| u64::from(octets[0]))),
+            (Layout::Fixed(stride), 2) => write.take(self.fixed::<2>(stride).map(|octets| u64::from(u16::from_be_bytes(octets)))),
+            (Layout::Fixed(stride), 4) => write.take(self.fixed::<4>(stride).map(|octets| u64::from(u32::from_be_bytes(octets)))),
+            (Layout::Fixed(stride), 8) => write.take(self.fixed::<8>(stride).map(u64::from_be_bytes)),
+            _ => write.take(self.iter().map(number)),
+        }
+    }
+
+    /// The field in each record, where all records and the field have one length. `N` must be that of the field.
+    #[inline]
+    pub(crate) fn fixed<const N: usize>(self, stride: usize) -> impl ExactSizeIterator<Item = [u8; N]> + Clone {
+        let offset = self.offset;
+        self.records
+            .data
+            .chunks_exact(stride.max(1))
+            .map(move |record| record.get(offset..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N]))
+    }
+
+    /// Octets of every record, where no field varies.
+    pub(crate) const fn stride(&self) -> Option<usize> {
+        match self.records.layout {
+            Layout::Fixed(stride) => Some(stride),
+            Layout::Spans { .. } => None,
+        }
+    }
+}
+
+/// Takes the numbers of a column in whatever form they come.
+pub(crate) trait NumbersTo {
+    fn take(self, numbers: impl ExactSizeIterator<Item = u64> + Clone);
+}
+
+/// An unsigned number in network order; of more than 8 octets the last 8.
+#[inline]
+pub(crate) fn number(octets: &[u8]) -> u64 {
+    octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
+}

@@ -1,0 +1,451 @@
+//! Turns a template into a [`Program`]: finds for each column of the record the field that fills it, and keeps the rest for `extra`.
+
+use weir_record::flow::PEN_FLOWMON;
+use weir_record::registry::{DataType, Registry};
+use weir_record::{Column, ColumnType, ElementId, Scope};
+
+use super::cells::Shape;
+use super::program::{Absent, Extra, FrameField, FrameKind, Plan, Program, Sampling, Step, TextForm, TimeForm};
+use super::text::{data_type, describe, json_key};
+use super::{PEN_NETFLOW9_SCOPE, Template, forward_of, reverse_of};
+
+const fn ie(id: u16) -> ElementId {
+    ElementId::iana(id)
+}
+
+/// Element 210, octets without meaning.
+const PADDING: ElementId = ie(210);
+
+impl Program {
+    /// Makes a template ready. `raw` are the octets that announced it.
+    pub(crate) fn new(template: Template, raw: &[u8], registry: &Registry) -> Self {
+        let described = describe(registry, &template.fields, |place, field| {
+            scope_name(&template, place, field.element).unwrap_or_else(|| registry.key(field.element))
+        });
+        let (forward, reverse) =
+            if template.scope.is_some() { (Plan::default(), None) } else { Compiler::new(&template, registry).plans() };
+        Self { shape: Shape::new(&template), raw: raw.into(), described, forward, reverse, template }
+    }
+}
+
+/// Names of NetFlow v9 scope types (RFC 3954, section 6.1).
+fn scope_name(template: &Template, place: usize, element: ElementId) -> Option<String> {
+    if element.pen != PEN_NETFLOW9_SCOPE || place >= usize::from(template.scope?) {
+        return None;
+    }
+    let name = match element.id {
+        1 => "system",
+        2 => "interface",
+        3 => "lineCard",
+        4 => "cache",
+        5 => "template",
+        other => return Some(format!("scope/{other}")),
+    };
+    Some(name.to_owned())
+}
+
+/// Which half of a two-way record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Initiator,
+    Responder,
+}
+
+/// Works on one template.
+struct Compiler<'a> {
+    template: &'a Template,
+    registry: &'a Registry,
+    /// Whether some step uses the field.
+    used: Vec<bool>,
+    /// The column that first used the field, to name later occurrences of its element.
+    column_of: Vec<Option<Column>>,
+    /// Compiling the responder's half.
+    reverse: bool,
+    /// Initiator's and responder's counters stand in the record.
+    initiator: bool,
+    steps: Vec<Step>,
+    frame: Option<FrameField>,
+    uptimes: Vec<usize>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(template: &'a Template, registry: &'a Registry) -> Self {
+        let has = |id| template.fields.iter().any(|field| field.element == ie(id));
+        Self {
+            template,
+            registry,
+            used: vec![false; template.fields.len()],
+            column_of: vec![None; template.fields.len()],
+            reverse: false,
+            initiator: (has(231) || has(298)) && (has(232) || has(299)),
+            steps: Vec::new(),
+            frame: None,
+            uptimes: Vec::new(),
+        }
+    }
+
+    /// The plan of the record, and that of its responder's half where it has one.
+    fn plans(mut self) -> (Plan, Option<Plan>) {
+        let two_way = self.initiator || self.template.fields.iter().any(|field| forward_of(field.element).is_some());
+        let (forward, forward_uptimes) = (self.steps(), std::mem::take(&mut self.uptimes));
+        if !two_way {
+            return (self.plan(forward, &forward_uptimes, None), None);
+        }
+        self.reverse = true;
+        let (reverse, reverse_uptimes) = (self.steps(), std::mem::take(&mut self.uptimes));
+        (
+            self.plan(forward, &forward_uptimes, Some(Half::Initiator)),
+            Some(self.plan(reverse, &reverse_uptimes, Some(Half::Responder))),
+        )
+    }
+
+    fn plan(&self, steps: Vec<Step>, uptimes: &[usize], half: Option<Half>) -> Plan {
+        Plan { steps, extras: self.extras(half, uptimes), frame: self.frame, has_uptime: !uptimes.is_empty() }
+    }
+
+    /// The steps of one direction.
+    fn steps(&mut self) -> Vec<Step> {
+        self.frame();
+        for column in Column::ALL.iter().copied() {
+            if column.info().elements.is_empty() {
+                continue;
+            }
+            match column {
+                Column::src_addr | Column::dst_addr => self.address(column),
+                Column::time_start | Column::time_end => self.own_time(column),
+                Column::bytes | Column::packets => self.counter(column),
+                Column::bytes_total if self.find(ie(1)).is_none() => {}
+                Column::packets_total if self.find(ie(2)).is_none() => {}
+                Column::icmp_type => self.icmp(),
+                // Written together with the type.
+                Column::icmp_code => {}
+                Column::mpls_labels => self.mpls(),
+                Column::sampling_rate => self.sampling(),
+                _ => self.plain(column),
+            }
+        }
+        self.afterwards();
+        std::mem::take(&mut self.steps)
+    }
+
+    /// The first field of that element.
+    fn find(&self, element: ElementId) -> Option<usize> {
+        self.template.fields.iter().position(|field| field.element == element && field.length > 0)
+    }
+
+    /// The first field of that element, if its length suits a column of that type.
+    fn find_for(&self, element: ElementId, column_type: ColumnType) -> Option<usize> {
+        let field = self.find(element)?;
+        let length = self.template.fields.get(field)?.length;
+        let suits = match column_type {
+            ColumnType::Text => true,
+            ColumnType::Ip if data_type(self.registry, element) == DataType::Ipv4Address => length == 4,
+            ColumnType::Ip => length == 16,
+            ColumnType::Mac => length == 6,
+            _ => length <= 8,
+        };
+        suits.then_some(field)
+    }
+
+    /// The field that fills a column of the direction that is compiled, and its element.
+    fn resolve(&self, column: Column, elements: &[ElementId]) -> Option<(usize, ElementId)> {
+        let info = column.info();
+        let find = |element: &ElementId| self.find_for(*element, info.column_type).map(|field| (field, *element));
+        if !self.reverse {
+            return elements.iter().find_map(find);
+        }
+        let reversed = elements.iter().find_map(|element| {
+            let field = self.find_for(reverse_of(*element)?, info.column_type)?;
+            Some((field, *element))
+        });
+        let forward = || match info.scope {
+            Scope::Direction => None,
+            Scope::Key => column.mirror().info().elements.iter().find_map(find),
+            Scope::Record | Scope::Connection => elements.iter().find_map(find),
+        };
+        reversed.or_else(forward)
+    }
+
+    fn mark(&mut self, column: Column, field: usize) {
+        if let (Some(used), Some(owner)) = (self.used.get_mut(field), self.column_of.get_mut(field)) {
+            *used = true;
+            owner.get_or_insert(column);
+        }
+    }
+
+    fn push(&mut self, column: Column, field: usize, step: Step) {
+        self.mark(column, field);
+        self.steps.push(step);
+    }
+
+    /// A column that takes a value over.
+    fn plain(&mut self, column: Column) {
+        let Some((field, element)) = self.resolve(column, column.info().elements) else {
+            return;
+        };
+        let data_type = data_type(self.registry, element);
+        let all_ones = element.pen == PEN_FLOWMON && data_type.is_integer();
+        let step = match (column, column.info().column_type) {
+            (Column::direction, _) => Step::NumberExcept { column, field, absent: Absent::Value(255) },
+            (Column::flow_count, _) => Step::NumberExcept { column, field, absent: Absent::Value(1) },
+            (Column::dns_rcode, _) if element == ElementId::enterprise(PEN_FLOWMON, 111) => {
+                Step::NumberMasked { column, field, mask: 0x0f }
+            }
+            (Column::tls_ja3, _) => Step::Text { column, field, form: TextForm::Hex },
+            (Column::app_id, _) => Step::Text { column, field, form: TextForm::AppId },
+            (Column::sip_method, _) => Step::Text { column, field, form: TextForm::SipMethod },
+            (_, ColumnType::Text) if data_type.is_integer() => Step::Text { column, field, form: TextForm::Number(all_ones) },
+            (_, ColumnType::Text) => Step::Text { column, field, form: TextForm::Utf8 },
+            (_, ColumnType::Ip) if data_type == DataType::Ipv4Address => Step::Address4 { column, field },
+            (_, ColumnType::Ip) => Step::Address6 { column, field },
+            (_, ColumnType::Time) => match time_form(data_type) {
+                Some(form) => Step::Time { column, field, form },
+                None => return,
+            },
+            _ if all_ones => Step::NumberExcept { column, field, absent: Absent::AllOnes },
+            _ => Step::Number { column, field },
+        };
+        self.push(column, field, step);
+    }
+
+    /// Addresses: both families may stand in one template, and a prefix serves where there is no address.
+    fn address(&mut self, column: Column) {
+        let source = if self.reverse { column.mirror() } else { column };
+        let (host, prefix) = if source == Column::src_addr { ((8, 27), (44, 170)) } else { ((12, 28), (45, 169)) };
+        let find = |id| self.find_for(ie(id), ColumnType::Ip);
+        let either = |(v4, v6)| (find(v4), find(v6));
+        let found = match either(host) {
+            (None, None) => either(prefix),
+            found => found,
+        };
+        match found {
+            (Some(v4), Some(v6)) => {
+                self.mark(column, v4);
+                self.mark(column, v6);
+                let version = self.find_for(ie(60), ColumnType::U8);
+                self.steps.push(Step::AddressEither { column, v4, v6, version });
+            }
+            (Some(field), None) => self.push(column, field, Step::Address4 { column, field }),
+            (None, Some(field)) => self.push(column, field, Step::Address6 { column, field }),
+            (None, None) => {}
+        }
+    }
+
+    /// Start or end of the flow.
+    fn own_time(&mut self, column: Column) {
+        let Some((field, element)) = self.resolve(column, column.info().elements) else {
+            return;
+        };
+        let form = match element.id {
+            21 | 22 => {
+                self.uptimes.push(field);
+                let boot = self.find_for(ie(160), ColumnType::U64);
+                TimeForm::Uptime { boot }
+            }
+            158 | 159 => TimeForm::DeltaMicroseconds,
+            _ => match time_form(data_type(self.registry, element)) {
+                Some(form) => form,
+                None => return,
+            },
+        };
+        self.push(column, field, Step::Time { column, field, form });
+    }
+
+    /// Bytes and packets: where a record has initiator's and responder's counters, those are each half's own.
+    fn counter(&mut self, column: Column) {
+        let (initiator, responder) = if column == Column::bytes { (231, 232) } else { (298, 299) };
+        let own = self.find_for(ie(if self.reverse { responder } else { initiator }), ColumnType::U64);
+        let found = match own {
+            Some(field) if self.initiator => Some(field),
+            _ => self.resolve(column, column.info().elements).map(|(field, _)| field).or(if self.reverse { own } else { None }),
+        };
+        if let Some(field) = found {
+            self.push(column, field, Step::Number { column, field });
+        }
+    }
+
+    fn icmp(&mut self) {
+        let number = |id| self.find_for(ie(id), ColumnType::U8);
+        let (kind, code) = (number(176).or_else(|| number(178)), number(177).or_else(|| number(179)));
+        if kind.is_some() || code.is_some() {
+            for (column, field) in [(Column::icmp_type, kind), (Column::icmp_code, code)] {
+                if let Some(field) = field {
+                    self.push(column, field, Step::Number { column, field });
+                }
+            }
+            return;
+        }
+        let pair = |id| self.find_for(ie(id), ColumnType::U16);
+        let (v4, v6) = (pair(32), pair(139));
+        if v4.is_some() || v6.is_some() {
+            for field in [v4, v6].into_iter().flatten() {
+                self.mark(Column::icmp_type, field);
+            }
+            self.steps.push(Step::IcmpTypeCode { v4, v6 });
+        } else if self.find(ie(11)).is_some() && self.find(ie(4)).is_some() {
+            self.steps.push(Step::IcmpOfPort);
+        }
+    }
+
+    fn mpls(&mut self) {
+        if self.reverse {
+            return;
+        }
+        let fields: Vec<usize> = (70..=79)
+            .filter_map(|id| self.find(ie(id)))
+            .filter(|field| self.template.fields.get(*field).is_some_and(|field| field.length == 3))
+            .collect();
+        for field in &fields {
+            self.mark(Column::mpls_labels, *field);
+        }
+        if !fields.is_empty() {
+            self.steps.push(Step::Mpls { fields });
+        }
+    }
+
+    fn sampling(&mut self) {
+        let find = |id| self.find_for(ie(id), ColumnType::U32);
+        let sampling = if let Some(field) = find(34).or_else(|| find(50)) {
+            self.mark(Column::sampling_rate, field);
+            Sampling::Interval(field)
+        } else if let (Some(of), Some(space)) = (find(305), find(306)) {
+            self.mark(Column::sampling_rate, of);
+            self.mark(Column::sampling_rate, space);
+            Sampling::Space { of, space }
+        } else if let (Some(size), Some(population)) = (find(309), find(310)) {
+            self.mark(Column::sampling_rate, size);
+            self.mark(Column::sampling_rate, population);
+            Sampling::Population { size, population }
+        } else if let Some(field) = self.find_for(ie(48), ColumnType::U64).or_else(|| self.find_for(ie(302), ColumnType::U64)) {
+            Sampling::Sampler(field)
+        } else {
+            Sampling::Session
+        };
+        self.steps.push(Step::Sampling(sampling));
+    }
+
+    /// Octets of a packet (RFC 5477, RFC 7133).
+    fn frame(&mut self) {
+        if self.reverse {
+            return;
+        }
+        let link = self.find(ie(315)).or_else(|| self.find(ie(104)));
+        let (field, kind) = match (link, self.find(ie(313))) {
+            (Some(field), _) => (field, FrameKind::Link { kind: self.find_for(ie(408), ColumnType::U16) }),
+            (None, Some(field)) => (field, FrameKind::Ip),
+            (None, None) => return,
+        };
+        let size = self.find_for(ie(312), ColumnType::U64);
+        self.mark(Column::record_kind, field);
+        self.frame = Some(FrameField { field, kind, size });
+        if let Some(size) = size {
+            self.mark(Column::frame_bytes, size);
+        }
+    }
+
+    /// What depends on columns that are written by now.
+    fn afterwards(&mut self) {
+        let wrote = |steps: &[Step], wanted: Column| {
+            steps.iter().any(|step| {
+                matches!(step, Step::Number { column, .. } | Step::Time { column, .. } | Step::Address4 { column, .. }
+                    | Step::Address6 { column, .. } | Step::AddressEither { column, .. } if *column == wanted)
+            })
+        };
+        if !wrote(&self.steps, Column::ip_version) {
+            let family = |step: &Step| match step {
+                Step::Address4 { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersion(4)),
+                Step::Address6 { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersion(6)),
+                Step::AddressEither { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersionOfAddress),
+                _ => None,
+            };
+            let families: Vec<Step> = self.steps.iter().filter_map(family).collect();
+            match families.as_slice() {
+                [] => {}
+                [one, rest @ ..] if rest.iter().all(|other| other == one) => self.steps.push(one.clone()),
+                _ => self.steps.push(Step::IpVersionOfAddress),
+            }
+        }
+        if !wrote(&self.steps, Column::time_end) {
+            let duration = [(161, 1_000_000), (162, 1_000)];
+            let found = duration.into_iter().find_map(|(id, unit)| Some((self.find_for(ie(id), ColumnType::U64)?, unit)));
+            match found {
+                Some((field, unit)) => self.push(Column::time_end, field, Step::EndByDuration { field, unit }),
+                None => self.steps.push(Step::EndIsStart),
+            }
+        }
+        if !wrote(&self.steps, Column::bytes)
+            && self.frame.is_none()
+            && let Some((field, _)) = self.resolve(Column::frame_bytes, Column::frame_bytes.info().elements)
+        {
+            self.steps.push(Step::EstimateBytes { field });
+        }
+        let firewall = self.resolve(Column::firewall_event, Column::firewall_event.info().elements);
+        let counted = wrote(&self.steps, Column::bytes) || wrote(&self.steps, Column::packets);
+        if let Some((field, _)) = firewall {
+            self.steps.push(Step::FirewallKind { field });
+        } else if let (Some(field), false) = (self.find_for(ie(230), ColumnType::U8), counted) {
+            self.steps.push(Step::NatKind { field });
+        }
+        let engines = [(290..=300, "mysql"), (310..=319, "postgresql"), (210..=224, "mssql")];
+        for (ids, engine) in engines {
+            let of_engine = |element: ElementId| element.pen == PEN_FLOWMON && ids.contains(&element.id);
+            if self.template.fields.iter().any(|field| of_engine(field.element)) {
+                self.steps.push(Step::SqlEngine(engine));
+                break;
+            }
+        }
+        let app = if self.find(ie(96)).is_none() { self.find(ie(95)) } else { None };
+        let sampler = if self.find(ie(84)).is_none() { self.find(ie(48)).or_else(|| self.find(ie(302))) } else { None };
+        self.steps.push(Step::Names { app, sampler });
+    }
+
+    /// The fields that no step of either direction uses. In a two-way record the reverse ones are the responder's, under the name
+    /// of the forward one, and a forward one that has no reverse belongs to both halves.
+    fn extras(&self, half: Option<Half>, uptimes: &[usize]) -> Vec<Extra> {
+        let mut names = std::collections::HashMap::<String, usize>::new();
+        let mut extras = Vec::new();
+        for (place, field) in self.template.fields.iter().enumerate() {
+            let uptime = uptimes.contains(&place);
+            let used = self.used.get(place).copied().unwrap_or(false) && !uptime;
+            if used || field.length == 0 || field.element == PADDING {
+                continue;
+            }
+            let forward = forward_of(field.element);
+            let belongs = match (half, forward) {
+                (None, _) | (Some(Half::Initiator), None) | (Some(Half::Responder), Some(_)) => true,
+                (Some(Half::Initiator), Some(_)) => false,
+                (Some(Half::Responder), None) => reverse_of(field.element).is_none_or(|twin| self.find(twin).is_none()),
+            };
+            if !belongs {
+                continue;
+            }
+            let element = forward.unwrap_or(field.element);
+            let name = self.extra_name(place, element);
+            let times = names.entry(name.clone()).or_default();
+            *times += 1;
+            let name = if *times == 1 { name } else { format!("{name}_{times}") };
+            let data_type = data_type(self.registry, element);
+            extras.push(Extra { field: place, key: json_key(&name), data_type, uptime });
+        }
+        extras
+    }
+
+    /// The element's name, or `inner_` and the column's where an earlier field of the same element fills a column.
+    fn extra_name(&self, place: usize, element: ElementId) -> String {
+        let earlier = self.template.fields.iter().take(place).position(|field| field.element == element);
+        match earlier.and_then(|earlier| self.column_of.get(earlier).copied().flatten()) {
+            Some(column) => format!("inner_{}", column.name()),
+            None => self.registry.key(element),
+        }
+    }
+}
+
+const fn time_form(data_type: DataType) -> Option<TimeForm> {
+    match data_type {
+        DataType::DateTimeSeconds => Some(TimeForm::Seconds),
+        DataType::DateTimeMilliseconds => Some(TimeForm::Milliseconds),
+        DataType::DateTimeMicroseconds => Some(TimeForm::NtpMicroseconds),
+        DataType::DateTimeNanoseconds => Some(TimeForm::NtpNanoseconds),
+        _ => None,
+    }
+}
