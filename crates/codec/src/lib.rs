@@ -19,6 +19,7 @@ mod stats;
 
 // The protocols without templates.
 pub mod netflow5;
+pub mod sflow;
 
 // The protocols with templates.
 mod ipfix;

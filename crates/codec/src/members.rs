@@ -69,6 +69,13 @@ impl Members {
         self.end_list();
     }
 
+    /// A MAC address that is an item of a list.
+    pub(crate) fn item_mac(&mut self, value: u64) {
+        self.text.push(b'"');
+        write_mac(&mut self.text, value);
+        self.text.extend_from_slice(b"\",");
+    }
+
     /// Begins an object that is a member; ends with [`Members::end_object`].
     pub(crate) fn begin_object(&mut self, name: &str) {
         self.key(name);
