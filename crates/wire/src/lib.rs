@@ -18,6 +18,8 @@ mod tunnel;
 
 // What was taken apart on the way, put together again.
 mod fragments;
+mod stream;
+mod streams;
 
 // The way back: packets for tests and samples.
 mod packet;
@@ -35,6 +37,8 @@ pub use layer2::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_PPPOE
 pub use link::Link;
 pub use packet::{IpHeader, Packet, TcpHeader};
 pub use reader::{Reader, Short};
+pub use stream::{StreamCounters, StreamEnd, StreamEvent};
+pub use streams::{StreamKey, StreamLimits, Streams};
 pub use tcp_options::{MAX_SACK_BLOCKS, TcpOptions};
 pub use transport::{Tcp, Transport};
 pub use tunnel::{Tunnel, TunnelKind};
