@@ -46,12 +46,6 @@ impl FilterError {
         }
     }
 
-    /// Adds the nearest of the known words, if one is near.
-    pub(crate) fn with_hint<'a>(mut self, word: &str, known: impl Iterator<Item = &'a str>) -> Self {
-        self.hint = nearest(&word.to_lowercase(), known).map(str::to_owned);
-        self
-    }
-
     /// The first of the three lines, for where the text is shown anyway.
     pub fn message(&self) -> String {
         let mut message = format!("found {}", self.found);
@@ -85,7 +79,7 @@ impl fmt::Display for FilterError {
 impl std::error::Error for FilterError {}
 
 /// The known word with the fewest edits, if these are few for its length.
-fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 40;
     if word.chars().count() > LONGEST {
         return None;

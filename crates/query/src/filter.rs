@@ -38,13 +38,17 @@ impl Filter {
     /// Where the text is no filter, names what no column has, or is past a limit of this crate.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
         let expression = parse::parse(text).map_err(|fault| fault.error)?;
-        let plan = Plan::new(&expression);
-        Ok(Self { expression, plan })
+        Ok(Self::of(expression))
+    }
+
+    /// The filter of a tree as the parser makes them.
+    pub(crate) fn of(expression: Expression) -> Self {
+        Self { plan: Plan::new(&expression), expression }
     }
 
     /// The filter that selects every row.
     pub fn any() -> Self {
-        Self { plan: Plan::new(&Expression::Any), expression: Expression::Any }
+        Self::of(Expression::Any)
     }
 
     /// Selects in `mask` the rows of the batch for which the filter holds, and no others.

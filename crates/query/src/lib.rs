@@ -36,3 +36,6 @@ pub use error::FilterError;
 pub use filter::Filter;
 pub use mask::Mask;
 pub use parse::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT};
+
+#[cfg(test)]
+mod tests;

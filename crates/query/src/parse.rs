@@ -13,7 +13,7 @@ mod relation;
 
 use weir_record::Column;
 
-use crate::FilterError;
+use crate::error::{self, FilterError};
 use crate::expect::Expected;
 use crate::names::{self, SideWords};
 use crate::syntax::{Expression, Field, Pair, Relation, Sides, Test, Value};
@@ -31,6 +31,14 @@ pub const MAX_LIST_ITEMS: usize = 10_000;
 pub(crate) struct Fault {
     pub(crate) error: FilterError,
     pub(crate) expected: Vec<Expected>,
+}
+
+impl Fault {
+    /// Adds the nearest of the known words, if a word stands there and one is near.
+    fn with_hint<'a>(mut self, word: Option<&str>, known: impl Iterator<Item = &'a str>) -> Self {
+        self.error.hint = word.and_then(|word| error::nearest(&word.to_lowercase(), known)).map(str::to_owned);
+        self
+    }
 }
 
 /// Reads a whole filter.
@@ -132,17 +140,10 @@ impl<'a> Parser<'a> {
         if let Some((field, contains)) = self.field()? {
             return self.relation(field, contains);
         }
-        let token = self.token();
         let mut fault = self.fault(vec![Expected::Test]);
-        fault.error = FilterError::new(
-            self.text,
-            token.start,
-            token.end,
-            format!("`{word}`"),
-            vec!["the name of a column".to_owned(), "a word such as `ip`, `port`, `tcp`, `not` or `any`".to_owned()],
-        );
-        fault.error = fault.error.with_hint(word, names::known());
-        Err(fault)
+        let known = ["the name of a column", "a word such as `ip`, `port`, `tcp`, `not` or `any`"];
+        fault.error.expected = known.map(str::to_owned).to_vec();
+        Err(fault.with_hint(Some(word), names::known()))
     }
 
     /// A field with its side, and true where no operator means "contains" (`hhost "x"`, as Flowmon has it).
@@ -151,14 +152,11 @@ impl<'a> Parser<'a> {
             return Ok(Some((field, false)));
         }
         if let Some((side, sides)) = self.sides() {
-            let Some(pair) = self.named(names::pair).filter(|pair| sides.fit(pair)) else {
-                let mut fault = self.fault(vec![Expected::Pair(side)]);
-                if let Some(word) = self.word() {
-                    let known = names::PAIRS.iter().filter(|pair| sides.fit(pair));
-                    let words = known.flat_map(|pair| pair.words.iter().copied());
-                    fault.error = fault.error.with_hint(word, words);
-                }
-                return Err(fault);
+            let fitting = |name: &str| names::pair(name).filter(|pair| sides.fit(pair));
+            let Some(pair) = self.named(fitting) else {
+                let known = names::PAIRS.iter().filter(|pair| sides.fit(pair));
+                let words = known.flat_map(|pair| pair.words.iter().copied());
+                return Err(self.fault(vec![Expected::Pair(side)]).with_hint(self.word(), words));
             };
             return Ok(Some((sides.field(pair), false)));
         }

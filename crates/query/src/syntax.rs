@@ -80,7 +80,7 @@ pub enum Sides {
 /// Numbers worked out of columns. Where an input is absent, so is the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Derived {
-    /// `time_end - time_start`; negative where an exporter says so.
+    /// `time_end - time_start`; negative where an exporter says so. Differences past 64 bits stay at the end of their range.
     Duration,
     /// `bytes` * 8 over the duration in seconds, rounded down; absent unless the duration is above zero.
     BitsPerSecond,

@@ -13,10 +13,14 @@ impl Parser<'_> {
         let start = self.at;
         let negated = self.take_word("not");
         let operator = self.operator(contains);
-        let allowed = operator.is_none_or(|operator| operator.fits(kind, negated));
-        if !allowed || (negated && operator.is_none()) {
-            self.at = if negated && operator.is_none() { self.at } else { start };
-            return Err(self.fault(vec![Expected::Operator(field)]));
+        match operator {
+            Some(operator) if operator.fits(kind, negated) => {}
+            None if !negated => return self.bare(field, kind, contains),
+            misfit => {
+                // Without an operator the fault is what stands in its place.
+                self.at = if misfit.is_some() { start } else { self.at };
+                return Err(self.fault(vec![Expected::Operator(field)]));
+            }
         }
         let test = |negated, relation| Ok(Test { field: field.clone(), negated, relation });
         let relation = match operator {
@@ -30,9 +34,9 @@ impl Parser<'_> {
             Some(Operator::AtLeast) => Relation::AtLeast(self.single(kind)?),
             // A list contains a number as it equals one.
             Some(Operator::Contains) if matches!(kind, ValueType::List { .. }) => Relation::Equal(self.value(kind)?),
-            Some(Operator::Contains) => Relation::Contains(self.string()?),
-            Some(Operator::Begins) => Relation::Begins(self.string()?),
-            Some(Operator::Ends) => Relation::Ends(self.string()?),
+            Some(Operator::Contains) => Relation::Contains(self.string(kind)?),
+            Some(Operator::Begins) => Relation::Begins(self.string(kind)?),
+            Some(Operator::Ends) => Relation::Ends(self.string(kind)?),
             None => return self.bare(field, kind, contains),
         };
         test(negated, relation)
@@ -43,21 +47,25 @@ impl Parser<'_> {
         let relation = match kind {
             ValueType::Object => return Err(self.fault(vec![Expected::Operator(field)])),
             ValueType::Bool if !self.at_value(kind) => Relation::Equal(Value::Bool(true)),
-            _ if !self.at_value(kind) => {
-                let mut fault = self.fault(vec![Expected::Operator(field), Expected::Value(kind)]);
-                if let (Some(word), ValueType::Word(words)) = (self.word(), kind) {
-                    fault.error = fault.error.with_hint(word, words.iter().copied());
-                }
-                return Err(fault);
+            _ if !self.at_value(kind) || self.at_misspelt_operator() => {
+                let fault = self.fault(vec![Expected::Operator(field), Expected::Value(kind)]);
+                let operators = OPERATORS.iter().map(|(word, _)| *word);
+                return Err(fault.with_hint(self.word(), operators));
             }
             ValueType::Flags => match self.single(kind)? {
                 Value::Number(flags) => Relation::AllFlags(u16::try_from(flags).unwrap_or(u16::MAX)),
                 value => Relation::Equal(value),
             },
-            ValueType::Text { .. } if contains => Relation::Contains(self.string()?),
+            ValueType::Text { .. } if contains => Relation::Contains(self.string(kind)?),
             _ => Relation::Equal(self.value(kind)?),
         };
         Ok(Test { field, negated: false, relation })
+    }
+
+    /// True where a word has a literal behind it, which nothing but an operator has.
+    fn at_misspelt_operator(&self) -> bool {
+        let next = self.tokens.get(self.at + 1).map(|token| &token.kind);
+        self.word().is_some() && matches!(next, Some(TokenKind::Text(_) | TokenKind::Symbol(Symbol::ListOpen)))
     }
 
     /// True where the next token can be read as a literal of the kind.
@@ -141,14 +149,12 @@ impl Parser<'_> {
             _ => None,
         };
         let Some(value) = value else {
-            let mut fault = self.fault(vec![Expected::Value(kind)]);
-            let word = self.word().unwrap_or_default();
-            fault.error = match kind {
-                ValueType::Word(words) => fault.error.with_hint(word, words.iter().copied()),
-                ValueType::Protocol => fault.error.with_hint(word, names::PROTOCOLS.iter().map(|(name, _)| *name)),
-                _ => fault.error,
-            };
-            return Err(fault);
+            let fault = self.fault(vec![Expected::Value(kind)]);
+            return Err(match kind {
+                ValueType::Word(words) => fault.with_hint(self.word(), words.iter().copied()),
+                ValueType::Protocol => fault.with_hint(self.word(), names::PROTOCOLS.iter().map(|(name, _)| *name)),
+                _ => fault,
+            });
         };
         self.at += 1;
         Ok(value)
@@ -167,9 +173,10 @@ impl Parser<'_> {
         literal::time(word).map(Value::Time)
     }
 
-    /// A literal that is no range, for `<` and the like.
+    /// A literal that has an order, and is no range: for `<` and the like.
     fn single(&mut self, kind: ValueType) -> Parsed<Value> {
         let start = self.at;
+        let kind = if kind == ValueType::Member { ValueType::Number { max: u64::MAX, scaled: false } } else { kind };
         match self.value(kind)? {
             Value::Range(..) => {
                 self.at = start;
@@ -180,7 +187,7 @@ impl Parser<'_> {
     }
 
     /// A text for `contains` and the like; a bare word is one too.
-    fn string(&mut self) -> Parsed<String> {
+    fn string(&mut self, kind: ValueType) -> Parsed<String> {
         let token = self.token().clone();
         let text = match token.kind {
             TokenKind::Text(text) => text,
@@ -188,6 +195,6 @@ impl Parser<'_> {
             _ => return Err(self.fault(vec![Expected::Text])),
         };
         self.at += 1;
-        Ok(text)
+        Ok(if kind == (ValueType::Text { upper: true }) { text.to_uppercase() } else { text })
     }
 }
