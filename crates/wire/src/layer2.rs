@@ -156,8 +156,9 @@ fn after_ppp_protocol(protocol: u16, window: &Window<'_>) -> Result<Next, End> {
     }
 }
 
-/// RFC 3032: entries of label (20 bits), traffic class (3), bottom of stack (1) and time to live (8). What follows is told by its first
-/// four bits alone (RFC 4928, RFC 4385): 4 and 6 are IP, 0 is the control word of a pseudowire.
+/// RFC 3032: entries of label (20 bits), traffic class (3), bottom of stack (1) and time to live (8). Nothing says what follows, so it
+/// is told by its first four bits (RFC 4928, RFC 4385): 4 and 6 are IP; else it is a frame, with a control word in front where those bits
+/// are 0 and no EtherType stands where a bare frame has it.
 fn mpls(window: &mut Window<'_>, headers: &mut Headers) -> Result<Next, End> {
     loop {
         let entry = window.u32()? >> 8;

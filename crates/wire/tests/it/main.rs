@@ -9,4 +9,5 @@
 
 mod captures;
 mod properties;
+mod streams;
 mod truth;
