@@ -5,8 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use crate::write::text::{write_address, write_mac, write_time};
 
-/// An IPv4 or IPv6 address in two 64-bit halves; IPv4 is held as the mapped address (RFC 4291, section 2.5.5.2), so a mapped address
-/// and the IPv4 address that it maps are the same.
+/// An IPv4 or IPv6 address in two 64-bit halves.
+///
+/// IPv4 is held in the block `::4:0:0/96`, which no IPv6 host can have (`::/8` is reserved, RFC 4291, section 2.4). The mapped block `::ffff:0:0/96`
+/// would be the obvious place, but routers report mapped addresses (next hops, say), and what was sent must be told from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Address {
     high: u64,
@@ -14,8 +16,10 @@ pub struct Address {
 }
 
 impl Address {
+    /// The upper 32 bits of the lower half of an IPv4 address; the upper half is zero.
+    pub const V4_MARK: u64 = 4;
     /// The lower half of an IPv4 address without its 32 bits.
-    pub const V4_PREFIX: u64 = 0xffff_0000_0000;
+    pub const V4_PREFIX: u64 = Self::V4_MARK << 32;
 
     /// From both halves, most significant first.
     pub const fn from_halves(high: u64, low: u64) -> Self {
@@ -40,7 +44,7 @@ impl Address {
 
     /// True for IPv4.
     pub const fn is_v4(self) -> bool {
-        self.high == 0 && self.low >> 32 == 0xffff
+        self.high == 0 && self.low >> 32 == Self::V4_MARK
     }
 
     /// True for `0.0.0.0` and `::`.

@@ -82,7 +82,7 @@ impl Masked {
     #[inline]
     fn holds(&self, high: u64, low: u64) -> bool {
         let same = (high ^ self.high) & self.high_mask | (low ^ self.low) & self.low_mask == 0;
-        let other_family = self.not_v4 & (high == 0) & (low >> 32 == 0xffff);
+        let other_family = self.not_v4 & (high == 0) & (low >> 32 == Address::V4_MARK);
         same & !other_family
     }
 }
@@ -133,7 +133,7 @@ impl Lookup {
 
     #[inline]
     fn holds(&self, high: u64, low: u64) -> bool {
-        if high == 0 && low >> 32 == 0xffff {
+        if high == 0 && low >> 32 == Address::V4_MARK {
             let address = low as u32;
             return match self.v4_first.get((address >> 16) as usize) {
                 Some(Part::All) => true,

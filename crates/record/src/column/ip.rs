@@ -3,7 +3,7 @@
 use super::{Fixed, Validity};
 use crate::Address;
 
-/// Addresses as two 64-bit halves, most significant first; IPv4 as the mapped address `::ffff:a.b.c.d`.
+/// Addresses as two 64-bit halves, most significant first; IPv4 as [`Address`] tells.
 ///
 /// Two plain vectors are what the store writes and what a filter compares fastest; see decision 0001.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +28,7 @@ impl IpColumn {
         self.high.values()
     }
 
-    /// The lower halves; `0x0000_ffff_aabb_ccdd` for IPv4, zero where absent.
+    /// The lower halves; `Address::V4_PREFIX` and the 32 bits for IPv4, zero where absent.
     pub fn low(&self) -> &[u64] {
         &self.low
     }
@@ -71,7 +71,7 @@ impl IpColumn {
     pub fn extend_v4(&mut self, row: usize, values: impl ExactSizeIterator<Item = u32>) {
         self.high.fill(row, values.len(), 0);
         self.low.resize(row, 0);
-        self.low.extend(values.map(|address| 0xffff_0000_0000 | u64::from(address)));
+        self.low.extend(values.map(|address| Address::V4_PREFIX | u64::from(address)));
     }
 
     /// Writes addresses in consecutive rows from `row` on.

@@ -34,7 +34,7 @@ proptest! {
         }] {
             let mut out = Vec::new();
             text::write_address(&mut out, Address::from(ip));
-            prop_assert_eq!(String::from_utf8(out).unwrap(), ip.to_canonical().to_string());
+            prop_assert_eq!(String::from_utf8(out).unwrap(), ip.to_string());
         }
     }
 
@@ -53,9 +53,18 @@ fn spread(mask: u128) -> u128 {
 
 #[test]
 fn addresses_with_ends_of_zeros() {
-    for text in
-        ["::", "::1", "1::", "1:0:0:2::", "::2:0:0:3", "1:2:3:4:5:6:7:8", "1:0:3:4:5:6:7:8", "::2:3:4:5:6:7:8", "2001:db8::1"]
-    {
+    for text in [
+        "::",
+        "::1",
+        "1::",
+        "1:0:0:2::",
+        "::2:0:0:3",
+        "1:2:3:4:5:6:7:8",
+        "1:0:3:4:5:6:7:8",
+        "::2:3:4:5:6:7:8",
+        "2001:db8::1",
+        "::ffff:0:1",
+    ] {
         let ip: std::net::IpAddr = text.parse().unwrap();
         let mut out = Vec::new();
         text::write_address(&mut out, ip.into());

@@ -14,14 +14,12 @@ pub fn write_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
 pub fn write_address(out: &mut Vec<u8>, address: Address) {
     let (high, low) = address.halves();
     if address.is_v4() {
-        let octets = (low as u32).to_be_bytes();
-        for (index, octet) in octets.into_iter().enumerate() {
-            if index > 0 {
-                out.push(b'.');
-            }
-            write_number(out, octet);
-        }
-        return;
+        return write_quad(out, low as u32);
+    }
+    // RFC 5952, section 5: a mapped address shows the one it maps.
+    if high == 0 && low >> 32 == 0xffff {
+        out.extend_from_slice(b"::ffff:");
+        return write_quad(out, low as u32);
     }
     let bits = (u128::from(high) << 64) | u128::from(low);
     let mut groups = [0u16; 8];
@@ -41,6 +39,15 @@ pub fn write_address(out: &mut Vec<u8>, address: Address) {
         }
         write_hex(out, u64::from(groups[index]), 1);
         index += 1;
+    }
+}
+
+fn write_quad(out: &mut Vec<u8>, bits: u32) {
+    for (index, octet) in bits.to_be_bytes().into_iter().enumerate() {
+        if index > 0 {
+            out.push(b'.');
+        }
+        write_number(out, octet);
     }
 }
 
