@@ -8,7 +8,7 @@ use crate::sequence::{Sender, Sequences};
 use crate::session::Sessions;
 use crate::sets::Message;
 use crate::template::Runner;
-use crate::{Datagram, Output, Protocol, Stats, ipfix, netflow5, netflow9, sflow};
+use crate::{Datagram, Output, Protocol, Stats, fastnetmon, ipfix, netflow5, netflow9, sflow};
 
 /// What a decoder is told at the beginning.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,7 @@ impl Decoder {
             Protocol::NetFlow9 => netflow9::decode(self, datagram, out),
             Protocol::Ipfix => ipfix::decode(self, datagram, out),
             Protocol::SFlow => sflow::decode(datagram, out, &mut self.stats, &mut self.sequences),
-            Protocol::FastNetMon => {}
+            Protocol::FastNetMon => fastnetmon::decode(datagram, out, &mut self.stats),
         }
     }
 

@@ -18,6 +18,7 @@ mod stamp;
 mod stats;
 
 // The protocols without templates.
+pub mod fastnetmon;
 pub mod netflow5;
 pub mod sflow;
 

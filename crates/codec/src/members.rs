@@ -19,9 +19,7 @@ impl Members {
     }
 
     pub(crate) fn number(&mut self, name: &str, value: impl Into<u64>) {
-        self.key(name);
-        write_number(&mut self.text, value.into());
-        self.text.push(b',');
+        write_number_member(&mut self.text, name, value.into());
     }
 
     pub(crate) fn signed(&mut self, name: &str, value: i32) {
@@ -147,6 +145,21 @@ impl Members {
         }
         self.text.extend_from_slice(&[close, b',']);
     }
+}
+
+/// Appends `"name":number,` to an object in the making.
+pub(crate) fn write_number_member(text: &mut Vec<u8>, name: &str, value: u64) {
+    write_string(text, name.as_bytes());
+    text.push(b':');
+    write_number(text, value);
+    text.push(b',');
+}
+
+/// The number that a member of this name has in an object that was written here.
+pub(crate) fn number_in(object: &str, name: &str) -> Option<u64> {
+    let start = object.find(name)?;
+    let value = object.get(start + name.len()..)?.strip_prefix("\":")?;
+    value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[cfg(test)]

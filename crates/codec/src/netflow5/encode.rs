@@ -3,12 +3,14 @@
 //! These versions carry IPv4 alone, one sampling rate a datagram, and numbers of 16 or 32 bits. What does not fit is written as the formats have it:
 //! counters at their maximum, AS numbers as AS_TRANS (RFC 6793), interface numbers as 0 (unknown). Rows of IPv6 are left out and counted.
 
+use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use weir_record::{Address, FlowBatch};
 
 use super::fields::*;
 use super::{HEADER_1, HEADER_5_7, MAX_RECORDS_1, MAX_RECORDS_5, MAX_RECORDS_7, RECORD_1_7, RECORD_5, SAMPLING_INTERVAL};
+use crate::members::number_in;
 
 /// The AS number that stands for those above 65535 (RFC 6793, section 9).
 const AS_TRANS: u16 = 23456;
@@ -219,8 +221,7 @@ fn sampling(flows: &FlowBatch, row: usize) -> u16 {
 
 /// The flags and the by-passed router that a decoder of version 7 left in `extra`.
 fn router_of(extra: &str) -> (u32, u32) {
-    let after = |name: &str| extra.split_once(name).map(|(_, value)| value);
-    let flags = after("\"flags\":").and_then(|value| value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
-    let router = after("\"router_sc\":\"").and_then(|value| value.split('"').next()?.parse::<std::net::Ipv4Addr>().ok());
+    let flags = number_in(extra, "flags").and_then(|flags| u32::try_from(flags).ok());
+    let router = extra.split_once("\"router_sc\":\"").and_then(|(_, value)| value.split('"').next()?.parse::<Ipv4Addr>().ok());
     (flags.unwrap_or(0), router.map_or(0, |router| router.to_bits()))
 }
