@@ -1,19 +1,18 @@
 //! The table of Information Elements in `weir-record`, made from its CSV files.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+
+use crate::generate::{Derived, root};
 
 const SOURCES: [&str; 2] = ["crates/record/data/elements.csv", "crates/record/data/elements-extra.csv"];
 const TARGET: &str = "crates/record/src/registry/generated.rs";
 
-/// Writes the table, or with `check` only compares it with what is there.
-pub(crate) fn generate(check: bool) -> Result<(), String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+/// The table as Rust source.
+pub(crate) fn table() -> Result<Derived, String> {
     let mut elements = BTreeMap::new();
     for source in SOURCES {
-        let text = fs::read_to_string(root.join(source)).map_err(|error| format!("{source}: {error}"))?;
+        let text = fs::read_to_string(root().join(source)).map_err(|error| format!("{source}: {error}"))?;
         for (number, line) in text.lines().enumerate().skip(1) {
             let (key, value) = parse(line).ok_or_else(|| format!("{source}:{}: expected pen,id,name,type,...", number + 1))?;
             if elements.insert(key, value).is_some() {
@@ -27,17 +26,10 @@ pub(crate) fn generate(check: bool) -> Result<(), String> {
          #[rustfmt::skip]\npub(super) static ELEMENTS: &[Element] = &[\n",
     );
     for ((pen, id), (name, data_type)) in &elements {
-        writeln!(table, "    element({pen}, {id}, \"{name}\", T::{data_type}),").map_err(|error| error.to_string())?;
+        table.push_str(&format!("    element({pen}, {id}, \"{name}\", T::{data_type}),\n"));
     }
     table.push_str("];\n");
-    let target = root.join(TARGET);
-    if check {
-        let current = fs::read_to_string(&target).unwrap_or_default();
-        return if current == table { Ok(()) } else { Err(format!("{TARGET} is not current: run `cargo xtask generate`")) };
-    }
-    fs::write(&target, table).map_err(|error| format!("{TARGET}: {error}"))?;
-    println!("{TARGET}: {} elements", elements.len());
-    Ok(())
+    Ok(Derived { path: TARGET.to_owned(), content: table.into_bytes() })
 }
 
 /// Enterprise and id, name and type of a line.

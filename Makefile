@@ -1,0 +1,34 @@
+# The two commands of the README are `make demo` and `make test`; each gets what it needs first.
+SHELL := /bin/bash
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+SECONDS_EACH ?= 60
+TARGETS ?=
+
+.PHONY: help demo test fuzz bench deny generate setup
+
+help: ## This list.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+demo: setup ## Builds Weir and shows what it reads, on samples that come with it.
+	@cargo build --release --locked --package weir
+	@scripts/demo.sh $(TARGET_DIR)/release/weir
+
+test: setup ## Everything that has to hold: format, lints, tests, import table, derived files, fuzz targets.
+	@scripts/test.sh
+
+fuzz: setup ## Fuzz targets: SECONDS_EACH=60 TARGETS="ipfix sflow".
+	@scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)
+
+bench: setup ## Benchmarks of every stage, against peers in the same run.
+	@cargo bench --workspace --locked
+
+deny: setup ## Licences, sources and duplicates of dependencies (installs cargo-deny).
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	@cargo deny --all-features check
+
+generate: setup ## Writes the files that are derived from others.
+	@cargo xtask generate
+
+setup:
+	@scripts/setup.sh

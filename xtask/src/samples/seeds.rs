@@ -1,0 +1,58 @@
+//! First inputs of the fuzz targets, made from the samples.
+//!
+//! A target with state takes a list of messages: each has its length in front, 2 octets in network order.
+
+use std::fs;
+use std::path::Path;
+
+use weir_testkit::{Datagram, ethernet_frame, pcap_of};
+
+use super::samples;
+
+/// Filters of every form.
+const FILTERS: [&str; 10] = [
+    "any",
+    "src ip 192.0.2.1 and not dst port 53",
+    "net 10.0.0.0/8 or ip in [192.0.2.0/24 2001:db8::/32]",
+    "proto tcp and flags S and not flags A",
+    "bytes > 1.5M or packets >= 10Ki",
+    "duration > 10s and bps > 1k",
+    "(in if 3 || out if 7) && ! as 64500",
+    "sni contains \"shop\" or dns.name ends \".example\"",
+    "extra.queueDepth > 3 and tls_version >= 0x0304",
+    "port in [80 443 8000] and portrange 1-1023 and format ipfix",
+];
+
+const ELEMENTS: &str = "[[element]]\npen = 64512\nid = 1\nname = \"queueDepth\"\ntype = \"unsigned32\"\n";
+
+/// Writes `FOLDER/TARGET/NAME` for each target.
+pub(super) fn write(folder: &Path) -> Result<(), String> {
+    let put = |target: &str, name: &str, content: &[u8]| {
+        let place = folder.join(target);
+        let written = fs::create_dir_all(&place).and_then(|()| fs::write(place.join(name), content));
+        written.map_err(|error| format!("{}: {error}", place.display()))
+    };
+    for (protocol, datagrams) in samples() {
+        put(protocol, "sample", &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
+        put("datagrams", protocol, &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
+        put("capture", &format!("{protocol}.pcap"), &pcap_of(&datagrams))?;
+        let frames: Vec<_> = datagrams.iter().map(frame).collect();
+        put("packets", protocol, &list(frames.iter().map(Vec::as_slice)))?;
+    }
+    for (number, filter) in FILTERS.iter().enumerate() {
+        put("filter", &number.to_string(), filter.as_bytes())?;
+    }
+    put("elements", "one", ELEMENTS.as_bytes())
+}
+
+fn frame(datagram: &Datagram) -> Vec<u8> {
+    ethernet_frame(datagram.source, datagram.destination, &datagram.payload)
+}
+
+fn list<'a>(messages: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    messages.fold(Vec::new(), |mut list, message| {
+        list.extend((message.len() as u16).to_be_bytes());
+        list.extend(message);
+        list
+    })
+}
