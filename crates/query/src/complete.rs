@@ -6,7 +6,7 @@ use crate::expect::{Expected, SHOWN_OPERATORS};
 use crate::names::{self, SideWords, ValueType};
 use crate::parse;
 use crate::syntax::{Field, Pair};
-use crate::token::is_word;
+use crate::token::{Token, TokenKind, is_word, tokens};
 
 /// Something that may stand at the end of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,9 +35,7 @@ pub enum CompletionKind {
 /// What may stand at the end of `before`, the text left of the cursor: names that begin with the last word of it, or everything that
 /// may follow where it ends with a space. Empty where the text is wrong before that or ends within a quoted text.
 pub fn complete(before: &str) -> Vec<Completion> {
-    // A comment runs on to the end of its line.
-    let last_line = before.rsplit('\n').next().unwrap_or_default();
-    if last_line.contains('#') && !last_line.contains('"') {
+    if !tokens(before).is_ok_and(|tokens| takes_more(before, &tokens)) {
         return Vec::new();
     }
     let typed_at = before.char_indices().rev().find(|(_, c)| !is_word(*c)).map_or(0, |(at, c)| at + c.len_utf8());
@@ -50,6 +48,13 @@ pub fn complete(before: &str) -> Vec<Completion> {
     let mut seen = std::collections::HashSet::new();
     found.retain(|completion| completion.text.to_lowercase().starts_with(&typed) && seen.insert(completion.text.clone()));
     found
+}
+
+/// False within a comment, which runs on to the end of its line.
+fn takes_more(before: &str, tokens: &[Token]) -> bool {
+    let words = tokens.iter().rev().find(|token| token.kind != TokenKind::End);
+    let rest = before.get(words.map_or(0, |token| token.end)..).unwrap_or_default();
+    !rest.lines().next_back().is_some_and(|line| line.contains('#')) || rest.ends_with('\n')
 }
 
 /// What the parser waits for at the end of a text.

@@ -21,7 +21,7 @@ pub struct FilterError {
     /// The nearest known word, where one is near.
     pub hint: Option<String>,
     /// The line of the text in which the fault is.
-    source_line: String,
+    source_line: Box<str>,
 }
 
 impl FilterError {
@@ -42,7 +42,7 @@ impl FilterError {
             found,
             expected,
             hint: None,
-            source_line: source_line.to_owned(),
+            source_line: source_line.into(),
         }
     }
 

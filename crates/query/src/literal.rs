@@ -162,17 +162,12 @@ fn prefix(word: &str) -> Option<Value> {
     };
     let family_bits = if ip.is_ipv4() { 32 } else { 128 };
     let length = length.unwrap_or(family_bits);
-    let address = Address::from(ip);
     if length > family_bits {
         return None;
     }
-    if ip.is_ipv4() {
-        return Some(Value::Prefix(masked(address, length + 96), length));
-    }
-    // A prefix within ::ffff:0:0/96 is one of IPv4, as the addresses in it are.
-    let within_v4 = address.is_v4() && length >= 96;
-    let shown = if within_v4 { length - 96 } else { length };
-    Some(Value::Prefix(masked(address, length), shown))
+    let address = masked(Address::from(ip), 128 - family_bits + length);
+    // The block of IPv6 in which IPv4 is held has no hosts, so nobody means it.
+    (address.is_v4() == ip.is_ipv4()).then_some(Value::Prefix(address, length))
 }
 
 /// An address with all but the first bits of 128 zero.

@@ -35,19 +35,19 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// Adds the nearest of the known words, if a word stands there and one is near.
-    fn with_hint<'a>(mut self, word: Option<&str>, known: impl Iterator<Item = &'a str>) -> Self {
+    fn with_hint<'a>(mut self: Box<Self>, word: Option<&str>, known: impl Iterator<Item = &'a str>) -> Box<Self> {
         self.error.hint = word.and_then(|word| error::nearest(&word.to_lowercase(), known)).map(str::to_owned);
         self
     }
 }
 
 /// Reads a whole filter.
-pub(crate) fn parse(text: &str) -> Result<Expression, Fault> {
+pub(crate) fn parse(text: &str) -> Result<Expression, Box<Fault>> {
     if text.len() > MAX_TEXT {
         let found = format!("{} octets of text", text.len());
         return Err(limit(text, 0, 0, found, format!("at most {MAX_TEXT}")));
     }
-    let tokens = tokens(text).map_err(|error| Fault { error, expected: Vec::new() })?;
+    let tokens = tokens(text).map_err(|error| Box::new(Fault { error, expected: Vec::new() }))?;
     let mut parser = Parser { text, tokens, at: 0, depth: 0 };
     let expression = parser.or()?;
     match parser.token().kind {
@@ -57,8 +57,9 @@ pub(crate) fn parse(text: &str) -> Result<Expression, Fault> {
 }
 
 #[cold]
-fn limit(text: &str, start: usize, end: usize, found: String, allowed: String) -> Fault {
-    Fault { error: FilterError::new(text, start, end, found, vec![allowed]), expected: Vec::new() }
+fn limit(text: &str, start: usize, end: usize, found: String, allowed: String) -> Box<Fault> {
+    let error = FilterError::new(text, start, end, found, vec![allowed]);
+    Box::new(Fault { error, expected: Vec::new() })
 }
 
 struct Parser<'a> {
@@ -70,7 +71,7 @@ struct Parser<'a> {
     depth: usize,
 }
 
-type Parsed<T> = Result<T, Fault>;
+type Parsed<T> = Result<T, Box<Fault>>;
 
 impl<'a> Parser<'a> {
     fn or(&mut self) -> Parsed<Expression> {
@@ -261,14 +262,15 @@ impl<'a> Parser<'a> {
 
     /// A fault at the next token.
     #[cold]
-    fn fault(&self, expected: Vec<Expected>) -> Fault {
+    fn fault(&self, expected: Vec<Expected>) -> Box<Fault> {
         let token = self.token();
         let found = match token.kind {
             TokenKind::End => "the end".to_owned(),
             _ => format!("`{}`", self.text.get(token.start..token.end).unwrap_or_default()),
         };
         let words = expected.iter().flat_map(Expected::words).collect();
-        Fault { error: FilterError::new(self.text, token.start, token.end, found, words), expected }
+        let error = FilterError::new(self.text, token.start, token.end, found, words);
+        Box::new(Fault { error, expected })
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
         } else {
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             if length == 0 {
-                let found = format!("`{}`", next.escape_default());
+                let found = if next.is_control() { format!("`{}`", next.escape_default()) } else { format!("`{next}`") };
                 let expected = match next {
                     '&' => "`&&`",
                     '|' => "`||`",

@@ -1,7 +1,7 @@
 //! Sets of prefixes, and columns of addresses compared with them.
 //!
-//! IPv4 lies in the address space of IPv6 as `::ffff:0:0/96`; a prefix selects addresses of its own family alone, so `::/0` does not
-//! select IPv4.
+//! Both families lie in one space, IPv4 in a block that IPv6 does not use. A prefix selects addresses of its own family alone, so `::/0`
+//! does not select IPv4.
 
 use weir_record::Address;
 use weir_record::column::IpColumn;
@@ -66,7 +66,7 @@ pub(super) struct Masked {
     high_mask: u64,
     low: u64,
     low_mask: u64,
-    /// The upper 32 bits of the lower half that an address of the other family has, where the prefix would hold it.
+    /// True for a prefix of IPv6 so short that the block of IPv4 lies in it.
     not_v4: bool,
 }
 

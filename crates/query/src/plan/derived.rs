@@ -1,5 +1,6 @@
 //! Numbers worked out of several columns.
 
+use weir_record::column::Fixed;
 use weir_record::{Column, FlowBatch};
 
 use super::Block;
@@ -39,15 +40,14 @@ pub(super) fn restrict(batch: &FlowBatch, quantity: Quantity, set: &NumberSet, n
                 block.fill(0);
                 return;
             }
-            for_words(block, first, |index, word| {
-                let (starts, ends) = (sixty_four(start.values(), index), sixty_four(end.values(), index));
-                let mut octets = [0u8; 64];
-                for ((octet, start), end) in octets.iter_mut().zip(starts.iter()).zip(ends.iter()) {
-                    let duration = ordered(end.saturating_sub(*start));
-                    *octet = u8::from(set.contains(duration) != negated);
+            // One range, as `>` makes it, is compared with vector instructions.
+            match set.only() {
+                Some((low, high)) => {
+                    let width = high - low;
+                    durations(start, end, first, block, |duration| (duration.wrapping_sub(low) <= width) != negated);
                 }
-                word & gather(&octets) & start.validity().word(index) & end.validity().word(index)
-            });
+                None => durations(start, end, first, block, |duration| set.contains(duration) != negated),
+            }
         }
         Quantity::BytesPerPacket => for_rows(block, first, batch.bytes.validity(), |row| {
             let each = batch.packets.get(row).and_then(|packets| batch.bytes.get(row)?.checked_div(packets));
@@ -67,6 +67,19 @@ pub(super) fn restrict(batch: &FlowBatch, quantity: Quantity, set: &NumberSet, n
             });
         }
     }
+}
+
+/// Keeps the rows that have a duration for which `holds` is true.
+#[inline]
+fn durations(start: &Fixed<i64>, end: &Fixed<i64>, first: usize, block: &mut Block, holds: impl Fn(u64) -> bool) {
+    for_words(block, first, |index, word| {
+        let (starts, ends) = (sixty_four(start.values(), index), sixty_four(end.values(), index));
+        let mut octets = [0u8; 64];
+        for ((octet, start), end) in octets.iter_mut().zip(starts.iter()).zip(ends.iter()) {
+            *octet = u8::from(holds(ordered(end.saturating_sub(*start))));
+        }
+        word & gather(&octets) & start.validity().word(index) & end.validity().word(index)
+    });
 }
 
 /// An amount over a duration in nanoseconds, rounded down; nothing where no time went by. Rates past 64 bits stay at the end.

@@ -45,6 +45,14 @@ impl NumberSet {
         past.checked_sub(1).and_then(|place| self.highs.get(place)).is_some_and(|high| number <= *high)
     }
 
+    /// The range if it is one alone.
+    pub(super) fn only(&self) -> Option<(u64, u64)> {
+        match (&*self.lows, &*self.highs) {
+            ([low], [high]) => Some((*low, *high)),
+            _ => None,
+        }
+    }
+
     fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.lows.iter().copied().zip(self.highs.iter().copied())
     }

@@ -45,7 +45,9 @@ const ADDRESSES: &[&str] = &[
     "255.255.255.255",
     "::",
     "::5",
-    "::fffe:0:1",
+    "::3:0:1",
+    "::5:0:1",
+    "::ffff:10.0.0.1",
     "2001:db8::1",
     "2001:db8:0:1::",
     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -211,7 +213,9 @@ impl Random {
                 let address = self.pick(ADDRESSES);
                 let most = if address.contains(':') { 128 } else { 32 };
                 let length = if self.chance(50) { most } else { self.below(most + 1) };
-                literal::read(&format!("{address}/{length}"), kind).unwrap()
+                let prefix = literal::read(&format!("{address}/{length}"), kind);
+                // A few lengths lead into the block of IPv4, which is no literal.
+                prefix.unwrap_or_else(|| literal::read(address, kind).unwrap())
             }
             ValueType::Mac => Value::Mac(self.pick(NUMBERS) & 0xffff_ffff_ffff),
             ValueType::Text { upper: true } => Value::Text(self.pick(TEXTS).to_uppercase()),

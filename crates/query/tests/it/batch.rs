@@ -85,6 +85,7 @@ pub(crate) fn batch() -> FlowBatch {
     batch.retransmissions.push(2, 0);
     batch.src_mac.push(2, 0x001b_213c_4d5e);
     batch.next_hop.push(2, v6("fe80::1"));
+    batch.bgp_next_hop.push(2, v6("::ffff:10.0.0.1"));
     batch.format.push(2, names::NETFLOW9);
 
     // 3: an ICMP sample without ports.

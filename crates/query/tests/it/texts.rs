@@ -35,3 +35,20 @@ fn filters_select_rows() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// Blocks of `>>>`, a text, `---`, and what the error prints.
+#[test]
+fn faults_are_told_at_their_place() {
+    let mut failures = String::new();
+    for block in include_str!("../data/faults.txt").split(">>>\n").skip(1) {
+        let (text, expected) = block.split_once("\n---\n").unwrap();
+        let found = match Filter::parse(text) {
+            Ok(filter) => format!("no fault: {filter}"),
+            Err(error) => error.to_string(),
+        };
+        if found != expected.trim_end() {
+            failures += &format!(">>>\n{text}\n---\n{found}\n\n");
+        }
+    }
+    assert!(failures.is_empty(), "found instead:\n{failures}");
+}
