@@ -1,2 +1,41 @@
-//! The `weir` program.
-fn main() {}
+//! The `weir` program: what was typed becomes one of its commands, and what came of that its exit code.
+
+mod args;
+mod exit;
+
+// The commands, from what was typed to what it means.
+mod columns;
+mod decode;
+
+// The work: stages in order, and what they are made of.
+mod output;
+mod pipeline;
+mod progress;
+mod report;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Command, Typed};
+use exit::{Failure, Outcome};
+
+fn main() -> ExitCode {
+    exit::code(run())
+}
+
+fn run() -> Result<Outcome, Failure> {
+    match Typed::try_parse()?.command {
+        Command::Decode(typed) => pipeline::decode::run(decode::Job::new(typed)?),
+        Command::Columns(typed) => columns::print(typed),
+        Command::Completions { shell } => print_completions(shell),
+    }
+}
+
+fn print_completions(shell: clap_complete::Shell) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Typed::command(), "weir", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(Outcome::Done)
+}

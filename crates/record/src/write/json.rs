@@ -37,6 +37,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &[u8]) {
 pub struct JsonWriter {
     /// A value put in front of every row, as `"kind":"options"`.
     kind: Option<&'static str>,
+    /// Places in the table of the columns to write, in order; nothing for all.
+    places: Option<Vec<usize>>,
     /// `"name":` of each column that the batch fills, and its place in the table.
     keys: Vec<(usize, Vec<u8>)>,
 }
@@ -49,7 +51,14 @@ impl JsonWriter {
 
     /// A writer that puts `"kind"` in front of every row.
     pub fn with_kind(kind: &'static str) -> Self {
-        Self { kind: Some(kind), keys: Vec::new() }
+        Self { kind: Some(kind), ..Self::default() }
+    }
+
+    /// Writes only the columns at these places of the table, in this order.
+    #[must_use]
+    pub fn with_columns(mut self, places: &[usize]) -> Self {
+        self.places = Some(places.to_vec());
+        self
     }
 
     /// Appends the rows, a line each.
@@ -76,7 +85,8 @@ impl JsonWriter {
     }
 
     fn note_keys<T: Table>(&mut self, batch: &T) {
-        let filled = (0..T::COLUMNS.len()).filter(|index| !batch.any(*index).is_empty());
+        let wanted = |index: usize| self.places.as_ref().map_or(Some(index), |places| places.get(index).copied());
+        let filled = (0..T::COLUMNS.len()).map_while(wanted).filter(|index| !batch.any(*index).is_empty());
         if filled.clone().eq(self.keys.iter().map(|(index, _)| *index)) {
             return;
         }

@@ -1,0 +1,7 @@
+//! The pipelines: each has one function that lists its stages in order.
+
+pub(crate) mod decode;
+
+// From frames to the messages of flow protocols.
+mod ipfix_stream;
+mod messages;
