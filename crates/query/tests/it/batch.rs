@@ -12,7 +12,7 @@ const SECOND: i64 = 1_000_000_000;
 pub(crate) fn batch() -> FlowBatch {
     let mut batch = FlowBatch::new();
     let v4 = |a, b, c, d| Ipv4Addr::new(a, b, c, d);
-    let v6 = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap();
+    let v6 = |text: &str| text.parse::<std::net::Ipv6Addr>().expect("an IPv6 address");
 
     // 0: an HTTPS request, initiator's half.
     batch.ip_version.push(0, 4);

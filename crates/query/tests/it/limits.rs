@@ -6,7 +6,7 @@ use crate::batch::batch;
 
 /// What a text that is over a limit is told, in one line.
 fn refusal(text: &str) -> String {
-    Filter::parse(text).unwrap_err().message()
+    Filter::parse(text).expect_err("over a limit").message()
 }
 
 #[test]
