@@ -37,7 +37,10 @@ fn samples() -> Vec<(&'static str, Vec<Datagram>)> {
 
 /// The capture files.
 pub(crate) fn files() -> Vec<Derived> {
-    let file = |(name, datagrams): (&str, Vec<Datagram>)| Derived { path: format!("{FOLDER}/{name}.pcap"), content: pcap_of(&datagrams) };
+    let file = |(name, datagrams): (&str, Vec<Datagram>)| Derived {
+        path: format!("{FOLDER}/{name}.pcap"),
+        content: pcap_of(&datagrams),
+    };
     samples().into_iter().map(file).collect()
 }
 

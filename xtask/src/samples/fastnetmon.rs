@@ -15,7 +15,10 @@ const POINTERS: usize = 4;
 /// A message a flow, for the larger ones.
 pub(super) fn datagrams() -> Vec<Datagram> {
     let flows = traffic::flows().into_iter().filter(|flow| flow.packets > 20);
-    flows.zip(0_u32..).map(|(flow, number)| super::datagram("192.0.2.5", 50_500, 8104, flow.end, message(&flow, number))).collect()
+    flows
+        .zip(0_u32..)
+        .map(|(flow, number)| super::datagram("192.0.2.5", 50_500, 8104, flow.end, message(&flow, number)))
+        .collect()
 }
 
 fn message(flow: &Flow, number: u32) -> Vec<u8> {

@@ -79,7 +79,8 @@ fn biflows(template: u16, connections: &[&Connection]) -> Vec<u8> {
     let milliseconds = |offset: u32| u64::from(MINUTE_SECONDS) * 1000 + u64::from(offset);
     let rows = connections.iter().fold(Octets::new(), |rows, connection| {
         let (start, end) = (connection.start, connection.start + connection.duration);
-        let (in_if, out_if) = if connection.outwards() { (traffic::INSIDE, traffic::OUTSIDE) } else { (traffic::OUTSIDE, traffic::INSIDE) };
+        let (in_if, out_if) =
+            if connection.outwards() { (traffic::INSIDE, traffic::OUTSIDE) } else { (traffic::OUTSIDE, traffic::INSIDE) };
         let flags = u16::from(connection.flags());
         let (request, response) = (connection.request, connection.response);
         let back = if response.packets == 0 { 0 } else { flags };

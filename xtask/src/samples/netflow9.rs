@@ -16,8 +16,7 @@ const SOURCE_ID: u32 = 512;
 const BEFORE: [(u16, u16); 6] = [(22, 4), (21, 4), (2, 4), (1, 4), (10, 4), (14, 4)];
 const V4: [(u16, u16); 3] = [(8, 4), (12, 4), (15, 4)];
 const V6: [(u16, u16); 3] = [(27, 16), (28, 16), (62, 16)];
-const BEHIND: [(u16, u16); 11] =
-    [(7, 2), (11, 2), (4, 1), (6, 1), (5, 1), (61, 1), (16, 4), (17, 4), (48, 1), (95, 4), (89, 1)];
+const BEHIND: [(u16, u16); 11] = [(7, 2), (11, 2), (4, 1), (6, 1), (5, 1), (61, 1), (16, 4), (17, 4), (48, 1), (95, 4), (89, 1)];
 
 /// Templates and options, then the flows of half a minute each.
 pub(super) fn datagrams() -> Vec<Datagram> {
@@ -43,7 +42,10 @@ pub(super) fn datagrams() -> Vec<Datagram> {
 fn templates() -> Vec<u8> {
     let template = |id: u16, addresses: &[(u16, u16)]| {
         let fields = [&BEFORE[..], addresses, &BEHIND].concat();
-        fields.iter().fold(Octets::new().u16(id).u16(fields.len() as u16), |octets, (kind, length)| octets.u16(*kind).u16(*length)).0
+        fields
+            .iter()
+            .fold(Octets::new().u16(id).u16(fields.len() as u16), |octets, (kind, length)| octets.u16(*kind).u16(*length))
+            .0
     };
     set(0, Octets::new().bytes(&template(V4_TEMPLATE, &V4)).bytes(&template(V6_TEMPLATE, &V6)))
 }
@@ -73,10 +75,11 @@ fn samplers() -> Vec<u8> {
 
 fn applications() -> Vec<u8> {
     let router = traffic::address("192.0.2.2");
-    let names = [("dns", 53, "Domain Name System"), ("https", 443, "HTTP over TLS"), ("ssh", 22, "Secure Shell"), ("smtp", 25, "Mail")];
-    let rows = names.iter().fold(Octets::new(), |rows, (name, port, words)| {
-        rows.address(router).u32(3 << 24 | port).text(name, 24).text(words, 40)
-    });
+    let names =
+        [("dns", 53, "Domain Name System"), ("https", 443, "HTTP over TLS"), ("ssh", 22, "Secure Shell"), ("smtp", 25, "Mail")];
+    let rows = names
+        .iter()
+        .fold(Octets::new(), |rows, (name, port, words)| rows.address(router).u32(3 << 24 | port).text(name, 24).text(words, 40));
     set(APPLICATIONS, rows)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use weir_testkit::{Datagram, ethernet_frame, pcap_of};
 
-use super::samples;
+use super::{fastnetmon, samples};
 
 /// Filters of every form.
 const FILTERS: [&str; 10] = [
@@ -37,8 +37,14 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
         put("datagrams", protocol, &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
         put("capture", &format!("{protocol}.pcap"), &pcap_of(&datagrams))?;
         let frames: Vec<_> = datagrams.iter().map(frame).collect();
-        put("packets", protocol, &list(frames.iter().map(Vec::as_slice)))?;
+        // The first octet chooses the link type: 0 is Ethernet.
+        put("packets", protocol, &[&[0], list(frames.iter().map(Vec::as_slice)).as_slice()].concat())?;
     }
+    // The first octet is the size of the pieces; each message of a stream stands behind its length, 8 octets.
+    let messages = fastnetmon::datagrams();
+    let stream =
+        messages.iter().flat_map(|message| [&(message.payload.len() as u64).to_le_bytes(), message.payload.as_slice()].concat());
+    put("framing", "stream", &[50].into_iter().chain(stream).collect::<Vec<u8>>())?;
     for (number, filter) in FILTERS.iter().enumerate() {
         put("filter", &number.to_string(), filter.as_bytes())?;
     }

@@ -41,7 +41,10 @@ fn compare(rooms: &BTreeMap<String, Room>, packages: &BTreeMap<String, Vec<Strin
     }
     for (name, room) in rooms {
         if room.exists != packages.contains_key(name) {
-            find(format!("room `{name}` is marked {}", if room.exists { "now, but there is no such crate" } else { "later, but it exists" }));
+            find(format!(
+                "room `{name}` is marked {}",
+                if room.exists { "now, but there is no such crate" } else { "later, but it exists" }
+            ));
         }
         for import in room.imports.iter().flatten() {
             let lower = rooms.get(import).is_some_and(|other| other.floor < room.floor && other.floor.is_some());
@@ -129,7 +132,10 @@ mod tests {
 
     #[test]
     fn import_upwards_is_found() {
-        assert_eq!(messages(&[("wire", &["codec"]), ("codec", &[])]), ["crate `wire` imports `codec`, which the table does not allow"]);
+        assert_eq!(
+            messages(&[("wire", &["codec"]), ("codec", &[])]),
+            ["crate `wire` imports `codec`, which the table does not allow"]
+        );
     }
 
     #[test]

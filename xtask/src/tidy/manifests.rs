@@ -47,7 +47,8 @@ pub(super) fn check_rooms(sources: &[Source], findings: &mut Vec<Finding>) {
             let message = "the header has no line `//! Never: ...` that says what this room never does".to_owned();
             findings.push(Finding { place: format!("crates/{room}/src"), message });
         }
-        let banned = text("clippy.toml").is_some_and(|text| text.contains("disallowed-methods") && text.contains("disallowed-types"));
+        let banned =
+            text("clippy.toml").is_some_and(|text| text.contains("disallowed-methods") && text.contains("disallowed-types"));
         if PURE.contains(&room) && !banned {
             let message = "floors 0 to 2 ban files, sockets and clocks: disallowed-methods and disallowed-types".to_owned();
             findings.push(Finding { place: format!("crates/{room}/clippy.toml"), message });
@@ -72,7 +73,10 @@ mod tests {
 
     #[test]
     fn every_table_of_dependencies_counts() {
-        assert_eq!(lines("[dev-dependencies]\nserde = \"1\"\n[target.'cfg(unix)'.dependencies]\nnix = \"1\"\n"), ["Cargo.toml:2", "Cargo.toml:4"]);
+        assert_eq!(
+            lines("[dev-dependencies]\nserde = \"1\"\n[target.'cfg(unix)'.dependencies]\nnix = \"1\"\n"),
+            ["Cargo.toml:2", "Cargo.toml:4"]
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ fn names_machine_path(line: &str, path: &str) -> bool {
 /// True for the keyword in code; comments and longer names (`unsafe_code`) aside.
 fn is_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("].iter().any(|form| code.contains(form)) && !code.contains('"')
+    ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("].iter().any(|form| code.contains(form))
+        && !code.contains('"')
 }
 
 #[cfg(test)]

@@ -1,0 +1,7 @@
+//! IPFIX: templates, withdrawals, varying lengths, lists.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use weir_codec::Protocol;
+
+fuzz_target!(|input: &[u8]| weir_fuzz::decode(input, Some(Protocol::Ipfix)));

@@ -1,0 +1,7 @@
+//! NetFlow version 9, with its templates and options.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use weir_codec::Protocol;
+
+fuzz_target!(|input: &[u8]| weir_fuzz::decode(input, Some(Protocol::NetFlow9)));
