@@ -96,7 +96,7 @@ impl Pages {
         let before = self.shown.take().filter(|shown| shown.table == table);
         let filled = match &asked {
             Some(places) => places.clone(),
-            None => self.filled(table, batch, before.as_ref().map_or(&[], |shown| &shown.filled)),
+            None => self.filled(table, batch, rows, before.as_ref().map_or(&[], |shown| &shown.filled)),
         };
         if let Some(mut shown) = before
             && shown.filled == filled
@@ -123,9 +123,13 @@ impl Pages {
         self.shown = Some(Shown { table, filled, grid });
     }
 
-    /// The columns that have something to say, in this batch or before.
-    fn filled<T: Table>(&self, table: args::Table, batch: &T, before: &[usize]) -> Vec<usize> {
-        let useful = |place: &usize| before.contains(place) || !batch.any(*place).is_empty();
+    /// The columns that have something to say, in these rows or before.
+    fn filled<T: Table>(&self, table: args::Table, batch: &T, rows: &[usize], before: &[usize]) -> Vec<usize> {
+        let speaks = |place: usize| {
+            let column = batch.any(place);
+            !column.is_empty() && rows.iter().any(|row| column.is_present(*row))
+        };
+        let useful = |place: &usize| before.contains(place) || speaks(*place);
         if self.columns.all {
             return (0..T::COLUMNS.len()).filter(useful).collect();
         }

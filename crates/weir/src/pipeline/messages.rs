@@ -35,6 +35,8 @@ pub(crate) struct Messages {
     fragments: Fragments,
     streams: Streams,
     ipfix: IpfixStreams,
+    /// Time of the latest frame, nanoseconds since 1970.
+    now: i64,
 }
 
 /// The streams that may be IPFIX.
@@ -63,6 +65,7 @@ impl Messages {
         let Some(link) = Link::from_pcap(frame.link_type.into()) else {
             return false;
         };
+        self.now = frame.time_ns;
         self.walk.read(link, frame.data, frame.original_len as usize, Depth::Outer);
         let Some(ip) = self.walk.headers.ip else {
             return true;
@@ -78,8 +81,8 @@ impl Messages {
 
     /// Hands on what streams still hold, and tells what stayed in pieces. A new reading may follow.
     pub(crate) fn finish(&mut self, mut take: impl FnMut(Carried<'_>)) {
-        let Self { streams, ipfix, fragments, .. } = self;
-        streams.finish(|key, event| ipfix.take(key, event, i64::MAX, &mut take));
+        let Self { streams, ipfix, fragments, now, .. } = self;
+        streams.finish(|key, event| ipfix.take(key, event, *now, &mut take));
         let counters = fragments.counters();
         let in_pieces = fragments.in_progress() as u64
             + counters.timed_out

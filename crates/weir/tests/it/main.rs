@@ -1,0 +1,10 @@
+//! The program as its users run it: arguments, captures, output, exit codes.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod make;
+mod run;
+
+mod arguments;
+mod carriers;
+mod output;
+mod shared;
