@@ -1,7 +1,7 @@
 //! Files that are derived from others: which they are, writing them, telling whether they are current.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{elements, manual, samples};
 
@@ -13,9 +13,10 @@ pub(crate) struct Derived {
     pub(crate) content: Vec<u8>,
 }
 
-/// The root of the workspace.
+/// The root of the workspace: by what cargo says at run time, since a build may be shared by several clones.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR");
+    folder.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from).join("..")
 }
 
 /// Writes every derived file.
