@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use weir_record::Address;
 
 use crate::{Protocol, Stats};
@@ -41,8 +42,8 @@ pub(crate) struct Expected {
 /// forgotten. Whoever is heard of moves to the young one, so memory and time stay bounded whatever addresses a stranger makes up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sequences {
-    young: HashMap<Sender, Expected>,
-    old: HashMap<Sender, Expected>,
+    young: HashMap<Sender, Expected, RandomState>,
+    old: HashMap<Sender, Expected, RandomState>,
 }
 
 impl Sequences {

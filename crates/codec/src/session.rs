@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use weir_record::Address;
 
 use crate::limits::Limits;
@@ -33,7 +34,7 @@ pub(crate) struct ExporterKey {
 /// All sessions.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    exporters: HashMap<ExporterKey, Exporter>,
+    exporters: HashMap<ExporterKey, Exporter, RandomState>,
     /// Counts messages, to know who was silent for longest.
     clock: u64,
 }
@@ -60,7 +61,7 @@ pub(crate) struct Session {
 /// Templates of one session, by id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Templates {
-    programs: HashMap<u16, Kept>,
+    programs: HashMap<u16, Kept, RandomState>,
 }
 
 #[derive(Clone, Debug)]

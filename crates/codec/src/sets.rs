@@ -9,9 +9,9 @@ use crate::decoder::Decoder;
 use crate::fault::{Fault, Reason};
 use crate::session::pending::{Pending, WaitingSet};
 use crate::session::{ExporterKey, Session, learn};
-use crate::stamp::Stamp;
+use crate::stamp::{Stamp, mark_suspect_times};
 use crate::template::text::Show;
-use crate::template::{Context, Event, Parser, Program};
+use crate::template::{Context, Event, Parser, Program, fill_kinds};
 use crate::{Datagram, Output};
 
 /// Octets of a set's id and length.
@@ -57,14 +57,28 @@ pub(crate) fn walk(decoder: &mut Decoder, message: &Message, mut sets: Reader<'_
         }
         stats.faults.add(Fault::new(Reason::TooManySessions, 0, evicted.sessions));
     }
-    let mut walk =
-        Walk { config, session, runner, stats, pending_octets, announcements, message, out, held: Held { records: Some(0) } };
-    while sets.left() >= SET_HEADER {
-        if !walk.set(&mut sets) {
-            return walk.held;
+    let mut walk = Walk {
+        config,
+        session,
+        runner,
+        stats,
+        pending_octets,
+        announcements,
+        message,
+        stamped: out.flows.rows(),
+        out,
+        held: Held { records: Some(0) },
+    };
+    let readable = loop {
+        if sets.left() < SET_HEADER {
+            break true;
         }
-    }
-    if sets.rest().iter().any(|octet| *octet != 0) {
+        if !walk.set(&mut sets) {
+            break false;
+        }
+    };
+    walk.stamp_rows(&message.stamp);
+    if readable && sets.rest().iter().any(|octet| *octet != 0) {
         walk.stats.faults.add(Fault::new(Reason::TrailingOctets, sets.offset(), sets.left() as u64));
     }
     walk.held
@@ -80,6 +94,8 @@ struct Walk<'a> {
     announcements: &'a mut u64,
     message: &'a Message,
     out: &'a mut Output,
+    /// Rows before this one have all that their message shares.
+    stamped: usize,
     held: Held,
 }
 
@@ -173,10 +189,12 @@ impl Walk<'_> {
             *self.pending_octets -= Pending::cost(set.body.len());
             self.stats.pending -= 1;
             let held = self.held;
+            self.stamp_rows(&self.message.stamp);
             if let Some(program) = self.session.templates.get(id) {
                 let stamp = Stamp { received: set.received, ..self.message.stamp };
                 let message = Message { stamp, exported: set.exported, boot: set.boot, ..*self.message };
                 self.records(&program, Reader::at(&set.body, set.offset), &message);
+                self.stamp_rows(&stamp);
             }
             // They are of an earlier message, whose number has been seen.
             self.held = held;
@@ -190,7 +208,6 @@ impl Walk<'_> {
         }
         let known = &self.session.known;
         let context = Context {
-            stamp: message.stamp,
             exported: message.exported,
             boot: message.boot.or(known.boot),
             known,
@@ -200,6 +217,18 @@ impl Walk<'_> {
         let rows = self.runner.run(program, body, &context, &mut self.out.flows, &mut self.stats.faults);
         self.stats.records += rows as u64;
         self.hold(rows / if program.reverse.is_some() { 2 } else { 1 });
+    }
+
+    /// Writes what all rows of a message share, once for all its sets.
+    fn stamp_rows(&mut self, stamp: &Stamp) {
+        let (flows, from) = (&mut self.out.flows, self.stamped);
+        let rows = flows.rows();
+        if rows > from {
+            stamp.write(flows, from, rows - from);
+            fill_kinds(flows, rows);
+            mark_suspect_times(flows, from, stamp.received);
+            self.stamped = rows;
+        }
     }
 
     fn hold(&mut self, records: usize) {

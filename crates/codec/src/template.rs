@@ -14,7 +14,7 @@ pub(crate) mod text;
 
 pub(crate) use parse::{Event, Parser};
 pub(crate) use program::Program;
-pub(crate) use run::{Context, Runner};
+pub(crate) use run::{Context, Runner, fill_kinds};
 pub(crate) use text::TemplateLookup;
 
 /// Length in a template that means: each record tells the length of this field (RFC 7011, section 7).

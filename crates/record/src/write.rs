@@ -8,5 +8,7 @@ pub mod json;
 pub mod manual;
 pub mod text;
 
+mod slots;
+
 #[cfg(test)]
 mod tests;

@@ -8,10 +8,13 @@ mod shared;
 
 mod datagrams;
 
+mod load;
+
 mod allocations;
 
 pub use allocations::{Allocations, CountingAllocator};
 pub use datagrams::{Datagram, datagrams, datagrams_in, ethernet_frame, pcap_of};
 /// Random numbers that a seed repeats: `Rng::with_seed(7)`.
 pub use fastrand::Rng;
+pub use load::generated;
 pub use shared::{json_lines, json_object, shared_dir};

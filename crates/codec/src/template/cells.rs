@@ -109,9 +109,15 @@ impl Shape {
         Ok(())
     }
 
+    /// Offset of a field in records of one length, and its length in the template.
+    #[inline]
+    pub(crate) fn place(&self, field: usize) -> (usize, u16) {
+        self.fields.get(field).copied().unwrap_or_default()
+    }
+
     /// The octets of a field in each record.
     pub(crate) fn cells<'a>(&self, records: Records<'a>, field: usize) -> Cells<'a> {
-        let (offset, length) = self.fields.get(field).copied().unwrap_or_default();
+        let (offset, length) = self.place(field);
         Cells { records, field, offset, length }
     }
 }
@@ -126,17 +132,40 @@ fn body_offset(body: &Reader<'_>, data: &[u8], used: usize) -> usize {
     body.offset() + body.left() - data.len() + used
 }
 
+/// Records of one length: a grid of octets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid<'a> {
+    data: &'a [u8],
+    count: usize,
+    stride: usize,
+}
+
+impl<'a> Grid<'a> {
+    /// The octets at an offset of each record.
+    #[inline]
+    pub(crate) fn cells<const N: usize>(self, offset: usize) -> impl ExactSizeIterator<Item = [u8; N]> + Clone {
+        (0..self.count).map(move |record| {
+            let cell = self.data.get(offset + record * self.stride..).and_then(|rest| rest.first_chunk());
+            cell.copied().unwrap_or([0; N])
+        })
+    }
+}
+
 impl<'a> Records<'a> {
+    /// The records as a grid, where all have one length.
+    pub(crate) const fn grid(&self) -> Option<Grid<'a>> {
+        match self.layout {
+            Layout::Fixed(stride) => Some(Grid { data: self.data, count: self.count, stride }),
+            Layout::Spans { .. } => None,
+        }
+    }
+
     pub(crate) const fn count(&self) -> usize {
         self.count
     }
 }
 
 impl<'a> Cells<'a> {
-    pub(crate) const fn count(&self) -> usize {
-        self.records.count
-    }
-
     /// The octets of the field in a record.
     #[inline]
     pub(crate) fn get(&self, record: usize) -> &'a [u8] {
@@ -155,43 +184,6 @@ impl<'a> Cells<'a> {
     pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone {
         (0..self.records.count).map(move |record| self.get(record))
     }
-
-    /// The numbers of the field in each record: unsigned, of any length up to 8; the low octets of longer ones.
-    ///
-    /// `write` is called with one iterator, whose loop is compiled for each common length.
-    #[inline]
-    pub(crate) fn numbers(self, write: impl NumbersTo) {
-        match (self.records.layout, self.length) {
-            (Layout::Fixed(stride), 1) => write.take(self.fixed::<1>(stride).map(|octets| u64::from(octets[0]))),
-            (Layout::Fixed(stride), 2) => write.take(self.fixed::<2>(stride).map(|octets| u64::from(u16::from_be_bytes(octets)))),
-            (Layout::Fixed(stride), 4) => write.take(self.fixed::<4>(stride).map(|octets| u64::from(u32::from_be_bytes(octets)))),
-            (Layout::Fixed(stride), 8) => write.take(self.fixed::<8>(stride).map(u64::from_be_bytes)),
-            _ => write.take(self.iter().map(number)),
-        }
-    }
-
-    /// The field in each record, where all records and the field have one length. `N` must be that of the field.
-    #[inline]
-    pub(crate) fn fixed<const N: usize>(self, stride: usize) -> impl ExactSizeIterator<Item = [u8; N]> + Clone {
-        let offset = self.offset;
-        self.records
-            .data
-            .chunks_exact(stride.max(1))
-            .map(move |record| record.get(offset..).and_then(|rest| rest.first_chunk::<N>()).copied().unwrap_or([0; N]))
-    }
-
-    /// Octets of every record, where no field varies.
-    pub(crate) const fn stride(&self) -> Option<usize> {
-        match self.records.layout {
-            Layout::Fixed(stride) => Some(stride),
-            Layout::Spans { .. } => None,
-        }
-    }
-}
-
-/// Takes the numbers of a column in whatever form they come.
-pub(crate) trait NumbersTo {
-    fn take(self, numbers: impl ExactSizeIterator<Item = u64> + Clone);
 }
 
 /// An unsigned number in network order; of more than 8 octets the last 8.

@@ -63,6 +63,7 @@ struct Compiler<'a> {
     reverse: bool,
     /// Initiator's and responder's counters stand in the record.
     initiator: bool,
+    numbers: Vec<(Column, usize)>,
     steps: Vec<Step>,
     frame: Option<FrameField>,
     uptimes: Vec<usize>,
@@ -78,6 +79,7 @@ impl<'a> Compiler<'a> {
             column_of: vec![None; template.fields.len()],
             reverse: false,
             initiator: (has(231) || has(298)) && (has(232) || has(299)),
+            numbers: Vec::new(),
             steps: Vec::new(),
             frame: None,
             uptimes: Vec::new(),
@@ -87,24 +89,21 @@ impl<'a> Compiler<'a> {
     /// The plan of the record, and that of its responder's half where it has one.
     fn plans(mut self) -> (Plan, Option<Plan>) {
         let two_way = self.initiator || self.template.fields.iter().any(|field| forward_of(field.element).is_some());
-        let (forward, forward_uptimes) = (self.steps(), std::mem::take(&mut self.uptimes));
+        let (mut forward, forward_uptimes) = self.columns();
         if !two_way {
-            return (self.plan(forward, &forward_uptimes, None), None);
+            forward.extras = self.extras(None, &forward_uptimes);
+            return (forward, None);
         }
         self.reverse = true;
-        let (reverse, reverse_uptimes) = (self.steps(), std::mem::take(&mut self.uptimes));
-        (
-            self.plan(forward, &forward_uptimes, Some(Half::Initiator)),
-            Some(self.plan(reverse, &reverse_uptimes, Some(Half::Responder))),
-        )
+        let (mut reverse, reverse_uptimes) = self.columns();
+        // What is left over is known once both halves have taken their fields.
+        forward.extras = self.extras(Some(Half::Initiator), &forward_uptimes);
+        reverse.extras = self.extras(Some(Half::Responder), &reverse_uptimes);
+        (forward, Some(reverse))
     }
 
-    fn plan(&self, steps: Vec<Step>, uptimes: &[usize], half: Option<Half>) -> Plan {
-        Plan { steps, extras: self.extras(half, uptimes), frame: self.frame, has_uptime: !uptimes.is_empty() }
-    }
-
-    /// The steps of one direction.
-    fn steps(&mut self) -> Vec<Step> {
+    /// What fills the columns of one direction, and which of its fields are uptimes.
+    fn columns(&mut self) -> (Plan, Vec<usize>) {
         self.frame();
         for column in Column::ALL.iter().copied() {
             if column.info().elements.is_empty() {
@@ -125,7 +124,18 @@ impl<'a> Compiler<'a> {
             }
         }
         self.afterwards();
-        std::mem::take(&mut self.steps)
+        // Columns of one type one after the other, so that the same loop serves them.
+        let length = |field: usize| self.template.fields.get(field).map(|field| field.length);
+        self.numbers.sort_by_key(|(column, field)| (column.info().column_type.name(), length(*field)));
+        let uptimes = std::mem::take(&mut self.uptimes);
+        let plan = Plan {
+            numbers: std::mem::take(&mut self.numbers),
+            steps: std::mem::take(&mut self.steps),
+            extras: Vec::new(),
+            frame: self.frame,
+            has_uptime: !uptimes.is_empty(),
+        };
+        (plan, uptimes)
     }
 
     /// The first field of that element.
@@ -178,6 +188,11 @@ impl<'a> Compiler<'a> {
         self.steps.push(step);
     }
 
+    fn number(&mut self, column: Column, field: usize) {
+        self.mark(column, field);
+        self.numbers.push((column, field));
+    }
+
     /// A column that takes a value over.
     fn plain(&mut self, column: Column) {
         let Some((field, element)) = self.resolve(column, column.info().elements) else {
@@ -203,7 +218,7 @@ impl<'a> Compiler<'a> {
                 None => return,
             },
             _ if all_ones => Step::NumberExcept { column, field, absent: Absent::AllOnes },
-            _ => Step::Number { column, field },
+            _ => return self.number(column, field),
         };
         self.push(column, field, step);
     }
@@ -260,7 +275,7 @@ impl<'a> Compiler<'a> {
             _ => self.resolve(column, column.info().elements).map(|(field, _)| field).or(if self.reverse { own } else { None }),
         };
         if let Some(field) = found {
-            self.push(column, field, Step::Number { column, field });
+            self.number(column, field);
         }
     }
 
@@ -270,7 +285,7 @@ impl<'a> Compiler<'a> {
         if kind.is_some() || code.is_some() {
             for (column, field) in [(Column::icmp_type, kind), (Column::icmp_code, code)] {
                 if let Some(field) = field {
-                    self.push(column, field, Step::Number { column, field });
+                    self.number(column, field);
                 }
             }
             return;
@@ -345,13 +360,7 @@ impl<'a> Compiler<'a> {
 
     /// What depends on columns that are written by now.
     fn afterwards(&mut self) {
-        let wrote = |steps: &[Step], wanted: Column| {
-            steps.iter().any(|step| {
-                matches!(step, Step::Number { column, .. } | Step::Time { column, .. } | Step::Address4 { column, .. }
-                    | Step::Address6 { column, .. } | Step::AddressEither { column, .. } if *column == wanted)
-            })
-        };
-        if !wrote(&self.steps, Column::ip_version) {
+        if !self.wrote(Column::ip_version) {
             let family = |step: &Step| match step {
                 Step::Address4 { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersion(4)),
                 Step::Address6 { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersion(6)),
@@ -365,7 +374,7 @@ impl<'a> Compiler<'a> {
                 _ => self.steps.push(Step::IpVersionOfAddress),
             }
         }
-        if !wrote(&self.steps, Column::time_end) {
+        if !self.wrote(Column::time_end) {
             let duration = [(161, 1_000_000), (162, 1_000)];
             let found = duration.into_iter().find_map(|(id, unit)| Some((self.find_for(ie(id), ColumnType::U64)?, unit)));
             match found {
@@ -373,14 +382,14 @@ impl<'a> Compiler<'a> {
                 None => self.steps.push(Step::EndIsStart),
             }
         }
-        if !wrote(&self.steps, Column::bytes)
+        if !self.wrote(Column::bytes)
             && self.frame.is_none()
             && let Some((field, _)) = self.resolve(Column::frame_bytes, Column::frame_bytes.info().elements)
         {
             self.steps.push(Step::EstimateBytes { field });
         }
         let firewall = self.resolve(Column::firewall_event, Column::firewall_event.info().elements);
-        let counted = wrote(&self.steps, Column::bytes) || wrote(&self.steps, Column::packets);
+        let counted = self.wrote(Column::bytes) || self.wrote(Column::packets);
         if let Some((field, _)) = firewall {
             self.steps.push(Step::FirewallKind { field });
         } else if let (Some(field), false) = (self.find_for(ie(230), ColumnType::U8), counted) {
@@ -397,6 +406,12 @@ impl<'a> Compiler<'a> {
         let app = if self.find(ie(96)).is_none() { self.find(ie(95)) } else { None };
         let sampler = if self.find(ie(84)).is_none() { self.find(ie(48)).or_else(|| self.find(ie(302))) } else { None };
         self.steps.push(Step::Names { app, sampler });
+    }
+
+    /// Whether a column is filled by a number or a time.
+    fn wrote(&self, wanted: Column) -> bool {
+        let by_step = |step: &Step| matches!(step, Step::Time { column, .. } if *column == wanted);
+        self.numbers.iter().any(|(column, _)| *column == wanted) || self.steps.iter().any(by_step)
     }
 
     /// The fields that no step of either direction uses. In a two-way record the reverse ones are the responder's, under the name

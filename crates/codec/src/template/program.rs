@@ -24,6 +24,9 @@ pub(crate) struct Program {
 /// What is written for one direction of a record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
+    /// Columns that take an unsigned number over, and the fields they take it from: most columns of most templates. They come
+    /// before the steps.
+    pub(crate) numbers: Vec<(Column, usize)>,
     pub(crate) steps: Vec<Step>,
     /// Fields that no column covers.
     pub(crate) extras: Vec<Extra>,
@@ -47,8 +50,6 @@ pub(crate) struct Extra {
 /// One step of a plan: what to write, and from which fields (by place in the template).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// An unsigned number; what is too large for the column saturates.
-    Number { column: Column, field: usize },
     /// An unsigned number with a value that means absent.
     NumberExcept { column: Column, field: usize, absent: Absent },
     /// An unsigned number of which some bits count.

@@ -5,7 +5,7 @@ use weir_record::write::text::{write_hex_octets, write_number};
 use weir_record::{Address, AnyColumnMut, Column, FlowBatch, names};
 use weir_wire::{Link, Reader, Walk};
 
-use super::cells::{Cells, NumbersTo, Records, Shape, number};
+use super::cells::{Cells, Records, Shape, number};
 use super::program::{Absent, FrameField, FrameKind, Plan, Program, Sampling, Step, TextForm, TimeForm};
 use super::rate::{rate_of_population, rate_of_space};
 use super::text::{Show, TemplateLookup, milliseconds, ntp_microseconds, ntp_nanoseconds, seconds, trim_padding};
@@ -13,12 +13,10 @@ use crate::fault::{Fault, Faults, Reason};
 use crate::members::Members;
 use crate::sampled_frame::{Frame, fill};
 use crate::session::known::Known;
-use crate::stamp::{Stamp, mark_suspect_times};
 
 /// What records are read with, besides their template.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
-    pub(crate) stamp: Stamp,
     /// Export time of the message, nanoseconds since 1970.
     pub(crate) exported: i64,
     /// When the exporter started, if that is known.
@@ -46,7 +44,8 @@ struct Scratch {
 }
 
 impl Runner {
-    /// Decodes the body of a data set into rows; gives their number.
+    /// Decodes the body of a data set into rows; gives their number. The caller writes what all rows of a message share, and fills
+    /// `record_kind` with [`fill_kinds`].
     pub(crate) fn run(
         &mut self,
         program: &Program,
@@ -70,6 +69,10 @@ impl Runner {
         self.responders.clear();
         pass.run(&program.forward, &mut self.initiators);
         pass.run(reverse, &mut self.responders);
+        fill_kinds(&mut self.initiators, count);
+        fill_kinds(&mut self.responders, count);
+        // Rows of earlier sets of the message first, whose kinds may not have been told yet.
+        fill_kinds(flows, flows.rows());
         self.initiators.biflow.fill(0, count, names::INITIATOR);
         self.responders.biflow.fill(0, count, names::RESPONDER);
         flows.append_alternating(&self.initiators, &self.responders);
@@ -96,14 +99,38 @@ struct Pass<'a> {
 impl Pass<'_> {
     fn run(&mut self, plan: &Plan, flows: &mut FlowBatch) {
         let (row, count) = (flows.rows(), self.records.count());
-        flows.record_kind.fill(row, count, names::FLOW);
+        self.numbers(plan, flows, row);
         for step in &plan.steps {
             self.step(step, flows, row, count);
         }
-        self.context.stamp.write(flows, row, count);
         self.extras(plan, flows, row, count);
-        mark_suspect_times(flows, row, self.context.stamp.received);
         flows.advance(count);
+    }
+
+    /// The columns that take numbers over. Where every record has one length, each common pair of widths has a loop of its own.
+    fn numbers(&self, plan: &Plan, flows: &mut FlowBatch, row: usize) {
+        let Some(grid) = self.records.grid() else {
+            for (column, field) in &plan.numbers {
+                write_numbers(flows.column_mut(*column), row, self.cells(*field));
+            }
+            return;
+        };
+        for (column, field) in &plan.numbers {
+            let (offset, length) = self.shape.place(*field);
+            match (flows.column_mut(*column), length) {
+                (AnyColumnMut::U8(out), 1) => out.extend(row, grid.cells(offset).map(|[octet]| octet)),
+                (AnyColumnMut::U16(out), 2) => out.extend(row, grid.cells(offset).map(u16::from_be_bytes)),
+                (AnyColumnMut::U32(out), 4) => out.extend(row, grid.cells(offset).map(u32::from_be_bytes)),
+                (AnyColumnMut::U32(out), 2) => {
+                    out.extend(row, grid.cells(offset).map(|octets| u16::from_be_bytes(octets).into()))
+                }
+                (AnyColumnMut::U64(out), 8) => out.extend(row, grid.cells(offset).map(u64::from_be_bytes)),
+                (AnyColumnMut::U64(out), 4) => {
+                    out.extend(row, grid.cells(offset).map(|octets| u32::from_be_bytes(octets).into()))
+                }
+                (column, _) => write_numbers(column, row, self.cells(*field)),
+            }
+        }
     }
 
     fn cells(&self, field: usize) -> Cells<'_> {
@@ -112,9 +139,12 @@ impl Pass<'_> {
 
     fn step(&mut self, step: &Step, flows: &mut FlowBatch, row: usize, count: usize) {
         match step {
-            Step::Number { column, field } => write_numbers(flows.column_mut(*column), row, self.cells(*field)),
             Step::NumberExcept { column, field, absent } => {
                 let cells = self.cells(*field);
+                // Almost always all are present, and written as plain numbers.
+                if cells.iter().all(|octets| present(octets, *absent).is_some()) {
+                    return write_numbers(flows.column_mut(*column), row, cells);
+                }
                 write_some(flows.column_mut(*column), row, cells.iter().map(|octets| present(octets, *absent)));
             }
             Step::NumberMasked { column, field, mask } => {
@@ -123,8 +153,8 @@ impl Pass<'_> {
             Step::Address4 { column, field } => {
                 if let AnyColumnMut::Ip(out) = flows.column_mut(*column) {
                     let cells = self.cells(*field);
-                    match cells.stride() {
-                        Some(stride) => out.extend_v4(row, cells.fixed::<4>(stride).map(u32::from_be_bytes)),
+                    match self.records.grid() {
+                        Some(grid) => out.extend_v4(row, grid.cells(self.shape.place(*field).0).map(u32::from_be_bytes)),
                         None => out.extend_v4(row, cells.iter().map(|octets| number(octets) as u32)),
                     }
                 }
@@ -132,8 +162,8 @@ impl Pass<'_> {
             Step::Address6 { column, field } => {
                 if let AnyColumnMut::Ip(out) = flows.column_mut(*column) {
                     let cells = self.cells(*field);
-                    match cells.stride() {
-                        Some(stride) => out.extend(row, cells.fixed::<16>(stride).map(Address::v6)),
+                    match self.records.grid() {
+                        Some(grid) => out.extend(row, grid.cells(self.shape.place(*field).0).map(Address::v6)),
                         None => out.extend(row, cells.iter().map(address6)),
                     }
                 }
@@ -176,14 +206,14 @@ impl Pass<'_> {
                 for (index, octets) in self.cells(*field).iter().enumerate() {
                     // Element 233: created, denied and alert are events; deleted and update carry the flow's counters.
                     if matches!(number(octets), 1 | 3 | 4) {
-                        flows.record_kind.push(row + index, names::EVENT);
+                        set_kind(flows, row + index, names::EVENT);
                     }
                 }
             }
             Step::NatKind { field } => {
                 for (index, octets) in self.cells(*field).iter().enumerate() {
                     if number(octets) != 0 {
-                        flows.record_kind.push(row + index, names::EVENT);
+                        set_kind(flows, row + index, names::EVENT);
                     }
                 }
             }
@@ -261,14 +291,14 @@ impl Pass<'_> {
         };
         let cells = self.cells(field);
         match form {
-            TimeForm::Seconds => cells.numbers(TimesFrom { out, row, convert: seconds }),
-            TimeForm::Milliseconds => cells.numbers(TimesFrom { out, row, convert: milliseconds }),
+            TimeForm::Seconds => self.convert(out, row, field, seconds),
+            TimeForm::Milliseconds => self.convert(out, row, field, milliseconds),
             TimeForm::NtpMicroseconds => out.extend_some(row, cells.iter().map(|octets| ntp_microseconds(number(octets)))),
             TimeForm::NtpNanoseconds => out.extend_some(row, cells.iter().map(|octets| ntp_nanoseconds(number(octets)))),
             TimeForm::DeltaMicroseconds => {
                 let exported = self.context.exported;
                 let convert = |delta: u64| exported.saturating_sub(i64::try_from(delta).unwrap_or(i64::MAX).saturating_mul(1000));
-                cells.numbers(TimesFrom { out, row, convert });
+                self.convert(out, row, field, convert);
             }
             TimeForm::Uptime { boot: Some(field) } => {
                 for (index, (uptime, boot)) in cells.iter().zip(self.cells(field).iter()).enumerate() {
@@ -282,8 +312,19 @@ impl Pass<'_> {
                 let now = exported.saturating_sub(boot) / 1_000_000;
                 let convert =
                     |uptime: u64| exported.saturating_sub(i64::from((now as u32).wrapping_sub(uptime as u32) as i32) * 1_000_000);
-                cells.numbers(TimesFrom { out, row, convert });
+                self.convert(out, row, field, convert);
             }
+        }
+    }
+
+    /// Times that follow from an unsigned number.
+    #[inline]
+    fn convert(&self, out: &mut Fixed<i64>, row: usize, field: usize, convert: impl Fn(u64) -> i64) {
+        let (offset, length) = self.shape.place(field);
+        match (self.records.grid(), length) {
+            (Some(grid), 4) => out.extend(row, grid.cells(offset).map(|octets| convert(u32::from_be_bytes(octets).into()))),
+            (Some(grid), 8) => out.extend(row, grid.cells(offset).map(|octets| convert(u64::from_be_bytes(octets)))),
+            _ => out.extend(row, self.cells(field).iter().map(|octets| convert(number(octets)))),
         }
     }
 
@@ -414,7 +455,7 @@ impl Pass<'_> {
         };
         let length = frame.size.map_or(header.len() as u64, |size| number(self.cells(size).get(index)));
         let row = row + index;
-        flows.record_kind.push(row, names::SAMPLE);
+        set_kind(flows, row, names::SAMPLE);
         fill(&mut flows.packets, row, 1);
         if frame.size.is_some() {
             fill(&mut flows.frame_bytes, row, length);
@@ -423,6 +464,20 @@ impl Pass<'_> {
             Frame { link, header, length }.write(flows, row, &mut self.scratch.walk, &mut self.scratch.members);
             self.scratch.members.write(&mut flows.extra, row);
         }
+    }
+}
+
+/// Says what a row is; rows before it of which nothing was said are flows.
+fn set_kind(flows: &mut FlowBatch, row: usize, kind: u8) {
+    fill_kinds(flows, row);
+    flows.record_kind.push(row, kind);
+}
+
+/// Says of rows before `end` of which nothing was said that they are flows.
+pub(crate) fn fill_kinds(flows: &mut FlowBatch, end: usize) {
+    let told = flows.record_kind.len();
+    if told < end {
+        flows.record_kind.fill(told, end - told, names::FLOW);
     }
 }
 
@@ -449,6 +504,11 @@ const SIP_METHODS: [&str; 14] = [
 
 /// Without a field of its own, NetFlow carries ICMP type and code in the destination port.
 fn icmp_of_port(flows: &mut FlowBatch, row: usize, count: usize) {
+    let is_icmp = |protocol: &u8| matches!(*protocol, PROTOCOL_ICMP | PROTOCOL_ICMP6);
+    let protocols = flows.protocol.values().get(row..).unwrap_or_default();
+    if !protocols.iter().fold(false, |any, protocol| any | is_icmp(protocol)) {
+        return;
+    }
     for place in row..row + count {
         if let (Some(PROTOCOL_ICMP | PROTOCOL_ICMP6), Some(port)) = (flows.protocol.get(place), flows.dst_port.get(place)) {
             flows.icmp_type.push(place, (port >> 8) as u8);
@@ -485,37 +545,12 @@ macro_rules! fit {
 }
 fit!(u8, u16, u32, u64);
 
-struct Numbers<'a, T> {
-    out: &'a mut Fixed<T>,
-    row: usize,
-}
-
-impl<T: Fit> NumbersTo for Numbers<'_, T> {
-    #[inline]
-    fn take(self, numbers: impl ExactSizeIterator<Item = u64> + Clone) {
-        self.out.extend(self.row, numbers.map(T::fit));
-    }
-}
-
-struct TimesFrom<'a, F> {
-    out: &'a mut Fixed<i64>,
-    row: usize,
-    convert: F,
-}
-
-impl<F: Fn(u64) -> i64 + Clone> NumbersTo for TimesFrom<'_, F> {
-    #[inline]
-    fn take(self, numbers: impl ExactSizeIterator<Item = u64> + Clone) {
-        self.out.extend(self.row, numbers.map(self.convert));
-    }
-}
-
 fn write_numbers(column: AnyColumnMut<'_>, row: usize, cells: Cells<'_>) {
     match column {
-        AnyColumnMut::U8(out) => cells.numbers(Numbers { out, row }),
-        AnyColumnMut::U16(out) => cells.numbers(Numbers { out, row }),
-        AnyColumnMut::U32(out) => cells.numbers(Numbers { out, row }),
-        AnyColumnMut::U64(out) => cells.numbers(Numbers { out, row }),
+        AnyColumnMut::U8(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
+        AnyColumnMut::U16(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
+        AnyColumnMut::U32(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
+        AnyColumnMut::U64(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
         AnyColumnMut::Time(_) | AnyColumnMut::Ip(_) | AnyColumnMut::Text(_) | AnyColumnMut::List(_) => {}
     }
 }

@@ -58,8 +58,8 @@ impl<T: Copy + Default> Fixed<T> {
     #[inline]
     pub fn extend(&mut self, row: usize, values: impl ExactSizeIterator<Item = T>) {
         self.align(row);
-        self.validity.extend_valid(values.len());
         self.values.extend(values);
+        self.validity.extend_valid(self.values.len() - row);
     }
 
     /// Writes the same value in `count` rows from `row` on.
