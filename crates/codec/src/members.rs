@@ -157,8 +157,9 @@ pub(crate) fn write_number_member(text: &mut Vec<u8>, name: &str, value: u64) {
 
 /// The number that a member of this name has in an object that was written here.
 pub(crate) fn number_in(object: &str, name: &str) -> Option<u64> {
-    let start = object.find(name)?;
-    let value = object.get(start + name.len()..)?.strip_prefix("\":")?;
+    let is_key = |(start, _): &(usize, &str)| object.get(..*start).is_some_and(|before| before.ends_with('"'));
+    let mut found = object.match_indices(name).filter(is_key);
+    let value = found.find_map(|(start, _)| object.get(start + name.len()..)?.strip_prefix("\":"))?;
     value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 

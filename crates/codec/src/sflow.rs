@@ -18,7 +18,7 @@ mod schema;
 mod tests;
 mod xdr;
 
-pub use encode::{EncodeOptions, Encoder};
+pub use encode::{EncodeOptions, Encoder, RawHeader};
 
 use weir_record::{Address, names};
 use weir_wire::{Reader, Short, Walk};

@@ -217,7 +217,7 @@ fn nat_port(body: &mut Reader<'_>, flows: &mut FlowBatch, row: usize) -> Result<
 }
 
 /// Names of HTTP methods by their number (sFlow HTTP Structures).
-const HTTP_METHODS: [&str; 9] = ["OTHER", "OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"];
+pub(super) const HTTP_METHODS: [&str; 9] = ["OTHER", "OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "CONNECT"];
 
 fn http_request(body: &mut Reader<'_>, flows: &mut FlowBatch, row: usize, extra: &mut Members) -> Result<(), Fault> {
     let (method, protocol) = (number(body)?, number(body)?);

@@ -8,16 +8,16 @@ use super::{Scratch, extended, structures};
 use crate::{Output, Stats};
 
 /// The interface number for packets that begin or end in the device itself.
-const LOCAL_INTERFACE: u32 = 0x3fff_ffff;
+pub(super) const LOCAL_INTERFACE: u32 = 0x3fff_ffff;
 /// The same in formats with whole numbers of 32 bits, as some agents have it.
 const LOCAL_INTERFACE_EXPANDED: u32 = u32::MAX;
 
 /// An interface: what kind of value it is, and the value.
 #[derive(Clone, Copy, Debug)]
-struct Interface {
+pub(super) struct Interface {
     /// 0 a number, 1 discarded with a reason, 2 several, 3 not defined.
-    format: u32,
-    value: u32,
+    pub(super) format: u32,
+    pub(super) value: u32,
 }
 
 /// What a sample says in front of its structures.
@@ -115,8 +115,8 @@ impl SampleHeader {
 }
 
 impl Interface {
-    const DISCARDED: u32 = 1;
-    const MULTIPLE: u32 = 2;
+    pub(super) const DISCARDED: u32 = 1;
+    pub(super) const MULTIPLE: u32 = 2;
 
     /// The upper two bits are the format.
     const fn compact(field: u32) -> Self {

@@ -4,7 +4,7 @@
 //! sampled header goes first, the others fill what it lacks. The VLANs are those of extended switch, for a tag may have been taken off.
 
 use weir_record::{Address, FlowBatch};
-use weir_wire::{Link, Reader, Short, Walk, protocol};
+use weir_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Link, Reader, Short, Walk, protocol};
 
 use super::{bad_structure, xdr};
 use crate::Fault;
@@ -113,7 +113,9 @@ impl<'a> FrameRecords<'a> {
             ip.write(flows, row);
         }
         if let Some(ethernet) = &self.ethernet {
-            ethernet.write(flows, row, self.raw.is_none().then_some(extra));
+            let implied = self.ip.as_ref().map(|ip| if ip.version == 4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 });
+            let is_news = self.raw.is_none() && implied.map(u32::from) != Some(ethernet.ethertype);
+            ethernet.write(flows, row, is_news.then_some(extra));
         }
     }
 }
@@ -150,11 +152,13 @@ impl Ethernet {
         Ok(Self { length: body.u32()?, src: xdr::mac(body)?, dst: xdr::mac(body)?, ethertype: body.u32()? })
     }
 
-    /// `extra` is given where no header tells the EtherType.
+    /// `extra` is given where nothing else tells the EtherType. A length of 0 is none.
     fn write(&self, flows: &mut FlowBatch, row: usize, extra: Option<&mut Members>) {
         fill(&mut flows.src_mac, row, mac_number(self.src));
         fill(&mut flows.dst_mac, row, mac_number(self.dst));
-        fill(&mut flows.frame_bytes, row, u64::from(self.length));
+        if self.length != 0 {
+            fill(&mut flows.frame_bytes, row, u64::from(self.length));
+        }
         fill(&mut flows.bytes, row, u64::from(self.length.saturating_sub(14)));
         if let Some(extra) = extra {
             extra.number("ethertype", self.ethertype);

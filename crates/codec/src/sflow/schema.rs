@@ -25,8 +25,6 @@ pub(super) enum Kind {
     Ip4,
     /// 16 octets of IPv6 address.
     Ip6,
-    /// An address with its type in front.
-    Address,
     /// A MAC address in 8 octets.
     Mac,
     /// 16 octets of UUID, as hexadecimal digits.
@@ -83,11 +81,6 @@ fn write_fields(fields: &[Field], body: &mut Reader<'_>, extra: &mut Members) ->
             Kind::Text => extra.text(name, xdr::opaque(body)?),
             Kind::Ip4 => extra.address(name, Address::v4(body.u32().map_err(bad_structure)?)),
             Kind::Ip6 => extra.address(name, Address::v6(body.array().map_err(bad_structure)?)),
-            Kind::Address => {
-                if let Some(address) = xdr::address(body, bad_structure)? {
-                    extra.address(name, address);
-                }
-            }
             Kind::Mac => extra.mac(name, mac_number(xdr::mac(body).map_err(bad_structure)?)),
             Kind::Uuid => extra.hex(name, &body.array::<16>().map_err(bad_structure)?),
             Kind::Numbers => {
