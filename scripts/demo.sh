@@ -10,25 +10,40 @@ bold='' plain=''
 if [ -t 1 ]; then
     bold=$'\e[1m' plain=$'\e[0m'
 fi
+# A title, the command as one would type it, what it prints.
 show() {
-    local title=$1
+    local title=$1 typed='' word
     shift
+    for word in "$@"; do
+        case $word in *[!A-Za-z0-9_./,=-]*) word="'$word'" ;; esac
+        typed+=" $word"
+    done
     echo
     echo "${bold}$title${plain}"
-    echo "\$ weir $*"
+    echo "\$ weir$typed"
     "$weir" "$@"
 }
 
-echo "One minute of a small network, as five kinds of exporter tell of it. The samples are in $samples."
-show "NetFlow v5, from a router that sees every packet" decode "$samples/netflow5.pcap" --format table
-show "NetFlow v9, 1 packet in 10; names of interfaces and applications come in options" decode "$samples/netflow9.pcap" --format table
-show "IPFIX from a firewall: both directions of a connection in one record become two rows" decode "$samples/ipfix.pcap" --format table
-show "... and its address translations, which are events" decode "$samples/ipfix.pcap" --kind event --format table
-show "sFlow v5, 1 packet in 512: each row is one sampled packet" decode "$samples/sflow.pcap" --format table
-show "... and the counters of the switch's interfaces" decode "$samples/sflow.pcap" --kind counters --format table
-show "FastNetMon Flow" decode "$samples/fastnetmon.pcap" --format table
-show "A filter: who was asked for HTTPS over IPv6, or knocked in vain?" decode "$samples/netflow5.pcap" "$samples/netflow9.pcap" \
-    --filter "inet6 and dst port 443 or flags S and not flags A" --format table
-show "JSON Lines for other programs, and what was counted" decode "$samples/ipfix.pcap" --filter "app_name = \"ssh\"" --format json --stats
+echo "One minute of a small network, as five kinds of exporter tell of it. The captures are in $samples."
+show "NetFlow v5, from a router that sees every packet" \
+    decode $samples/netflow5.pcap --format table --limit 8
+show "NetFlow v9, 1 packet in 10: the sampling rate and the names of applications come apart, in options" \
+    decode $samples/netflow9.pcap --format table --limit 8
+show "IPFIX from a firewall, which reports both directions in one record: they become two rows" \
+    decode $samples/ipfix.pcap --format table --limit 8
+show "The same firewall translates addresses and says so in events" \
+    decode $samples/ipfix.pcap --kind event --format table
+show "sFlow v5, 1 packet in 512: each row is a sampled packet" \
+    decode $samples/sflow.pcap --format table --limit 8
+show "The same switch sends the counters of its interfaces" \
+    decode $samples/sflow.pcap --kind counters --format table
+show "FastNetMon Flow, which passes on what mirrors, sFlow and NetFlow told it" \
+    decode $samples/fastnetmon.pcap --format table --limit 8
+show "A filter: connection attempts that nobody answered, over all captures" \
+    decode $samples/netflow5.pcap $samples/netflow9.pcap $samples/ipfix.pcap --format table \
+    --filter 'flags S and not flags A'
+show "JSON Lines for other programs, chosen columns, and at the end what was counted" \
+    decode $samples/ipfix.pcap --format json --stats --columns time_start,src_addr,dst_addr,dst_port,bytes,app_name,biflow \
+    --filter 'inet6 and bytes > 50k'
 echo
-echo "Your own captures: $weir decode FILE.pcap   (manual: docs/README.md)"
+echo "Your own captures:  $weir decode FILE.pcap    (the manual: docs/README.md)"
