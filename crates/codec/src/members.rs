@@ -14,9 +14,6 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
 
     pub(crate) fn number(&mut self, name: &str, value: impl Into<u64>) {
         write_number_member(&mut self.text, name, value.into());
@@ -186,6 +183,6 @@ mod tests {
         members.write(&mut column, 0);
         let expected = "{\"a\":1,\"b\":{\"empty\":[],\"list\":[1,2]},\"c\":\"\\\"\u{fffd}\",\"d\":null,\"e\":0.5}";
         assert_eq!(column.get(0), Some(expected));
-        assert!(members.is_empty());
+        assert_eq!(members.len(), 0);
     }
 }
