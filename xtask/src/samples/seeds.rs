@@ -40,6 +40,13 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
         // The first octet chooses the link type: 0 is Ethernet.
         put("packets", protocol, &[&[0], list(frames.iter().map(Vec::as_slice)).as_slice()].concat())?;
     }
+    let ipfix =
+        samples().into_iter().find(|(protocol, _)| *protocol == "ipfix").map(|(_, datagrams)| datagrams).unwrap_or_default();
+    let frames: Vec<_> = ipfix.iter().map(frame).collect();
+    put("capture", "pcapng", &pcapng(&frames))?;
+    put("capture", "ipfix-file", &ipfix.iter().flat_map(|datagram| datagram.payload.clone()).collect::<Vec<_>>())?;
+    put("capture", "pcap.gz", &gzip(&pcap_of(&ipfix)))?;
+    put("capture", "pcap.zst", &zstd(&pcap_of(&ipfix)))?;
     // The first octet is the size of the pieces; each message of a stream stands behind its length, 8 octets.
     let messages = fastnetmon::datagrams();
     let stream =
@@ -53,6 +60,49 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
 
 fn frame(datagram: &Datagram) -> Vec<u8> {
     ethernet_frame(datagram.source, datagram.destination, &datagram.payload)
+}
+
+/// Frames in a pcapng file: section header, interface description, enhanced packets.
+fn pcapng(frames: &[Vec<u8>]) -> Vec<u8> {
+    let block = |kind: u32, content: &[u8]| {
+        let length = (content.len().next_multiple_of(4) + 12) as u32;
+        let mut padded = content.to_vec();
+        padded.resize(content.len().next_multiple_of(4), 0);
+        [&kind.to_le_bytes(), &length.to_le_bytes(), padded.as_slice(), &length.to_le_bytes()].concat()
+    };
+    // Byte-order magic, version 1.0, length of the section unknown; Ethernet, no snap length.
+    let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    let interface = [1, 0, 0, 0, 0, 0, 0, 0];
+    let packets = frames.iter().flat_map(|frame| {
+        let length = (frame.len() as u32).to_le_bytes();
+        block(6, &[&[0; 12][..], &length, &length, frame].concat())
+    });
+    [block(0x0a0d_0d0a, &section), block(1, &interface), packets.collect()].concat()
+}
+
+/// A gzip file (RFC 1952) of one stored block (RFC 1951, section 3.2.4).
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let length = content.len() as u16;
+    let checksum = !content.iter().fold(u32::MAX, |sum, octet| {
+        (0..8).fold(sum ^ u32::from(*octet), |sum, _| sum >> 1 ^ (0xedb8_8320 & 0_u32.wrapping_sub(sum & 1)))
+    });
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    [
+        &head[..],
+        &length.to_le_bytes(),
+        &(!length).to_le_bytes(),
+        content,
+        &checksum.to_le_bytes(),
+        &u32::from(length).to_le_bytes(),
+    ]
+    .concat()
+}
+
+/// A Zstandard frame (RFC 8878) of one raw block; the content is longer than 256 octets.
+fn zstd(content: &[u8]) -> Vec<u8> {
+    let size = (content.len() as u16).wrapping_sub(256).to_le_bytes();
+    let [low, middle, high, _] = ((content.len() as u32) << 3 | 1).to_le_bytes();
+    [&[0x28, 0xb5, 0x2f, 0xfd, 0x60], &size[..], &[low, middle, high], content].concat()
 }
 
 fn list<'a>(messages: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {

@@ -59,11 +59,15 @@ fn names_machine_path(line: &str, path: &str) -> bool {
     })
 }
 
-/// True for the keyword in code; comments and longer names (`unsafe_code`) aside.
+/// True for the keyword in code; comments, texts and longer names (`unsafe_code`) aside.
 fn is_unsafe(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
-    ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe("].iter().any(|form| code.contains(form))
-        && !code.contains('"')
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let keyword = code.match_indices("unsafe").any(|(at, word)| {
+        let (before, behind) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
+        !before.is_some_and(is_name) && !behind.is_some_and(is_name)
+    });
+    keyword && !code.contains('"')
 }
 
 #[cfg(test)]
