@@ -23,9 +23,9 @@ fuzz: setup ## Fuzz targets: SECONDS_EACH=60 TARGETS="ipfix sflow".
 bench: setup ## Benchmarks of every stage, against peers in the same run.
 	@cargo bench --workspace --locked
 
-deny: setup ## Licences, sources and duplicates of dependencies (installs cargo-deny).
+deny: setup ## Licences, sources, duplicates and known faults of dependencies (installs cargo-deny).
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
-	@cargo deny --all-features check
+	@cargo deny check
 
 generate: setup ## Writes the files that are derived from others.
 	@cargo xtask generate

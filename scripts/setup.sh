@@ -31,7 +31,6 @@ want() {
 want cc build-essential
 want c++ build-essential
 want make make
-want pkg-config pkg-config
 if ! command -v cargo >/dev/null; then
     want curl curl
     [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
@@ -55,8 +54,16 @@ if ! rust_is_new_enough; then
     if ! command -v rustup >/dev/null; then
         echo "setup: installing Rust by rustup (https://rustup.rs)"
         installer=$(mktemp)
-        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o "$installer" || fail "cannot fetch rustup; install Rust $wanted or later, then try again"
-        sh "$installer" -y --quiet --profile minimal --default-toolchain stable --no-modify-path
+        if curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o "$installer"; then
+            sh "$installer" -y --quiet --profile minimal --default-toolchain stable --no-modify-path
+        elif apt-cache policy rustup 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+            echo "setup: rustup.rs is out of reach, taking Debian's rustup"
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rustup >/dev/null
+            rustup toolchain install stable --profile minimal --no-self-update
+            rustup default stable
+        else
+            fail "rustup.rs is out of reach; install Rust $wanted or later, then try again"
+        fi
         rm -f "$installer"
     else
         echo "setup: updating Rust to $wanted or later"
