@@ -31,7 +31,8 @@ impl Job {
         let format = typed.format.unwrap_or_else(|| if io::stdout().is_terminal() { Format::Table } else { Format::Json });
         check_files(&typed.files)?;
         if (format, typed.kind) == (Format::Csv, Kind::All) {
-            let message = "--format csv has one head and so one kind of record, not --kind all: choose one kind, or --format json";
+            let message =
+                "--format csv has one head and so one kind of record, not --kind all: choose one kind, or --format json";
             return Err(Failure::Misuse(message.into()));
         }
         let filter = typed.filter.as_deref().map(Filter::parse).transpose();

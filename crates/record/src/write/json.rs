@@ -146,7 +146,13 @@ impl Default for Line {
 impl Line {
     /// Adds a member: the key, what `value` writes into its slot and says the length of, and a quote where the key has one.
     #[inline]
-    fn member<const SLOT: usize>(&mut self, out: &mut Vec<u8>, key: &Key, quoted: bool, value: impl FnOnce(&mut [u8; SLOT]) -> usize) {
+    fn member<const SLOT: usize>(
+        &mut self,
+        out: &mut Vec<u8>,
+        key: &Key,
+        quoted: bool,
+        value: impl FnOnce(&mut [u8; SLOT]) -> usize,
+    ) {
         const { assert!(SLOT <= slots::ADDRESS, "a member of this slot does not fit") };
         if self.used + MEMBER > LINE {
             self.flush(out);

@@ -3,8 +3,8 @@
 //! The columns of a page are those that have something to say and fit the terminal. They stay, with their widths, from page to
 //! page; where they have to change, a new head is printed.
 
-use weir_record::write::grid::Grid;
 use weir_record::Table;
+use weir_record::write::grid::Grid;
 
 use super::columns::Columns;
 use crate::args::{self, Kind};

@@ -57,7 +57,13 @@ impl Sink {
     }
 
     /// Appends rows of flow records. `flush` is called between, to take the text away when there is much of it.
-    pub(crate) fn write_flows(&mut self, out: &mut Vec<u8>, batch: &FlowBatch, rows: &[usize], flush: Flush<'_>) -> io::Result<()> {
+    pub(crate) fn write_flows(
+        &mut self,
+        out: &mut Vec<u8>,
+        batch: &FlowBatch,
+        rows: &[usize],
+        flush: Flush<'_>,
+    ) -> io::Result<()> {
         let Self::Json(json) = self else {
             return self.write(out, args::Table::Flow, batch, rows, flush);
         };
@@ -73,7 +79,13 @@ impl Sink {
     }
 
     /// Appends counter records.
-    pub(crate) fn write_counters(&mut self, out: &mut Vec<u8>, batch: &CounterBatch, rows: &[usize], flush: Flush<'_>) -> io::Result<()> {
+    pub(crate) fn write_counters(
+        &mut self,
+        out: &mut Vec<u8>,
+        batch: &CounterBatch,
+        rows: &[usize],
+        flush: Flush<'_>,
+    ) -> io::Result<()> {
         match self {
             Self::Json(json) => write_json(&mut json.counters, out, batch, rows, flush),
             _ => self.write(out, args::Table::Counters, batch, rows, flush),
@@ -81,7 +93,13 @@ impl Sink {
     }
 
     /// Appends options records.
-    pub(crate) fn write_options(&mut self, out: &mut Vec<u8>, batch: &OptionsBatch, rows: &[usize], flush: Flush<'_>) -> io::Result<()> {
+    pub(crate) fn write_options(
+        &mut self,
+        out: &mut Vec<u8>,
+        batch: &OptionsBatch,
+        rows: &[usize],
+        flush: Flush<'_>,
+    ) -> io::Result<()> {
         match self {
             Self::Json(json) => write_json(&mut json.options, out, batch, rows, flush),
             _ => self.write(out, args::Table::Options, batch, rows, flush),
@@ -89,7 +107,14 @@ impl Sink {
     }
 
     /// The forms that do not ask what kind a row is.
-    fn write<T: Table>(&mut self, out: &mut Vec<u8>, table: args::Table, batch: &T, rows: &[usize], flush: Flush<'_>) -> io::Result<()> {
+    fn write<T: Table>(
+        &mut self,
+        out: &mut Vec<u8>,
+        table: args::Table,
+        batch: &T,
+        rows: &[usize],
+        flush: Flush<'_>,
+    ) -> io::Result<()> {
         for rows in rows.chunks(ROWS_AT_ONCE) {
             match self {
                 Self::Csv { places, head } => {
@@ -128,7 +153,13 @@ impl Sink {
 /// Takes text away when there is much of it.
 type Flush<'a> = &'a mut dyn FnMut(&mut Vec<u8>) -> io::Result<()>;
 
-fn write_json<T: Table>(writer: &mut JsonWriter, out: &mut Vec<u8>, batch: &T, rows: &[usize], flush: Flush<'_>) -> io::Result<()> {
+fn write_json<T: Table>(
+    writer: &mut JsonWriter,
+    out: &mut Vec<u8>,
+    batch: &T,
+    rows: &[usize],
+    flush: Flush<'_>,
+) -> io::Result<()> {
     for rows in rows.chunks(ROWS_AT_ONCE) {
         writer.write(out, batch, rows.iter().copied());
         flush(out)?;

@@ -54,7 +54,10 @@ impl Pipeline {
         }
         let mut capture = match CaptureFile::open(file) {
             Ok(capture) => capture,
-            Err(error) => return Ok(self.report.failed(&error)),
+            Err(error) => {
+                self.report.failed(&error);
+                return Ok(());
+            }
         };
         let mut progress = Progress::new(file, capture.size());
         self.report.begin(file);

@@ -187,7 +187,8 @@ impl IpfixStream {
 
 /// Judges whether a message begins here; with a time, the export time has to be near it.
 fn judge(octets: &[u8], received: Option<i64>) -> Judgement {
-    let Some(&[v0, v1, l0, l1, t0, t1, t2, t3, _, _, _, _, _, _, _, _, i0, i1, s0, s1]) = octets.first_chunk::<JUDGED_BY>() else {
+    let Some(&[v0, v1, l0, l1, t0, t1, t2, t3, _, _, _, _, _, _, _, _, i0, i1, s0, s1]) = octets.first_chunk::<JUDGED_BY>()
+    else {
         return match octets {
             [0] | [] | [0, 10, ..] => Judgement::TooShort,
             [v0, v1, ..] => Judgement::Other(u16::from_be_bytes([*v0, *v1])),

@@ -55,7 +55,11 @@ fn stats_have_exactly_these_keys() {
     let noise = File::new("noise.pcap", &make::capture(&[b"noise".to_vec(), make::ipfix(0, &[make::flows([1])])]));
     let run = weir(&["decode", noise.path(), "--stats", "--verbose"]);
     assert_eq!((&run.stats()["faults"], &run.stats()["pending"]), (&json!({ "unknown_protocol": 1 }), &json!(1)));
-    assert!(run.stderr.contains("1 fault unknown_protocol (first: ") && run.stderr.contains(" frame 1, octet 0,"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("1 fault unknown_protocol (first: ") && run.stderr.contains(" frame 1, octet 0,"),
+        "{}",
+        run.stderr
+    );
     assert!(run.stderr.contains("still wait for their template"), "{}", run.stderr);
 }
 
@@ -68,7 +72,8 @@ fn filters_choose_rows_of_any_kind() {
     };
     assert_eq!(ports("dst port > 7"), [8, 9, 10]);
     assert_eq!(ports("src ip 10.0.0.2 or bytes = 5k"), [2, 5]);
-    let count = |filter: &str, kind: &str| weir(&["decode", file.path(), "--format", "none", "--kind", kind, "--filter", filter]).stdout;
+    let count =
+        |filter: &str, kind: &str| weir(&["decode", file.path(), "--format", "none", "--kind", kind, "--filter", filter]).stdout;
     // To records without addresses and ports these are absent; who sent them is not.
     assert_eq!(count("port 3", "all"), "1\n");
     assert_eq!(count("port 3", "options"), "0\n");

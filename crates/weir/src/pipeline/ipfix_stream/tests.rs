@@ -44,8 +44,8 @@ fn from_the_middle_the_next_message_is_found() {
     for from in 1..one.len() {
         let octets: Vec<[u8; 1]> = both[from..].iter().map(|octet| [*octet]).collect();
         let octets: Vec<&[u8]> = octets.iter().map(<[u8; 1]>::as_slice).collect();
-        assert_eq!(run(true, false, &octets).0, [two.clone()], "from octet {from}");
-        assert_eq!(run(true, false, &[&both[from..]]).0, [two.clone()], "from octet {from}, at once");
+        assert_eq!(run(true, false, &octets).0, [two.as_slice()], "from octet {from}");
+        assert_eq!(run(true, false, &[&both[from..]]).0, [two.as_slice()], "from octet {from}, at once");
     }
 }
 
