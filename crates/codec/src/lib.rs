@@ -23,6 +23,7 @@ pub mod netflow5;
 pub mod sflow;
 
 // The protocols with templates.
+pub mod encode;
 mod ipfix;
 pub mod limits;
 mod netflow9;

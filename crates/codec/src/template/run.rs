@@ -8,7 +8,7 @@ use weir_wire::{Link, Reader, Walk};
 use super::cells::{Cells, Records, Shape, number};
 use super::program::{Absent, FrameField, FrameKind, Plan, Program, Sampling, Step, TextForm, TimeForm};
 use super::rate::{rate_of_population, rate_of_space};
-use super::text::{Show, TemplateLookup, milliseconds, ntp_microseconds, ntp_nanoseconds, seconds, trim_padding};
+use super::text::{SIP_METHODS, Show, TemplateLookup, milliseconds, ntp_microseconds, ntp_nanoseconds, seconds, trim_padding};
 use crate::fault::{Fault, Faults, Reason};
 use crate::members::Members;
 use crate::sampled_frame::{Frame, fill};
@@ -483,24 +483,6 @@ pub(crate) fn fill_kinds(flows: &mut FlowBatch, end: usize) {
 
 const PROTOCOL_ICMP: u8 = 1;
 const PROTOCOL_ICMP6: u8 = 58;
-
-/// Codes of element 8057/100, as the probe that sends it numbers them.
-const SIP_METHODS: [&str; 14] = [
-    "",
-    "INVITE",
-    "ACK",
-    "CANCEL",
-    "BYE",
-    "REGISTER",
-    "OPTIONS",
-    "PUBLISH",
-    "NOTIFY",
-    "INFO",
-    "SUBSCRIBE",
-    "STATUS",
-    "REFER",
-    "UPDATE",
-];
 
 /// Without a field of its own, NetFlow carries ICMP type and code in the destination port.
 fn icmp_of_port(flows: &mut FlowBatch, row: usize, count: usize) {

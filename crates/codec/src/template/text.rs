@@ -294,3 +294,21 @@ fn ntp(value: u64, nanoseconds: u64) -> Option<i64> {
     }
     Some((seconds - NTP_EPOCH) * 1_000_000_000 + nanoseconds as i64)
 }
+
+/// Codes of element 8057/100, as the probe that sends it numbers them.
+pub(crate) const SIP_METHODS: [&str; 14] = [
+    "",
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "REGISTER",
+    "OPTIONS",
+    "PUBLISH",
+    "NOTIFY",
+    "INFO",
+    "SUBSCRIBE",
+    "STATUS",
+    "REFER",
+    "UPDATE",
+];
