@@ -18,6 +18,7 @@ mod row;
 mod value;
 
 use message::MessageWriter;
+pub(crate) use message::write_template;
 use row::RowWriter;
 use value::Target;
 

@@ -37,4 +37,5 @@ pub use datagram::{Datagram, Output, Protocol};
 pub use decoder::{Config, Decoder};
 pub use fault::{Fault, Faults, Reason};
 pub use limits::Limits;
+pub use session::snapshot::SnapshotError;
 pub use stats::Stats;

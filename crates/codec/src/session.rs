@@ -16,6 +16,7 @@ use crate::template::{Program, TemplateLookup};
 pub(crate) mod known;
 pub(crate) mod learn;
 pub(crate) mod pending;
+pub(crate) mod snapshot;
 
 use known::Known;
 use pending::Pending;
@@ -156,11 +157,6 @@ impl Exporter {
 }
 
 impl Session {
-    /// A session that was saved.
-    pub(crate) fn restored(port: u16) -> Self {
-        Self { port, ..Self::default() }
-    }
-
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }

@@ -53,6 +53,12 @@ impl Template {
         self.fields.iter().map(|field| if field.length == VARIABLE_LENGTH { 1 } else { usize::from(field.length) }).sum()
     }
 
+    /// Whether a template can be used: its id is none of a set's, its records have an octet, and its scope lies in it.
+    pub(crate) fn is_sound(&self, max_fields: usize) -> bool {
+        let scope = self.scope.map_or(0, usize::from);
+        self.id >= 256 && self.min_length() > 0 && self.fields.len() <= max_fields && scope <= self.fields.len()
+    }
+
     /// Octets of each record, where no field varies.
     pub fn fixed_length(&self) -> Option<usize> {
         self.fields.iter().all(|field| field.length != VARIABLE_LENGTH).then(|| self.min_length())

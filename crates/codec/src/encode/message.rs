@@ -166,7 +166,7 @@ impl MessageWriter {
 }
 
 /// Appends a template record.
-fn write_template(out: &mut Vec<u8>, protocol: TemplateProtocol, id: u16, scope: Option<u16>, fields: &[Field]) {
+pub(crate) fn write_template(out: &mut Vec<u8>, protocol: TemplateProtocol, id: u16, scope: Option<u16>, fields: &[Field]) {
     let put = |out: &mut Vec<u8>, number: u16| out.extend_from_slice(&number.to_be_bytes());
     let count = fields.len() as u16;
     put(out, id);

@@ -35,10 +35,6 @@ impl Pending {
         self.octets
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
-    }
-
     /// Octets that a set of that many octets takes.
     pub(crate) const fn cost(body: usize) -> usize {
         body + size_of::<WaitingSet>()
