@@ -41,6 +41,11 @@ impl Rows {
     /// Writes what belongs at the end, and everything that is still held.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.sink.finish(&mut self.text, self.selection.matched());
+        self.flush()
+    }
+
+    /// Writes everything that is still held.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         write_all(&mut self.to, &mut self.text)?;
         self.to.flush()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use weir_capture::{Error, FileStats};
+use weir_capture::{CaptureFile, Error, FileStats, Frame};
 use weir_codec::{Fault, Reason, Stats};
 use weir_record::write::json::write_string;
 use weir_record::write::text::write_number;
@@ -38,9 +38,19 @@ impl Report {
         Self { stats, words, file: String::new(), first: BTreeMap::new(), unreadable: BTreeMap::new(), failed_files: 0 }
     }
 
-    /// A file is begun.
-    pub(crate) fn begin(&mut self, file: &Path) {
+    /// A file is begun, if it could be opened.
+    pub(crate) fn begin(&mut self, file: &Path, opened: Result<CaptureFile, Error>) -> Option<CaptureFile> {
         self.file = if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
+        opened.map_err(|error| self.failed(&error)).ok()
+    }
+
+    /// The next frame, if it could be read.
+    #[inline]
+    pub(crate) fn next<'a>(&mut self, read: Result<Option<Frame<'a>>, Error>) -> Option<Frame<'a>> {
+        read.unwrap_or_else(|error| {
+            self.failed(&error);
+            None
+        })
     }
 
     /// Notes where faults were met, the first of each kind.
@@ -54,12 +64,6 @@ impl Report {
     /// A frame of a link type that cannot be read.
     pub(crate) fn unreadable_link(&mut self, link_type: u16) {
         *self.unreadable.entry(link_type).or_default() += 1;
-    }
-
-    /// A file could not be read, or not further.
-    pub(crate) fn failed(&mut self, error: &Error) {
-        self.failed_files += 1;
-        tell(&error.to_string());
     }
 
     /// A file is read. What was not read of it is said whether or not anybody asked.
@@ -91,6 +95,13 @@ impl Report {
             // A standard error that cannot be written to leaves nowhere to say so.
             let _ = io::stderr().lock().write_all(&json(stats));
         }
+    }
+
+    /// A file could not be read, or not further.
+    #[cold]
+    fn failed(&mut self, error: &Error) {
+        self.failed_files += 1;
+        tell(&error.to_string());
     }
 
     /// At most a line for each kind of fault, and one for what still waits.

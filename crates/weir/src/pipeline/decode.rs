@@ -3,8 +3,9 @@
 //! frame with its time -> messages of flow protocols -> rows of a batch -> rows that were asked for -> text.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use weir_capture::CaptureFile;
+use weir_capture::{CaptureFile, Frame};
 use weir_codec::{Config, Decoder, Output};
 
 use super::messages::{Carried, Messages};
@@ -16,6 +17,9 @@ use crate::report::Report;
 
 /// Rows gathered before they are written: enough to make the cost of a batch small, few enough for the cache.
 const BATCH_ROWS: usize = 4096;
+
+/// How long rows out of a pipe wait for others: somebody may be looking on.
+const PIPE_WAIT: Duration = Duration::from_millis(500);
 
 /// The stages, in order, with what they keep.
 struct Pipeline {
@@ -49,45 +53,38 @@ pub(crate) fn run(job: Job) -> Result<Outcome, Failure> {
 impl Pipeline {
     /// Takes the frames of a file through all stages.
     fn read(&mut self, file: &Path) -> Result<(), Failure> {
-        if self.rows.is_full() {
+        let Some(mut capture) = self.report.begin(file, CaptureFile::open(file)) else {
             return Ok(());
-        }
-        let mut capture = match CaptureFile::open(file) {
-            Ok(capture) => capture,
-            Err(error) => {
-                self.report.failed(&error);
-                return Ok(());
-            }
         };
+        let is_pipe = capture.size().is_none();
         let mut progress = Progress::new(file, capture.size());
-        self.report.begin(file);
-        loop {
-            let frame = match capture.next() {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(error) => {
-                    self.report.failed(&error);
-                    break;
-                }
-            };
-            let (decoder, batch, report) = (&mut self.decoder, &mut self.batch, &mut self.report);
-            let read = self.messages.read(&frame, |carried| decode(carried, decoder, batch, report, frame.number));
-            if !read {
-                self.report.unreadable_link(frame.link_type);
-            }
+        let mut written = Instant::now();
+        while !self.rows.is_full()
+            && let Some(frame) = self.report.next(capture.next())
+        {
+            self.take(&frame);
             if self.batch.flows.rows() + self.batch.counters.rows() + self.batch.options.rows() >= BATCH_ROWS {
                 self.write()?;
                 progress.show(capture.position());
-                if self.rows.is_full() {
-                    break;
-                }
+            } else if is_pipe && written.elapsed() > PIPE_WAIT {
+                self.write()?;
+                self.rows.flush()?;
+                written = Instant::now();
             }
         }
         self.report.end(capture.stats());
         self.write()
     }
 
-    /// Writes the rows of the batch that were asked for, and begins a new one.
+    /// Takes a frame to the rows of the batch.
+    fn take(&mut self, frame: &Frame<'_>) {
+        let Self { messages, decoder, batch, report, .. } = self;
+        if !messages.read(frame, |carried| decode(carried, decoder, batch, report, frame.number)) {
+            report.unreadable_link(frame.link_type);
+        }
+    }
+
+    /// Takes the rows of the batch that were asked for to the output, and begins a new batch.
     fn write(&mut self) -> Result<(), Failure> {
         self.batch.finish();
         self.rows.write(&self.batch)?;
@@ -97,8 +94,8 @@ impl Pipeline {
 
     /// Takes what the first stage still holds through the others.
     fn finish(&mut self) -> Result<(), Failure> {
-        let (decoder, batch, report) = (&mut self.decoder, &mut self.batch, &mut self.report);
-        self.messages.finish(|carried| decode(carried, decoder, batch, report, 0));
+        let Self { messages, decoder, batch, report, .. } = self;
+        messages.finish(|carried| decode(carried, decoder, batch, report, 0));
         self.write()?;
         Ok(self.rows.finish()?)
     }

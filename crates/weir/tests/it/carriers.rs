@@ -1,12 +1,14 @@
 //! What carries the messages: files, compression, links, fragments, TCP.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use weir_wire::{IpHeader, Packet, Tcp};
 
 use crate::make;
-use crate::run::{File, weir, weir_reading};
+use crate::run::{File, command, weir, weir_reading};
 
 /// The destination ports of the records in a capture, which number them.
 fn numbers(capture: &[u8]) -> Vec<u64> {
@@ -35,6 +37,29 @@ fn templates_are_kept_from_file_to_file() {
     // Data waits for a template that comes in a later file.
     assert_eq!(weir(&["decode", second.path(), first.path()]).records().len(), 10);
     assert_eq!(weir(&["decode", second.path(), "--format", "none"]).stdout, "0\n");
+}
+
+#[test]
+fn rows_out_of_a_pipe_do_not_wait_for_more() {
+    let start = make::capture(&[make::ipfix(0, &[make::flow_template(), make::flows([1])])]);
+    // A frame without rows, as often as it takes.
+    let more = make::capture(&[b"noise".to_vec()]).split_off(24);
+    let mut child = command(&["decode", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    stdin.write_all(&start).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).map(|_| line)
+    });
+    let begun = Instant::now();
+    while !reader.is_finished() && begun.elapsed() < Duration::from_secs(60) {
+        stdin.write_all(&more).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(reader.is_finished(), "no row while the pipe is open");
+    drop(stdin);
+    let line = reader.join().unwrap().unwrap();
+    assert!(line.contains("10.0.0.1") && child.wait().unwrap().success(), "{line}");
 }
 
 #[test]
