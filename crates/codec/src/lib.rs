@@ -32,6 +32,7 @@ mod sets;
 pub mod template;
 
 pub mod decoder;
+pub mod shard;
 
 pub use datagram::{Datagram, Output, Protocol};
 pub use decoder::{Config, Decoder};
