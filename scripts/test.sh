@@ -21,7 +21,8 @@ formatted() {
 
 # Unit, integration and documentation tests; says in the end how many there were.
 tests() {
-    cargo test --workspace --locked | tee /dev/stderr 2>&1 | awk '
+    cargo test --workspace --locked | awk '
+        { print; fflush() }
         /^test result:/ { passed += $4; failed += $6 }
         END { printf "tests: %d passed, %d failed\n", passed, failed }'
 }
