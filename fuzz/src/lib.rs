@@ -35,20 +35,22 @@ pub fn messages(mut input: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     })
 }
 
+/// The messages as datagrams that come a second apart: from two ports, another address, and a stream.
+pub fn datagrams<'a>(messages: impl Iterator<Item = (u8, &'a [u8])>) -> impl Iterator<Item = Datagram<'a>> {
+    messages.zip(1..).map(|((sender, payload), second)| Datagram {
+        payload,
+        from: Address::from(std::net::Ipv4Addr::new(192, 0, 2, 1 + (sender >> 1))),
+        port: 50_000 + u16::from(sender & 1),
+        stream: (sender == 3).then_some(1),
+        received: BEGIN + second * SECOND,
+    })
+}
+
 /// Decodes the messages of an input, as a protocol or as whatever each is, and checks what came out.
 pub fn decode(input: &[u8], protocol: Option<Protocol>) {
     let mut decoder = Decoder::new(Config::default());
     let mut out = Output::default();
-    let mut now = BEGIN;
-    for (sender, message) in messages(input) {
-        now += SECOND;
-        let datagram = Datagram {
-            payload: message,
-            from: Address::from(std::net::Ipv4Addr::new(192, 0, 2, 1 + (sender >> 1))),
-            port: 50_000 + u16::from(sender & 1),
-            stream: (sender == 3).then_some(1),
-            received: now,
-        };
+    for datagram in datagrams(messages(input)) {
         match protocol {
             Some(protocol) => decoder.decode_as(protocol, &datagram, &mut out),
             None => decoder.decode(&datagram, &mut out),

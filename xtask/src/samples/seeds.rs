@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use weir_codec::{Decoder, Output};
 use weir_testkit::{Datagram, ethernet_frame, pcap_of};
 
 use super::{fastnetmon, samples};
@@ -35,6 +36,8 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
     for (protocol, datagrams) in samples() {
         put(protocol, "sample", &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
         put("datagrams", protocol, &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
+        put("state", protocol, &list(datagrams.iter().map(|datagram| datagram.payload.as_slice())))?;
+        put("state", &format!("{protocol}.json"), &state(&datagrams))?;
         put("capture", &format!("{protocol}.pcap"), &pcap_of(&datagrams))?;
         let frames: Vec<_> = datagrams.iter().map(frame).collect();
         // The first octet chooses the link type: 0 is Ethernet.
@@ -60,6 +63,18 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
 
 fn frame(datagram: &Datagram) -> Vec<u8> {
     ethernet_frame(datagram.source, datagram.destination, &datagram.payload)
+}
+
+/// What a decoder knows after these datagrams.
+fn state(datagrams: &[Datagram]) -> Vec<u8> {
+    let mut decoder = Decoder::default();
+    let mut out = Output::default();
+    for Datagram { payload, source, time_ns, .. } in datagrams {
+        let datagram =
+            weir_codec::Datagram { payload, from: source.ip().into(), port: source.port(), stream: None, received: *time_ns };
+        decoder.decode(&datagram, &mut out);
+    }
+    decoder.save()
 }
 
 /// Frames in a pcapng file: section header, interface description, enhanced packets.
