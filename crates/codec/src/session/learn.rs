@@ -36,7 +36,9 @@ pub(crate) fn write_rows(
         let mut object = |fields: std::ops::Range<usize>, out: &mut Vec<u8>| {
             out.push(b'{');
             let start = out.len();
-            for (place, field) in program.described.iter().enumerate().take(fields.end).skip(fields.start) {
+            let all = program.described.iter().enumerate().take(fields.end).skip(fields.start);
+            // A field without octets says nothing, and any number of them would fit into one record.
+            for (place, field) in all.filter(|(_, field)| field.length > 0) {
                 let octets = program.shape.cells(records, place).get(record);
                 out.extend_from_slice(&field.key);
                 if show.write_json(out, field.data_type, octets).is_err() {
@@ -76,7 +78,10 @@ struct Facts<'a> {
 }
 
 /// Learns from the options records of a set.
-pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, limit: usize) {
+///
+/// Gives for how many of them something had no room.
+pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, limit: usize) -> usize {
+    let mut full = 0;
     for record in 0..records.count() {
         let mut facts = Facts::default();
         for (place, field) in program.template.fields.iter().enumerate() {
@@ -85,9 +90,10 @@ pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, 
                 facts.take(field.element, program.described.get(place).map(|field| field.data_type), octets);
             }
         }
-        facts.tell(known, limit);
+        full += usize::from(!facts.tell(known, limit));
     }
     known.sum_up();
+    full
 }
 
 impl<'a> Facts<'a> {
@@ -131,39 +137,53 @@ impl<'a> Facts<'a> {
         rate.filter(|rate| *rate != 0).map(|rate| u32::try_from(rate).unwrap_or(u32::MAX))
     }
 
-    fn tell(self, known: &mut Known, limit: usize) {
+    /// False where a map is full.
+    fn tell(self, known: &mut Known, limit: usize) -> bool {
+        let mut room = true;
         let rate = self.rate();
         known.boot = self.boot.or(known.boot);
         if let Some(sampler) = self.sampler {
-            if let Some(kept) = entry::<_, Sampler>(&mut known.samplers, sampler, limit) {
-                kept.rate = rate.or(kept.rate);
-                kept.name = self.sampler_name.or_else(|| kept.name.take());
+            match entry::<_, Sampler>(&mut known.samplers, sampler, limit) {
+                Some(kept) => {
+                    kept.rate = rate.or(kept.rate);
+                    kept.name = self.sampler_name.or_else(|| kept.name.take());
+                }
+                None => room = false,
             }
         } else if let (Some(rate), Some(interface)) = (rate, self.interface) {
-            if let Some(kept) = entry(&mut known.interface_sampling, interface, limit) {
-                *kept = rate;
+            match entry(&mut known.interface_sampling, interface, limit) {
+                Some(kept) => *kept = rate,
+                None => room = false,
             }
         } else if rate.is_some() {
             known.sampling = rate;
         }
         if let Some(number) = self.interface
             && (self.interface_name.is_some() || self.interface_alias.is_some())
-            && let Some(kept) = entry::<_, Interface>(&mut known.interfaces, number, limit)
         {
-            kept.name = self.interface_name.or_else(|| kept.name.take());
-            kept.alias = self.interface_alias.or_else(|| kept.alias.take());
+            match entry::<_, Interface>(&mut known.interfaces, number, limit) {
+                Some(kept) => {
+                    kept.name = self.interface_name.or_else(|| kept.name.take());
+                    kept.alias = self.interface_alias.or_else(|| kept.alias.take());
+                }
+                None => room = false,
+            }
         }
-        if let (Some(vrf), Some(vrf_name)) = (self.vrf, self.vrf_name)
-            && let Some(kept) = entry(&mut known.vrfs, vrf, limit)
-        {
-            *kept = vrf_name;
+        if let (Some(vrf), Some(vrf_name)) = (self.vrf, self.vrf_name) {
+            match entry(&mut known.vrfs, vrf, limit) {
+                Some(kept) => *kept = vrf_name,
+                None => room = false,
+            }
         }
         if let (Some(application), Some(application_name)) = (self.application, self.application_name)
             && application.len() <= crate::limits::NAME_OCTETS
-            && let Some(kept) = entry(&mut known.applications, application.to_vec(), limit)
         {
-            *kept = application_name;
+            match entry(&mut known.applications, application.to_vec(), limit) {
+                Some(kept) => *kept = application_name,
+                None => room = false,
+            }
         }
+        room
     }
 }
 

@@ -253,8 +253,10 @@ impl<'a> Compiler<'a> {
         };
         let form = match element.id {
             21 | 22 => {
-                self.uptimes.push(field);
                 let boot = self.find_for(ie(160), ColumnType::U64);
+                if boot.is_none() {
+                    self.uptimes.push(field);
+                }
                 TimeForm::Uptime { boot }
             }
             158 | 159 => TimeForm::DeltaMicroseconds,
@@ -374,6 +376,13 @@ impl<'a> Compiler<'a> {
                 _ => self.steps.push(Step::IpVersionOfAddress),
             }
         }
+        if !self.wrote(Column::time_start)
+            && let Some((field, element)) = self.resolve(Column::event_time, Column::event_time.info().elements)
+            && let Some(form) = time_form(data_type(self.registry, element))
+        {
+            // What happened at one moment began then.
+            self.steps.push(Step::Time { column: Column::time_start, field, form });
+        }
         if !self.wrote(Column::time_end) {
             let duration = [(161, 1_000_000), (162, 1_000)];
             let found = duration.into_iter().find_map(|(id, unit)| Some((self.find_for(ie(id), ColumnType::U64)?, unit)));
@@ -435,20 +444,22 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let element = forward.unwrap_or(field.element);
-            let name = self.extra_name(place, element);
+            let name = self.extra_name(place, element, half);
             let times = names.entry(name.clone()).or_default();
             *times += 1;
             let name = if *times == 1 { name } else { format!("{name}_{times}") };
             let data_type = data_type(self.registry, element);
-            extras.push(Extra { field: place, key: json_key(&name), data_type, uptime });
+            let all_ones_absent = element.pen == PEN_FLOWMON && data_type.is_integer();
+            extras.push(Extra { field: place, key: json_key(&name), data_type, uptime, all_ones_absent });
         }
         extras
     }
 
     /// The element's name, or `inner_` and the column's where an earlier field of the same element fills a column.
-    fn extra_name(&self, place: usize, element: ElementId) -> String {
+    fn extra_name(&self, place: usize, element: ElementId, half: Option<Half>) -> String {
         let earlier = self.template.fields.iter().take(place).position(|field| field.element == element);
         match earlier.and_then(|earlier| self.column_of.get(earlier).copied().flatten()) {
+            Some(column) if half == Some(Half::Responder) => format!("inner_{}", column.mirror().name()),
             Some(column) => format!("inner_{}", column.name()),
             None => self.registry.key(element),
         }

@@ -51,10 +51,13 @@ impl<'a, 'r> Parser<'a, 'r> {
     /// The next template record. A bad one is told as a fault and passed over; one whose end cannot be known ends the set.
     pub(crate) fn next(&mut self, faults: &mut Faults) -> Option<Event<'a>> {
         loop {
-            if self.reader.left() < 4 {
+            let start = self.reader;
+            if start.left() < 4 {
+                if start.rest().iter().any(|octet| *octet != 0) {
+                    faults.add(Fault::new(Reason::ShortRecord, start.offset(), start.left() as u64));
+                }
                 return None;
             }
-            let start = self.reader;
             // No template has the id 0: this is padding, or what follows cannot be told apart.
             if self.reader.peek_u16() == Ok(0) {
                 if self.reader.rest().iter().any(|octet| *octet != 0) {
@@ -88,6 +91,12 @@ impl<'a, 'r> Parser<'a, 'r> {
             Form::NetFlow9Options => {
                 // Here both counts are octets, four a field.
                 let option_octets = self.reader.u16()?;
+                for (octets, at) in [(count, count_at), (option_octets, count_at + 2)] {
+                    if octets % 4 != 0 {
+                        self.reader.skip(usize::from(count) + usize::from(option_octets))?;
+                        return Ok(Err(Fault::new(Reason::BadTemplate, at, u64::from(octets))));
+                    }
+                }
                 (Some(count / 4), usize::from(count / 4) + usize::from(option_octets / 4))
             }
         };

@@ -21,6 +21,15 @@ pub(crate) struct Program {
     pub(crate) reverse: Option<Plan>,
 }
 
+impl Program {
+    /// Octets that it takes, about.
+    pub(crate) fn octets(&self) -> usize {
+        const TEMPLATE: usize = 1024;
+        const FIELD: usize = 256;
+        TEMPLATE + FIELD * self.template.fields.len()
+    }
+}
+
 /// What is written for one direction of a record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -45,6 +54,8 @@ pub(crate) struct Extra {
     pub(crate) data_type: DataType,
     /// An uptime: a column takes it as soon as the boot time is known.
     pub(crate) uptime: bool,
+    /// All bits set mean absent.
+    pub(crate) all_ones_absent: bool,
 }
 
 /// One step of a plan: what to write, and from which fields (by place in the template).

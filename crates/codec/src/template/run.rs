@@ -302,17 +302,13 @@ impl Pass<'_> {
             }
             TimeForm::Uptime { boot: Some(field) } => {
                 for (index, (uptime, boot)) in cells.iter().zip(self.cells(field).iter()).enumerate() {
-                    out.push(row + index, milliseconds(number(boot)).saturating_add(milliseconds(number(uptime))));
+                    out.push(row + index, time_of_uptime(self.context.exported, milliseconds(number(boot)), number(uptime)));
                 }
             }
             TimeForm::Uptime { boot: None } => {
                 let Some(boot) = self.context.boot else { return };
                 let exported = self.context.exported;
-                // Both are of one clock of 32 bits that starts anew after 49 days: their difference is signed (design, columns).
-                let now = exported.saturating_sub(boot) / 1_000_000;
-                let convert =
-                    |uptime: u64| exported.saturating_sub(i64::from((now as u32).wrapping_sub(uptime as u32) as i32) * 1_000_000);
-                self.convert(out, row, field, convert);
+                self.convert(out, row, field, |uptime| time_of_uptime(exported, boot, uptime));
             }
         }
     }
@@ -426,6 +422,9 @@ impl Pass<'_> {
             self.scratch.text.clear();
             for extra in kept() {
                 let octets = self.shape.cells(self.records, extra.field).get(index);
+                if extra.all_ones_absent && present(octets, Absent::AllOnes).is_none() {
+                    continue;
+                }
                 let text = &mut self.scratch.text;
                 text.push(if text.is_empty() { b'{' } else { b',' });
                 text.extend_from_slice(&extra.key);
@@ -497,6 +496,14 @@ fn icmp_of_port(flows: &mut FlowBatch, row: usize, count: usize) {
             flows.icmp_code.push(place, port as u8);
         }
     }
+}
+
+/// The time at which a clock of 32 bits that counts milliseconds since boot showed `uptime`. It starts anew after 49 days, so what
+/// lies between then and the export is signed.
+#[inline]
+fn time_of_uptime(exported: i64, boot: i64, uptime: u64) -> i64 {
+    let now = exported.saturating_sub(boot) / 1_000_000;
+    exported.saturating_sub(i64::from((now as u32).wrapping_sub(uptime as u32) as i32) * 1_000_000)
 }
 
 fn present(octets: &[u8], absent: Absent) -> Option<u64> {

@@ -124,8 +124,10 @@ impl Show<'_> {
                 out.push(b',');
             }
             out.push(b'{');
-            for (place, field) in program.described.iter().enumerate() {
-                if place > 0 {
+            let mut first = true;
+            // A field without octets says nothing, and any number of them would fit into one record.
+            for field in program.described.iter().filter(|field| field.length > 0) {
+                if !std::mem::take(&mut first) {
                     out.push(b',');
                 }
                 out.extend_from_slice(&field.key);
