@@ -85,10 +85,10 @@ impl Decoder {
         let before = now.saturating_sub(self.config.limits.pending_time);
         for session in self.sessions.iter_mut() {
             let octets = session.pending.octets();
-            while let Some(set) = session.pending.expired(before) {
+            session.pending.expire(before, |set| {
                 self.stats.pending -= 1;
                 self.stats.faults.add(Fault::new(Reason::UnknownTemplate, set.offset, u64::from(set.template)));
-            }
+            });
             self.pending_octets -= octets - session.pending.octets();
         }
     }

@@ -38,7 +38,8 @@ reasons! {
     BadTemplateId "bad_template_id" "A template has an id below 256.";
     BadTemplate "bad_template" "A template cannot describe a record: no fields, no octets, or a scope wider than the template.";
     TemplateTooWide "template_too_wide" "A template has more fields than the limit.";
-    TooManyTemplates "too_many_templates" "An exporter has announced more templates than the limit; the oldest was dropped.";
+    TooManyTemplates "too_many_templates" "An exporter has announced more templates than the limit; the oldest were dropped.";
+    TooManyNames "too_many_names" "Options data tells of more interfaces, samplers, applications or routing instances than the limit; what it tells of a further one is not kept.";
     TooManySessions "too_many_sessions" "More exporters than the limit; the one silent for longest was dropped.";
     BadFieldLength "bad_field_length" "A field of varying length goes past its set.";
     BadList "bad_list" "A structured field (RFC 6313) contradicts itself; the rest of the record stands.";

@@ -11,13 +11,18 @@ pub struct Limits {
     pub templates: usize,
     /// Fields of a template; a wider one is refused.
     pub fields: usize,
+    /// Octets of templates of one session, about; beyond it those announced longest ago are forgotten.
+    pub state_session: usize,
+    /// Octets of templates and names of all sessions, about; beyond it exporters that are silent for longest are forgotten.
+    pub state_total: usize,
     /// Octets of data that wait for templates, of one session.
     pub pending_session: usize,
     /// Octets of data that wait for templates, in all.
     pub pending_total: usize,
     /// How long data waits for its template, nanoseconds.
     pub pending_time: i64,
-    /// Interfaces, samplers, applications and routing instances that options data of one session names, of each.
+    /// Interfaces, samplers, applications and routing instances that options data of one session names, of each; further ones are
+    /// not kept.
     pub named: usize,
 }
 
@@ -31,6 +36,8 @@ impl Default for Limits {
             ports: 16,
             templates: 4_096,
             fields: 1_024,
+            state_session: 32 << 20,
+            state_total: 512 << 20,
             pending_session: 1 << 20,
             pending_total: 64 << 20,
             pending_time: 30 * 60 * 1_000_000_000,

@@ -4,7 +4,8 @@
 //! begins with what an older port of the same address and domain knew, until that older port speaks again: then they are two
 //! senders and each has to tell its own. Over streams a session is the connection.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -36,8 +37,13 @@ pub(crate) struct ExporterKey {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     exporters: HashMap<ExporterKey, Exporter, RandomState>,
+    /// Every exporter once, with a time at which it was heard: the last one, or an earlier one. So whoever is first and has not been
+    /// heard since was silent for longest, and a message costs nothing here.
+    by_silence: BinaryHeap<Reverse<(u64, ExporterKey)>>,
     /// Counts messages, to know who was silent for longest.
     clock: u64,
+    /// Octets that templates and names of all sessions take, about.
+    octets: usize,
 }
 
 /// The sessions of one address and domain, by port. Almost always there is one.
@@ -53,24 +59,29 @@ pub(crate) struct Session {
     port: u16,
     last_heard: u64,
     pub(crate) templates: Templates,
-    pub(crate) known: Known,
+    pub(crate) known: Arc<Known>,
     pub(crate) pending: Pending,
-    /// The port from which templates and knowledge were taken over.
-    heir_of: Option<u16>,
+    /// Ports from which templates and knowledge were taken over.
+    heir_of: Vec<u16>,
+    /// What was told on this port, while more than that is known.
+    own: Known,
+    /// Octets that stand for it in the sum of all sessions.
+    counted: usize,
 }
 
 /// Templates of one session, by id.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Templates {
     programs: HashMap<u16, Kept, RandomState>,
+    octets: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Kept {
     program: Arc<Program>,
     announced: u64,
-    /// Taken over from another port and not announced on this one yet.
-    inherited: bool,
+    /// The port that announced it, until this one does.
+    inherited: Option<u16>,
 }
 
 /// How many of something were forgotten to stay below a limit.
@@ -80,6 +91,8 @@ pub(crate) struct Evicted {
     /// Sets that waited in them.
     pub(crate) pending_sets: u64,
     pub(crate) pending_octets: usize,
+    /// Octets that they stood for.
+    octets: usize,
 }
 
 impl Sessions {
@@ -87,20 +100,46 @@ impl Sessions {
     pub(crate) fn session(&mut self, key: ExporterKey, port: u16, limits: &Limits) -> (&mut Session, Evicted) {
         self.clock += 1;
         let mut evicted = Evicted::default();
-        if !self.exporters.contains_key(&key) && self.exporters.len() >= limits.sessions.max(1) {
+        match self.exporters.get_mut(&key) {
+            Some(exporter) => exporter.last_heard = self.clock,
+            None => {
+                while self.exporters.len() >= limits.sessions.max(1) {
+                    self.evict_exporter(&mut evicted);
+                }
+                self.exporters.insert(key, Exporter { last_heard: self.clock, ..Exporter::default() });
+                self.by_silence.push(Reverse((self.clock, key)));
+            }
+        }
+        // The exporter of this message was heard last, so it is not among them.
+        while self.octets > limits.state_total && self.exporters.len() > 1 {
             self.evict_exporter(&mut evicted);
         }
         let exporter = self.exporters.entry(key).or_default();
-        exporter.last_heard = self.clock;
-        (exporter.session(port, self.clock, limits.ports.max(1), &mut evicted), evicted)
+        let before = evicted.octets;
+        let session = exporter.session(port, self.clock, limits.ports.max(1), &mut evicted);
+        self.octets -= evicted.octets - before;
+        (session, evicted)
+    }
+
+    /// Takes into the sum by how much a session has grown.
+    pub(crate) fn grow(&mut self, (before, now): (usize, usize)) {
+        self.octets = self.octets - before + now;
     }
 
     /// Forgets the exporter that was silent for longest.
     fn evict_exporter(&mut self, evicted: &mut Evicted) {
-        let oldest = self.exporters.iter().min_by_key(|(_, exporter)| exporter.last_heard).map(|(key, _)| *key);
-        for session in oldest.and_then(|key| self.exporters.remove(&key)).into_iter().flat_map(|exporter| exporter.sessions) {
-            evicted.add(&session);
+        let before = evicted.octets;
+        while let Some(Reverse((heard, key))) = self.by_silence.pop() {
+            match self.exporters.get(&key).map(|exporter| exporter.last_heard) {
+                Some(last_heard) if last_heard > heard => self.by_silence.push(Reverse((last_heard, key))),
+                _ => {
+                    let sessions = self.exporters.remove(&key).map(|exporter| exporter.sessions);
+                    sessions.iter().flatten().for_each(|session| evicted.add(session));
+                    break;
+                }
+            }
         }
+        self.octets -= evicted.octets - before;
     }
 
     /// Every session.
@@ -121,8 +160,8 @@ impl Exporter {
     fn session(&mut self, port: u16, now: u64, limit: usize, evicted: &mut Evicted) -> &mut Session {
         // Two live ports are two senders: what others took over from this one is not theirs.
         if self.sessions.len() > 1 {
-            for other in self.sessions.iter_mut().filter(|other| other.heir_of == Some(port)) {
-                other.disinherit();
+            for other in self.sessions.iter_mut().filter(|other| other.heir_of.contains(&port)) {
+                other.disinherit(port);
             }
         }
         let place = match self.sessions.iter().position(|session| session.port == port) {
@@ -150,9 +189,10 @@ impl Exporter {
         };
         let mut templates = last.templates.clone();
         for kept in templates.programs.values_mut() {
-            kept.inherited = true;
+            kept.inherited.get_or_insert(last.port);
         }
-        Session { port, templates, known: last.known.clone(), heir_of: Some(last.port), ..Session::default() }
+        let heir_of = [&[last.port], last.heir_of.as_slice()].concat();
+        Session { port, templates, known: Arc::clone(&last.known), heir_of, ..Session::default() }
     }
 }
 
@@ -161,10 +201,26 @@ impl Session {
         self.port
     }
 
-    /// The other port lives: keeps only what was announced here.
-    fn disinherit(&mut self) {
-        self.heir_of = None;
-        self.templates.programs.retain(|_, kept| !kept.inherited);
+    /// Takes in what options data tells.
+    pub(crate) fn learn(&mut self, mut learn: impl FnMut(&mut Known)) {
+        learn(Arc::make_mut(&mut self.known));
+        if !self.heir_of.is_empty() {
+            learn(&mut self.own);
+        }
+    }
+
+    /// What it stood for in the sum of all sessions, and what it stands for from now on.
+    pub(crate) fn recount(&mut self) -> (usize, usize) {
+        let now = self.templates.octets + self.known.octets() + self.own.octets();
+        (std::mem::replace(&mut self.counted, now), now)
+    }
+
+    /// That port lives: keeps only what was announced elsewhere. Who told which name cannot be said any more, so only the names that
+    /// were told here stay.
+    fn disinherit(&mut self, port: u16) {
+        self.heir_of.retain(|other| *other != port);
+        self.templates.retain(|kept| kept.inherited != Some(port));
+        self.known = Arc::new(if self.heir_of.is_empty() { std::mem::take(&mut self.own) } else { self.own.clone() });
     }
 }
 
@@ -179,32 +235,45 @@ impl Templates {
         match self.programs.get_mut(&id) {
             Some(kept) if *kept.program.raw == *raw => {
                 kept.announced = now;
-                kept.inherited = false;
+                kept.inherited = None;
                 true
             }
             _ => false,
         }
     }
 
-    /// Adds a template, or replaces the one of its id; tells whether another had to be forgotten.
-    pub(crate) fn insert(&mut self, program: Program, now: u64, limit: usize) -> bool {
+    /// Adds a template, or replaces the one of its id; tells how many others had to be forgotten.
+    pub(crate) fn insert(&mut self, program: Program, now: u64, limits: &Limits) -> usize {
         let id = program.template.id;
-        let full = self.programs.len() >= limit.max(1) && !self.programs.contains_key(&id);
-        if full {
+        self.withdraw(id);
+        let octets = program.octets();
+        let mut forgotten = 0;
+        while !self.programs.is_empty()
+            && (self.programs.len() >= limits.templates || self.octets + octets > limits.state_session)
+        {
             let oldest = self.programs.iter().min_by_key(|(id, kept)| (kept.announced, **id)).map(|(id, _)| *id);
-            oldest.and_then(|oldest| self.programs.remove(&oldest));
+            self.withdraw(oldest.unwrap_or_default());
+            forgotten += 1;
         }
-        self.programs.insert(id, Kept { program: Arc::new(program), announced: now, inherited: false });
-        full
+        self.octets += octets;
+        self.programs.insert(id, Kept { program: Arc::new(program), announced: now, inherited: None });
+        forgotten
     }
 
     pub(crate) fn withdraw(&mut self, id: u16) {
-        self.programs.remove(&id);
+        if let Some(kept) = self.programs.remove(&id) {
+            self.octets -= kept.program.octets();
+        }
     }
 
     /// Forgets all templates, or all options templates.
     pub(crate) fn withdraw_all(&mut self, options: bool) {
-        self.programs.retain(|_, kept| kept.program.template.scope.is_some() != options);
+        self.retain(|kept| kept.program.template.scope.is_some() != options);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Kept) -> bool) {
+        self.programs.retain(|_, kept| keep(kept));
+        self.octets = self.programs.values().map(|kept| kept.program.octets()).sum();
     }
 
     /// Every template, by id.
@@ -226,5 +295,6 @@ impl Evicted {
         self.sessions += 1;
         self.pending_sets += session.pending.sets() as u64;
         self.pending_octets += session.pending.octets();
+        self.octets += session.counted;
     }
 }

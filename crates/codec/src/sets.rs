@@ -81,7 +81,9 @@ pub(crate) fn walk(decoder: &mut Decoder, message: &Message, mut sets: Reader<'_
     if readable && sets.rest().iter().any(|octet| *octet != 0) {
         walk.stats.faults.add(Fault::new(Reason::TrailingOctets, sets.offset(), sets.left() as u64));
     }
-    walk.held
+    let (held, grown) = (walk.held, walk.session.recount());
+    sessions.grow(grown);
+    held
 }
 
 /// The decoder taken apart, so that the session can be changed while rows are written.
@@ -139,7 +141,7 @@ impl Walk<'_> {
                 Event::Announce(template, raw) => {
                     let id = template.id;
                     let program = Program::new(template, raw, &self.config.registry);
-                    if templates.insert(program, *self.announcements, self.config.limits.templates) {
+                    for _ in 0..templates.insert(program, *self.announcements, &self.config.limits) {
                         self.stats.faults.add(Fault::new(Reason::TooManyTemplates, 0, u64::from(id)));
                     }
                     self.take_waiting(id);
@@ -240,7 +242,15 @@ impl Walk<'_> {
         let records = self.runner.split(program, body, &mut self.stats.faults);
         let show = Show { registry: &self.config.registry, templates: &self.session.templates };
         learn::write_rows(program, records, show, &message.stamp, offset, &mut self.out.options, &mut self.stats.faults);
-        learn::learn(program, records, &mut self.session.known, self.config.limits.named);
+        let mut full = None;
+        let limit = self.config.limits.named;
+        self.session.learn(|known| {
+            let missed = learn::learn(program, records, known, limit);
+            full.get_or_insert(missed);
+        });
+        for _ in 0..full.unwrap_or(0) {
+            self.stats.faults.add(Fault::new(Reason::TooManyNames, offset, limit as u64));
+        }
         let count = records.count();
         self.stats.options_records += count as u64;
         self.hold(count);

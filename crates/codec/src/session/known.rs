@@ -36,6 +36,14 @@ impl Known {
         };
     }
 
+    /// Octets that it takes, about: names are seldom longer than what stands here for them.
+    pub(crate) fn octets(&self) -> usize {
+        const ENTRY: usize = 256;
+        let entries =
+            [self.samplers.len(), self.interface_sampling.len(), self.interfaces.len(), self.vrfs.len(), self.applications.len()];
+        ENTRY * entries.iter().sum::<usize>()
+    }
+
     /// 1 in N for records of which nothing else tells it.
     pub(crate) fn default_rate(&self) -> Option<u32> {
         self.sampling.or(self.only_sampler)

@@ -1,6 +1,8 @@
 //! Data sets that came before their template, and wait for it.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
 
 /// A data set that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +19,19 @@ pub(crate) struct WaitingSet {
     pub(crate) body: Box<[u8]>,
 }
 
-/// The sets of one session that wait, oldest first.
+/// The sets of one session that wait, of each template oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pending {
-    sets: VecDeque<WaitingSet>,
+    /// None is empty. By template, so that a template which nothing waits for costs one look.
+    sets: HashMap<u16, VecDeque<WaitingSet>, RandomState>,
+    count: usize,
     octets: usize,
 }
 
 impl Pending {
     /// Number of sets.
-    pub(crate) fn sets(&self) -> usize {
-        self.sets.len()
+    pub(crate) const fn sets(&self) -> usize {
+        self.count
     }
 
     /// Octets that they hold, the room of a set itself included.
@@ -35,28 +39,37 @@ impl Pending {
         self.octets
     }
 
-    /// Octets that a set of that many octets takes.
+    /// Octets that a set of that many octets takes: a queue has room for four from its first on.
     pub(crate) const fn cost(body: usize) -> usize {
-        body + size_of::<WaitingSet>()
+        body + 4 * size_of::<WaitingSet>()
     }
 
     pub(crate) fn push(&mut self, set: WaitingSet) {
+        self.count += 1;
         self.octets += Self::cost(set.body.len());
-        self.sets.push_back(set);
+        self.sets.entry(set.template).or_default().push_back(set);
     }
 
-    /// Takes out the oldest set if it came before `time`.
-    pub(crate) fn expired(&mut self, time: i64) -> Option<WaitingSet> {
-        self.sets.front().filter(|set| set.received < time)?;
-        let set = self.sets.pop_front()?;
-        self.octets -= Self::cost(set.body.len());
-        Some(set)
+    /// Takes out the sets that came before `time`.
+    pub(crate) fn expire(&mut self, time: i64, mut expired: impl FnMut(WaitingSet)) {
+        self.sets.retain(|_, waiting| {
+            while let Some(set) = waiting.pop_front_if(|set| set.received < time) {
+                self.count -= 1;
+                self.octets -= Self::cost(set.body.len());
+                expired(set);
+            }
+            !waiting.is_empty()
+        });
     }
 
     /// Takes out the oldest set that waits for a template.
     pub(crate) fn take(&mut self, template: u16) -> Option<WaitingSet> {
-        let place = self.sets.iter().position(|set| set.template == template)?;
-        let set = self.sets.remove(place)?;
+        let waiting = self.sets.get_mut(&template)?;
+        let set = waiting.pop_front()?;
+        if waiting.is_empty() {
+            self.sets.remove(&template);
+        }
+        self.count -= 1;
         self.octets -= Self::cost(set.body.len());
         Some(set)
     }

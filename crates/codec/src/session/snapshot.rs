@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use weir_record::ElementId;
@@ -132,7 +133,7 @@ impl Decoder {
         let key = ExporterKey { address: saved.address.into(), domain: saved.domain, ipfix: saved.ipfix, stream: None };
         let limits = &self.config.limits;
         let (session, _) = self.sessions.session(key, saved.port, limits);
-        session.known = known(&saved);
+        session.known = Arc::new(known(&saved));
         let protocol = if saved.ipfix { TemplateProtocol::Ipfix } else { TemplateProtocol::NetFlow9 };
         for saved in saved.templates {
             let fields: Vec<Field> = saved
@@ -147,8 +148,10 @@ impl Decoder {
             let mut raw = Vec::new();
             write_template(&mut raw, protocol, template.id, template.scope, &template.fields);
             self.announcements += 1;
-            session.templates.insert(Program::new(template, &raw, &self.config.registry), self.announcements, limits.templates);
+            session.templates.insert(Program::new(template, &raw, &self.config.registry), self.announcements, limits);
         }
+        let grown = session.recount();
+        self.sessions.grow(grown);
     }
 }
 
