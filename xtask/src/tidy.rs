@@ -1,9 +1,10 @@
 //! Whether the house is in order: what the compiler does not look for, as findings with a place and a sentence.
 //!
-//! Rules of the sources are in `text`, of manifests in `manifests`, of the import table in `imports`. A test runs them all, so `cargo test` holds
+//! Rules of the sources are in `text`, of papers in `links`, of manifests in `manifests`, of the import table in `imports`. A test runs them all, so `cargo test` holds
 //! them; `cargo xtask tidy` prints them for people and also says which files have grown long.
 
 mod imports;
+mod links;
 mod manifests;
 mod text;
 
@@ -57,6 +58,7 @@ fn findings(sources: &[Source]) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     for source in sources {
         text::check(source, &mut findings);
+        links::check(source, &generate::root(), &mut findings);
         manifests::check(source, &mut findings);
     }
     manifests::check_rooms(sources, &mut findings);

@@ -28,7 +28,9 @@ pub(super) fn check(source: &Source, findings: &mut Vec<Finding>) {
         if lines > TOO_LONG {
             find(lines, format!("{lines} lines, the limit is {TOO_LONG}; move an idea, or the tests, to a file of its own"));
         }
-        if !source.text.starts_with("//! ") {
+        // The tests of a module are named by where they lie.
+        let is_tests = source.path.ends_with("/tests.rs");
+        if !is_tests && !source.text.starts_with("//! ") {
             find(1, "begin the file with `//!`: what it is, why it exists, which standard it follows".to_owned());
         }
     }
@@ -84,6 +86,7 @@ mod tests {
     fn header_is_wanted() {
         assert_eq!(messages("a.rs", "//! A file.\n"), [""; 0]);
         assert!(messages("a.rs", "use b;\n")[0].starts_with("a.rs:1: begin the file"));
+        assert_eq!(messages("a/tests.rs", "use b;\n"), [""; 0]);
         assert_eq!(messages("a.md", "words\n"), [""; 0]);
     }
 
