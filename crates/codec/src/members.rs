@@ -14,7 +14,6 @@ pub(crate) struct Members {
 }
 
 impl Members {
-
     pub(crate) fn number(&mut self, name: &str, value: impl Into<u64>) {
         write_number_member(&mut self.text, name, value.into());
     }

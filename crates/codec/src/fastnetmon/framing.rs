@@ -14,7 +14,7 @@ pub(super) const MAX_MESSAGE: usize = 65_536;
 #[derive(Debug, Default)]
 pub struct FrameReader {
     /// The beginning of a frame that is not complete yet, prefix included; never more than a prefix and the longest message.
-    begun: Vec<u8>,
+    pub(super) begun: Vec<u8>,
     /// Octets of the stream before `begun`.
     offset: usize,
     /// What ended the stream.

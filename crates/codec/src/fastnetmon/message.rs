@@ -58,7 +58,7 @@ impl<'a> Record<'a> {
     /// Reads the segment table and finds the root struct.
     pub(super) fn read(message: &'a [u8]) -> Result<(Self, Option<Trailing>), Fault> {
         let (segments, trailing) = Segments::read(message)?;
-        let root = segments.pointer(0, 0).ok_or(Fault::new(Reason::Truncated, message.len(), WORD as u64))?;
+        let root = segments.pointer(0, 0).ok_or(Fault::new(Reason::Truncated, segments.offset(0, 0), WORD as u64))?;
         let (target, start) = segments.resolve(root)?;
         if target.bits & 3 != STRUCT {
             return Err(segments.bad(target));
