@@ -1,15 +1,112 @@
-//! Columns from the headers of a sampled packet: sFlow raw headers, IPFIX data link and IP frame sections (elements 315, 313).
+//! Columns from the headers of a sampled packet: sFlow samples, IPFIX data link and IP frame sections (elements 315, 313).
 //!
-//! A row describes the outermost IP packet of the frame, as the device that sampled it forwarded it. Where that packet is a tunnel's, the innermost one stands in `extra`
-//! under `inner_` and the column's name.
+//! A row describes the outermost IP packet of the frame, as the device that sampled it forwarded it. Where that packet is a tunnel's, the innermost
+//! one stands in `extra` under `inner_` and the column's name.
+//!
+//! What a packet says is collected in a [`Sampled`] first. A whole batch of them is then written a column at a time, which costs a third of writing row by row.
 
 use std::net::IpAddr;
 
 use weir_record::column::{Fixed, IpColumn};
 use weir_record::{Address, FlowBatch};
-use weir_wire::{Depth, Headers, Ip, Link, Transport, Walk};
+use weir_wire::{Depth, Headers, Ip, Link, Transport, Walk, protocol};
 
 use crate::members::Members;
+
+/// Makes the struct, its setters and its writers from one list of columns.
+macro_rules! sampled {
+    ($($column:ident: $ty:ty),* $(,)?) => {
+        /// Which column a bit of [`Sampled::has`] stands for.
+        #[allow(non_camel_case_types, reason = "one spelling of a column's name everywhere")]
+        #[derive(Clone, Copy)]
+        enum Bit { $($column),* }
+
+        /// The columns that a sampled packet can fill, those that it does fill marked in `has`.
+        #[derive(Clone, Copy, Debug, Default)]
+        pub(crate) struct Sampled {
+            has: u64,
+            $($column: $ty,)*
+        }
+
+        impl Sampled {
+            $(
+                /// Sets the column; a later value wins.
+                #[inline]
+                pub(crate) const fn $column(&mut self, value: $ty) {
+                    self.$column = value;
+                    self.has |= 1 << Bit::$column as u64;
+                }
+            )*
+
+            /// Forgets everything.
+            #[inline]
+            pub(crate) const fn clear(&mut self) {
+                self.has = 0;
+            }
+
+            /// Writes rows from `row` on, which are not ended yet and have nothing in these columns.
+            pub(crate) fn write_all(samples: &[Self], flows: &mut FlowBatch, row: usize) {
+                let (all, any) = samples.iter().fold((u64::MAX, 0), |(all, any), sample| (all & sample.has, any | sample.has));
+                $(
+                    if all >> Bit::$column as u64 & 1 == 1 {
+                        flows.$column.extend(row, samples.iter().map(|sample| sample.$column));
+                    } else if any >> Bit::$column as u64 & 1 == 1 {
+                        for (index, sample) in samples.iter().enumerate() {
+                            if sample.has >> Bit::$column as u64 & 1 == 1 {
+                                flows.$column.push(row + index, sample.$column);
+                            }
+                        }
+                    }
+                )*
+            }
+
+            /// Writes a row that is not ended yet. A column that the row has already is left as it is: what the exporter says outright goes
+            /// before what its sample shows.
+            pub(crate) fn write(&self, flows: &mut FlowBatch, row: usize) {
+                $(
+                    if self.has >> Bit::$column as u64 & 1 == 1 && flows.$column.get(row).is_none() {
+                        flows.$column.push(row, self.$column);
+                    }
+                )*
+            }
+        }
+    };
+}
+
+sampled! {
+    record_kind: u8,
+    sampling_rate: u32,
+    in_if: u32,
+    out_if: u32,
+    in_if_kind: u8,
+    out_if_kind: u8,
+    drop_reason: u16,
+    frame_bytes: u64,
+    src_mac: u64,
+    dst_mac: u64,
+    vlan_in: u16,
+    vlan_out: u16,
+    ip_version: u8,
+    src_addr: Address,
+    dst_addr: Address,
+    protocol: u8,
+    tos: u8,
+    ttl_min: u8,
+    ttl_max: u8,
+    ip_id: u32,
+    fragment_offset: u16,
+    fragment_flags: u8,
+    flow_label: u32,
+    bytes: u64,
+    src_port: u16,
+    dst_port: u16,
+    tcp_flags: u16,
+    tcp_window: u32,
+    tcp_options: u64,
+    tcp_mss: u16,
+    icmp_type: u8,
+    icmp_code: u8,
+}
 
 /// A sampled frame.
 #[derive(Clone, Copy, Debug)]
@@ -18,37 +115,55 @@ pub(crate) struct Frame<'a> {
     pub(crate) link: Link,
     /// The octets that were sampled.
     pub(crate) header: &'a [u8],
-    /// Octets on the wire, without what the sampler had stripped; at least those sampled.
+    /// Octets on the wire; at least those sampled.
     pub(crate) length: u64,
 }
 
 impl Frame<'_> {
-    /// Fills the key, packet and layer-3 byte columns of a row that is not ended yet, from whatever headers the frame has.
+    /// Fills the key, packet and layer-3 byte columns of an unfinished row from whatever headers the frame has.
     ///
-    /// A column that the row has already is left as it is: what the exporter says outright goes before what its sample shows. `packets`,
-    /// `frame_bytes`, times and interfaces are the caller's. `bytes` is the IP length, else the frame without its layer-2 header.
-    /// `walk` is scratch memory; `extra` gets members for what has no column.
+    /// A column that the row has already is left as it is. `packets`, `frame_bytes`, times and interfaces are the caller's. `bytes` is the IP
+    /// length, else the frame without its layer-2 header. `walk` is scratch memory; `extra` gets members for what has no column.
     pub(crate) fn write(&self, flows: &mut FlowBatch, row: usize, walk: &mut Walk, extra: &mut Members) {
+        let mut sampled = Sampled::default();
+        self.read(&mut sampled, walk, extra);
+        sampled.write(flows, row);
+        write_labels(walk, flows, row);
+    }
+
+    /// Sets what [`Frame::write`] fills, MPLS labels aside; those are written with [`write_labels`] afterwards.
+    #[inline]
+    pub(crate) fn read(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) {
         let on_wire = self.length.max(self.header.len() as u64);
-        walk.read(self.link, self.header, usize::try_from(on_wire).unwrap_or(usize::MAX), Depth::Inner);
-        let (headers, inner) = match &walk.outer {
-            Some(outer) => (outer, Some(&walk.headers)),
-            None => (&walk.headers, None),
-        };
-        write_link(headers, flows, row);
+        let length = usize::try_from(on_wire).unwrap_or(usize::MAX);
+        walk.read(self.link, self.header, length, Depth::Outer);
+        if may_be_tunnel(&walk.headers) {
+            walk.read(self.link, self.header, length, Depth::Inner);
+        }
+        let headers = outermost(walk);
+        set_link(headers, sampled);
         match &headers.ip {
             Some(ip) => {
-                write_ip(ip, flows, row);
-                fill(&mut flows.bytes, row, u64::from(ip.total_length));
+                set_ip(ip, sampled);
+                sampled.bytes(u64::from(ip.total_length));
             }
-            None => fill(&mut flows.bytes, row, on_wire.saturating_sub(headers.layer3_offset as u64)),
+            None => sampled.bytes(on_wire.saturating_sub(headers.layer3_offset as u64)),
         }
         if let Some(transport) = &headers.transport {
-            write_transport(transport, self.header, flows, row);
+            set_transport(transport, self.header, sampled);
         }
-        if let Some(inner) = inner {
-            write_inner(walk, inner, extra);
+        if walk.outer.is_some() {
+            write_inner(walk, extra);
         }
+    }
+}
+
+/// Writes the labels of the frame that was walked over last to an unfinished row that has none.
+#[inline]
+pub(crate) fn write_labels(walk: &Walk, flows: &mut FlowBatch, row: usize) {
+    let labels = &outermost(walk).mpls;
+    if !labels.is_empty() && flows.mpls_labels.get(row).is_none() {
+        flows.mpls_labels.push(row, labels.iter().copied());
     }
 }
 
@@ -68,58 +183,75 @@ pub(crate) fn fill_address(column: &mut IpColumn, row: usize, value: Address) {
     }
 }
 
+/// A MAC address as columns hold it: in the low 48 bits.
 #[inline]
-fn write_link(headers: &Headers, flows: &mut FlowBatch, row: usize) {
+pub(crate) const fn mac_number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+}
+
+#[inline]
+fn outermost(walk: &Walk) -> &Headers {
+    walk.outer.as_ref().unwrap_or(&walk.headers)
+}
+
+/// False for what never holds a packet, most of all TCP.
+#[inline]
+fn may_be_tunnel(headers: &Headers) -> bool {
+    headers
+        .ip
+        .as_ref()
+        .is_some_and(|ip| !matches!(ip.protocol, protocol::TCP | protocol::ICMP | protocol::ICMPV6 | protocol::SCTP))
+}
+
+#[inline]
+fn set_link(headers: &Headers, sampled: &mut Sampled) {
     if let Some(mac) = headers.src_mac {
-        fill(&mut flows.src_mac, row, mac_number(mac));
+        sampled.src_mac(mac_number(mac));
     }
     if let Some(mac) = headers.dst_mac {
-        fill(&mut flows.dst_mac, row, mac_number(mac));
+        sampled.dst_mac(mac_number(mac));
     }
     if let Some(tag) = headers.vlans.first() {
-        fill(&mut flows.vlan_in, row, tag.id());
-    }
-    if !headers.mpls.is_empty() && flows.mpls_labels.get(row).is_none() {
-        flows.mpls_labels.push(row, headers.mpls.iter().copied());
+        sampled.vlan_in(tag.id());
     }
 }
 
 #[inline]
-fn write_ip(ip: &Ip, flows: &mut FlowBatch, row: usize) {
-    fill(&mut flows.ip_version, row, ip.version);
-    fill_address(&mut flows.src_addr, row, ip.src.into());
-    fill_address(&mut flows.dst_addr, row, ip.dst.into());
-    fill(&mut flows.protocol, row, ip.protocol);
-    fill(&mut flows.tos, row, ip.tos);
-    fill(&mut flows.ttl_min, row, ip.ttl);
-    fill(&mut flows.ttl_max, row, ip.ttl);
+fn set_ip(ip: &Ip, sampled: &mut Sampled) {
+    sampled.ip_version(ip.version);
+    sampled.src_addr(ip.src.into());
+    sampled.dst_addr(ip.dst.into());
+    sampled.protocol(ip.protocol);
+    sampled.tos(ip.tos);
+    sampled.ttl_min(ip.ttl);
+    sampled.ttl_max(ip.ttl);
     if ip.version == 4 || ip.fragment_header {
-        fill(&mut flows.ip_id, row, ip.id);
-        fill(&mut flows.fragment_offset, row, ip.fragment_offset);
-        fill(&mut flows.fragment_flags, row, ip.fragment_flags);
+        sampled.ip_id(ip.id);
+        sampled.fragment_offset(ip.fragment_offset);
+        sampled.fragment_flags(ip.fragment_flags);
     }
     if ip.version == 6 {
-        fill(&mut flows.flow_label, row, ip.flow_label);
+        sampled.flow_label(ip.flow_label);
     }
 }
 
 #[inline]
-fn write_transport(transport: &Transport, frame: &[u8], flows: &mut FlowBatch, row: usize) {
+fn set_transport(transport: &Transport, frame: &[u8], sampled: &mut Sampled) {
     if let Some((kind, code)) = transport.icmp {
-        fill(&mut flows.icmp_type, row, kind);
-        fill(&mut flows.icmp_code, row, code);
+        sampled.icmp_type(kind);
+        sampled.icmp_code(code);
         return;
     }
-    fill(&mut flows.src_port, row, transport.src_port);
-    fill(&mut flows.dst_port, row, transport.dst_port);
+    sampled.src_port(transport.src_port);
+    sampled.dst_port(transport.dst_port);
     if let Some(tcp) = &transport.tcp {
-        fill(&mut flows.tcp_flags, row, tcp.flags);
-        fill(&mut flows.tcp_window, row, u32::from(tcp.window));
+        sampled.tcp_flags(tcp.flags);
+        sampled.tcp_window(u32::from(tcp.window));
         if tcp.options_length > 0 {
             let options = tcp.options(frame);
-            fill(&mut flows.tcp_options, row, options.kinds);
+            sampled.tcp_options(options.kinds);
             if let Some(mss) = options.mss {
-                fill(&mut flows.tcp_mss, row, mss);
+                sampled.tcp_mss(mss);
             }
         }
     }
@@ -127,7 +259,8 @@ fn write_transport(transport: &Transport, frame: &[u8], flows: &mut FlowBatch, r
 
 /// Describes the packet inside a tunnel.
 #[cold]
-fn write_inner(walk: &Walk, inner: &Headers, extra: &mut Members) {
+fn write_inner(walk: &Walk, extra: &mut Members) {
+    let inner = &walk.headers;
     if let Some(tunnel) = walk.tunnels.last() {
         extra.text("inner_tunnel_type", tunnel.kind.as_str().as_bytes());
         if let Some(id) = tunnel.id {
@@ -160,10 +293,4 @@ fn write_inner(walk: &Walk, inner: &Headers, extra: &mut Members) {
         }
         None => {}
     }
-}
-
-/// A MAC address as columns hold it: in the low 48 bits.
-#[inline]
-pub(crate) const fn mac_number([a, b, c, d, e, f]: [u8; 6]) -> u64 {
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }

@@ -48,7 +48,9 @@ pub(crate) fn decode(datagram: &Datagram<'_>, out: &mut Output, stats: &mut Stat
     sequences.observe(sender, header.sequence, 1, stats);
 
     let (first_flow, first_counter) = (out.flows.rows(), out.counters.rows());
-    samples(&mut reader, header.samples, out, stats);
+    let mut scratch = Scratch::default();
+    samples(&mut reader, header.samples, out, &mut scratch, stats);
+    scratch.staged.write(&mut out.flows);
     let flows = out.flows.rows() - first_flow;
     if flows > 0 {
         stamp(datagram, &header).write(&mut out.flows, first_flow, flows);
@@ -93,8 +95,7 @@ impl Header {
 }
 
 /// Decodes as many samples as the datagram claims and holds.
-fn samples(reader: &mut Reader<'_>, count: u32, out: &mut Output, stats: &mut Stats) {
-    let mut scratch = Scratch::default();
+fn samples(reader: &mut Reader<'_>, count: u32, out: &mut Output, scratch: &mut Scratch, stats: &mut Stats) {
     for _ in 0..count {
         let (format, length_offset, length) = match xdr::head(reader) {
             Ok(head) => head,
@@ -105,11 +106,11 @@ fn samples(reader: &mut Reader<'_>, count: u32, out: &mut Output, stats: &mut St
         };
         let sample = &mut body;
         let decoded = match format {
-            sample_format::FLOW => flow_sample::compact(sample, out, &mut scratch, stats),
-            sample_format::EXPANDED_FLOW => flow_sample::expanded(sample, out, &mut scratch, stats),
-            sample_format::DISCARDED_PACKET => flow_sample::discarded(sample, out, &mut scratch, stats),
-            sample_format::COUNTERS => counter_sample::decode(sample, false, out, &mut scratch, stats),
-            sample_format::EXPANDED_COUNTERS => counter_sample::decode(sample, true, out, &mut scratch, stats),
+            sample_format::FLOW => flow_sample::compact(sample, out, scratch, stats),
+            sample_format::EXPANDED_FLOW => flow_sample::expanded(sample, out, scratch, stats),
+            sample_format::DISCARDED_PACKET => flow_sample::discarded(sample, out, scratch, stats),
+            sample_format::COUNTERS => counter_sample::decode(sample, false, out, scratch, stats),
+            sample_format::EXPANDED_COUNTERS => counter_sample::decode(sample, true, out, scratch, stats),
             _ => continue,
         };
         match decoded {
@@ -126,8 +127,10 @@ fn samples(reader: &mut Reader<'_>, count: u32, out: &mut Output, stats: &mut St
 /// Memory that the samples of a datagram use one after the other.
 #[derive(Debug, Default)]
 struct Scratch {
+    staged: flow_sample::Staged,
     walk: Walk,
     extra: Members,
+    seen: extended::Seen,
 }
 
 /// Goes over the structures of a sample: as many as it claims and holds. `take` gets the format and the content; what is wrong inside a

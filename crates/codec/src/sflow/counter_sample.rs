@@ -7,7 +7,7 @@ use weir_record::CounterBatch;
 use weir_record::column::Fixed;
 use weir_wire::{Reader, Short};
 
-use super::extended::{Seen, repetition};
+use super::extended::registered_structure;
 use super::{Scratch, bad_structure, registered, schema, structures, xdr};
 use crate::{Fault, Output, Stats};
 
@@ -44,12 +44,13 @@ pub(super) fn decode(
     let counters = &mut out.counters;
     let row = counters.rows();
     let extra = &mut scratch.extra;
-    let mut seen = Seen::default();
+    let seen = &mut scratch.seen;
+    seen.clear();
     structures(sample, stats, |format, body| match format {
         format::GENERIC_INTERFACE => generic_interface(body, counters, row).map_err(bad_structure),
         format::PORT_NAME => port_name(body, counters, row),
         _ => match schema::find(registered::COUNTER_STRUCTURES, format) {
-            Some(structure) => structure.write(body, repetition(format, &mut seen), extra),
+            Some(structure) => registered_structure(structure, body, extra, seen),
             None => Ok(()),
         },
     })?;

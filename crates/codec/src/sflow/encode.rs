@@ -162,7 +162,7 @@ impl Encoder {
         if self.count == 0 {
             return;
         }
-        let place = if self.options.agent.is_v4() { 20 } else { 32 };
+        let place = if self.options.agent.is_v4() { 24 } else { 36 };
         fields::put(&mut self.buffer, place, self.count);
         sink(&self.buffer);
         self.count = 0;

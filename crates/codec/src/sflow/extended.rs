@@ -3,6 +3,7 @@
 use weir_record::FlowBatch;
 use weir_wire::{Few, Reader};
 
+use super::schema::Structure;
 use super::{bad_structure, registered, schema, xdr};
 use crate::members::Members;
 use crate::sampled_frame::{fill, fill_address};
@@ -47,16 +48,23 @@ pub(super) fn write(
         format::NAT_PORT => nat_port(body, flows, row),
         format::HTTP_REQUEST => http_request(body, flows, row, extra),
         _ => match schema::find(registered::FLOW_STRUCTURES, format) {
-            Some(structure) => structure.write(body, repetition(format, seen), extra),
+            Some(structure) => registered_structure(structure, body, extra, seen),
             None => Ok(()),
         },
     }
 }
 
-/// Notes a format and tells how often the sample has had it, this time included.
-pub(super) fn repetition(format: u32, seen: &mut Seen) -> usize {
-    seen.push(format);
-    seen.iter().filter(|other| **other == format).count()
+/// Writes a structure that the table describes. One that a sample has had before gets a name of its own.
+pub(super) fn registered_structure(
+    structure: &Structure,
+    body: &mut Reader<'_>,
+    extra: &mut Members,
+    seen: &mut Seen,
+) -> Result<(), Fault> {
+    let before = seen.iter().filter(|other| **other == structure.format).count();
+    structure.write(body, before + 1, extra)?;
+    seen.push(structure.format);
+    Ok(())
 }
 
 fn router(body: &mut Reader<'_>, flows: &mut FlowBatch, row: usize) -> Result<(), Fault> {

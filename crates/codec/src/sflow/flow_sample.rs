@@ -5,12 +5,16 @@ use weir_wire::{Reader, Short};
 
 use super::frame_records::FrameRecords;
 use super::{Scratch, extended, structures};
+use crate::sampled_frame::{Sampled, write_labels};
 use crate::{Output, Stats};
 
 /// The interface number for packets that begin or end in the device itself.
 pub(super) const LOCAL_INTERFACE: u32 = 0x3fff_ffff;
 /// The same in formats with whole numbers of 32 bits, as some agents have it.
 const LOCAL_INTERFACE_EXPANDED: u32 = u32::MAX;
+
+/// Samples that are written together; a datagram of 1400 octets holds about ten.
+const STAGED_LIMIT: usize = 16;
 
 /// An interface: what kind of value it is, and the value.
 #[derive(Clone, Copy, Debug)]
@@ -75,42 +79,86 @@ pub(super) fn discarded(
 }
 
 impl SampleHeader {
-    /// Makes the row, structures included.
+    /// Makes a row, structures included.
     #[inline]
     fn row(&self, sample: &mut Reader<'_>, out: &mut Output, scratch: &mut Scratch, stats: &mut Stats) -> Result<(), Short> {
         let flows = &mut out.flows;
-        let row = flows.rows();
+        let row = flows.rows() + scratch.staged.len();
         let mut frame_records = FrameRecords::default();
         let extra = &mut scratch.extra;
-        let mut seen = extended::Seen::default();
+        let seen = &mut scratch.seen;
+        seen.clear();
         structures(sample, stats, |format, body| {
-            if frame_records.take(format, body)? { Ok(()) } else { extended::write(format, body, flows, row, extra, &mut seen) }
+            if frame_records.take(format, body)? { Ok(()) } else { extended::write(format, body, flows, row, extra, seen) }
         })?;
-        flows.record_kind.push(row, self.kind);
+        let sampled = scratch.staged.next();
+        sampled.record_kind(self.kind);
         if self.sampling_rate != 0 {
-            flows.sampling_rate.push(row, self.sampling_rate);
+            sampled.sampling_rate(self.sampling_rate);
         }
-        self.write_interfaces(flows, row);
-        frame_records.write(flows, row, &mut scratch.walk, extra);
-        extra.write(&mut flows.extra, row);
-        flows.advance(1);
+        self.set_interfaces(sampled);
+        if frame_records.set(sampled, &mut scratch.walk, extra) {
+            write_labels(&scratch.walk, flows, row);
+        }
+        if extra.len() > 0 {
+            extra.write(&mut flows.extra, row);
+        }
+        if scratch.staged.is_full() {
+            scratch.staged.write(flows);
+        }
         Ok(())
     }
 
     #[inline]
-    fn write_interfaces(&self, flows: &mut FlowBatch, row: usize) {
+    fn set_interfaces(&self, sampled: &mut Sampled) {
         match self.input.number() {
-            Ok(number) => flows.in_if.push(row, number),
-            Err(kind) => flows.in_if_kind.push(row, kind),
+            Ok(number) => sampled.in_if(number),
+            Err(kind) => sampled.in_if_kind(kind),
         }
         match self.output.number() {
-            Ok(number) => flows.out_if.push(row, number),
-            Err(kind) => flows.out_if_kind.push(row, kind),
+            Ok(number) => sampled.out_if(number),
+            Err(kind) => sampled.out_if_kind(kind),
         }
         let reason = self.drop_reason.or((self.output.format == Interface::DISCARDED).then_some(self.output.value));
         if let Some(reason) = reason.and_then(|reason| u16::try_from(reason).ok()) {
-            flows.drop_reason.push(row, reason);
+            sampled.drop_reason(reason);
         }
+    }
+}
+
+/// Samples that were read and wait to be written together, a column at a time.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    samples: [Sampled; STAGED_LIMIT],
+    len: usize,
+}
+
+impl Staged {
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    const fn is_full(&self) -> bool {
+        self.len == STAGED_LIMIT
+    }
+
+    /// A new sample with no column set.
+    #[inline]
+    fn next(&mut self) -> &mut Sampled {
+        // A full one is written before the next sample comes, so the last place is never taken twice.
+        let place = self.len.min(STAGED_LIMIT - 1);
+        self.len = place + 1;
+        let sampled = &mut self.samples[place];
+        sampled.clear();
+        sampled
+    }
+
+    /// Writes the rows and ends them.
+    pub(super) fn write(&mut self, flows: &mut FlowBatch) {
+        let samples = self.samples.get(..self.len).unwrap_or_default();
+        Sampled::write_all(samples, flows, flows.rows());
+        flows.advance(samples.len());
+        self.len = 0;
     }
 }
 

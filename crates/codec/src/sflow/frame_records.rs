@@ -1,15 +1,15 @@
 //! The structures that describe the sampled packet itself: raw header (1), Ethernet (2), IPv4 (3), IPv6 (4) and extended switch (1001).
 //!
-//! They may stand in any order and say the same thing twice, so they are read first and written when the sample is complete: the
-//! sampled header goes first, the others fill what it lacks. The VLANs are those of extended switch, for a tag may have been taken off.
+//! They may stand in any order and say the same thing twice, so they are read first and made into columns when the sample is complete: the
+//! sampled header goes before the others, which tell what it lacks. The VLANs are those of extended switch, for a tag may have been taken off.
 
-use weir_record::{Address, FlowBatch};
+use weir_record::Address;
 use weir_wire::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Link, Reader, Short, Walk, protocol};
 
 use super::{bad_structure, xdr};
 use crate::Fault;
 use crate::members::Members;
-use crate::sampled_frame::{Frame, fill, fill_address, mac_number};
+use crate::sampled_frame::{Frame, Sampled, mac_number};
 
 /// Formats of the structures.
 pub(super) mod format {
@@ -19,6 +19,9 @@ pub(super) mod format {
     pub(in crate::sflow) const IPV6: u32 = 4;
     pub(in crate::sflow) const EXTENDED_SWITCH: u32 = 1001;
 }
+
+/// Octets of an Ethernet header.
+const ETHERNET_HEADER: u32 = 14;
 
 /// What a sample has of them; of each the first.
 #[derive(Debug, Default)]
@@ -100,23 +103,22 @@ impl<'a> FrameRecords<'a> {
         Ok(true)
     }
 
-    /// Writes the columns of the row.
+    /// Sets the columns: what goes before comes later. True where a header was walked over.
     #[inline]
-    pub(super) fn write(&self, flows: &mut FlowBatch, row: usize, walk: &mut Walk, extra: &mut Members) {
-        if let Some(switch) = &self.switch {
-            switch.write(flows, row, extra);
-        }
-        if let Some(raw) = &self.raw {
-            raw.write(flows, row, walk, extra);
-        }
-        if let Some(ip) = &self.ip {
-            ip.write(flows, row);
-        }
+    pub(super) fn set(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) -> bool {
         if let Some(ethernet) = &self.ethernet {
             let implied = self.ip.as_ref().map(|ip| if ip.version == 4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 });
             let is_news = self.raw.is_none() && implied.map(u32::from) != Some(ethernet.ethertype);
-            ethernet.write(flows, row, is_news.then_some(extra));
+            ethernet.set(sampled, is_news.then_some(&mut *extra));
         }
+        if let Some(ip) = &self.ip {
+            ip.set(sampled);
+        }
+        let is_walked = self.raw.as_ref().is_some_and(|raw| raw.set(sampled, walk, extra));
+        if let Some(switch) = &self.switch {
+            switch.set(sampled, extra);
+        }
+        is_walked
     }
 }
 
@@ -130,20 +132,19 @@ impl<'a> RawHeader<'a> {
         Ok(Self { protocol, frame_length, octets: xdr::opaque(body)? })
     }
 
+    /// True where the header is of a kind that was walked over.
     #[inline]
-    fn write(&self, flows: &mut FlowBatch, row: usize, walk: &mut Walk, extra: &mut Members) {
-        flows.frame_bytes.push(row, u64::from(self.frame_length));
-        match Link::from_sflow(self.protocol) {
-            Some(link) => {
-                let frame = Frame { link, header: self.octets, length: u64::from(self.frame_length) };
-                frame.write(flows, row, walk, extra);
-            }
-            None => {
-                fill(&mut flows.bytes, row, u64::from(self.frame_length));
-                extra.number("header_protocol", self.protocol);
-                extra.hex("header", self.octets);
-            }
-        }
+    fn set(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) -> bool {
+        let length = u64::from(self.frame_length);
+        sampled.frame_bytes(length);
+        let Some(link) = Link::from_sflow(self.protocol) else {
+            sampled.bytes(length);
+            extra.number("header_protocol", self.protocol);
+            extra.hex("header", self.octets);
+            return false;
+        };
+        Frame { link, header: self.octets, length }.read(sampled, walk, extra);
+        true
     }
 }
 
@@ -153,13 +154,13 @@ impl Ethernet {
     }
 
     /// `extra` is given where nothing else tells the EtherType. A length of 0 is none.
-    fn write(&self, flows: &mut FlowBatch, row: usize, extra: Option<&mut Members>) {
-        fill(&mut flows.src_mac, row, mac_number(self.src));
-        fill(&mut flows.dst_mac, row, mac_number(self.dst));
+    fn set(&self, sampled: &mut Sampled, extra: Option<&mut Members>) {
+        sampled.src_mac(mac_number(self.src));
+        sampled.dst_mac(mac_number(self.dst));
         if self.length != 0 {
-            fill(&mut flows.frame_bytes, row, u64::from(self.length));
+            sampled.frame_bytes(u64::from(self.length));
         }
-        fill(&mut flows.bytes, row, u64::from(self.length.saturating_sub(14)));
+        sampled.bytes(u64::from(self.length.saturating_sub(ETHERNET_HEADER)));
         if let Some(extra) = extra {
             extra.number("ethertype", self.ethertype);
         }
@@ -195,29 +196,29 @@ impl Ip {
         })
     }
 
-    /// Fills what the sampled header has not told. Ports belong to the protocols that have them, whatever the fields hold.
-    fn write(&self, flows: &mut FlowBatch, row: usize) {
-        fill(&mut flows.ip_version, row, self.version);
-        fill_address(&mut flows.src_addr, row, self.src);
-        fill_address(&mut flows.dst_addr, row, self.dst);
+    /// Ports belong to the protocols that have them, whatever the fields hold.
+    fn set(&self, sampled: &mut Sampled) {
+        sampled.ip_version(self.version);
+        sampled.src_addr(self.src);
+        sampled.dst_addr(self.dst);
+        sampled.bytes(u64::from(self.length));
+        if let Ok(tos) = u8::try_from(self.tos) {
+            sampled.tos(tos);
+        }
         let Ok(number) = u8::try_from(self.protocol) else {
             return;
         };
-        fill(&mut flows.bytes, row, u64::from(self.length));
-        fill(&mut flows.protocol, row, number);
-        if let Ok(tos) = u8::try_from(self.tos) {
-            fill(&mut flows.tos, row, tos);
-        }
+        sampled.protocol(number);
         if matches!(number, protocol::TCP | protocol::UDP | protocol::SCTP | protocol::DCCP | protocol::UDP_LITE)
             && let (Ok(src), Ok(dst)) = (u16::try_from(self.src_port), u16::try_from(self.dst_port))
         {
-            fill(&mut flows.src_port, row, src);
-            fill(&mut flows.dst_port, row, dst);
+            sampled.src_port(src);
+            sampled.dst_port(dst);
         }
         if number == protocol::TCP
             && let Ok(flags) = u16::try_from(self.tcp_flags)
         {
-            fill(&mut flows.tcp_flags, row, flags);
+            sampled.tcp_flags(flags);
         }
     }
 }
@@ -231,12 +232,12 @@ impl Switch {
 
     /// A VLAN that is none (all ones: not known) is left out, as are priorities of 0.
     #[inline]
-    fn write(&self, flows: &mut FlowBatch, row: usize, extra: &mut Members) {
+    fn set(&self, sampled: &mut Sampled, extra: &mut Members) {
         if self.src_vlan <= 0x0fff {
-            flows.vlan_in.push(row, self.src_vlan as u16);
+            sampled.vlan_in(self.src_vlan as u16);
         }
         if self.dst_vlan <= 0x0fff {
-            flows.vlan_out.push(row, self.dst_vlan as u16);
+            sampled.vlan_out(self.dst_vlan as u16);
         }
         let told = |priority: u32| priority != 0 && priority != u32::MAX;
         if told(self.src_priority) {

@@ -59,7 +59,7 @@ impl Structure {
     pub(super) fn write(&self, body: &mut Reader<'_>, repetition: usize, extra: &mut Members) -> Result<(), Fault> {
         let before = extra.len();
         match repetition {
-            0 | 1 => extra.begin_object(self.name),
+            1 => extra.begin_object(self.name),
             _ => extra.begin_object(&format!("{}_{repetition}", self.name)),
         }
         let written = write_fields(self.fields, body, extra);
