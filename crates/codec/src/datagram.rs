@@ -88,6 +88,42 @@ impl Protocol {
     }
 }
 
+impl Protocol {
+    /// Whether a datagram that [`Protocol::recognise`] takes for this protocol can really be one, by the lengths in its headers.
+    ///
+    /// The first octets alone are right for a port that devices export to. Among all datagrams of a network there are others that begin alike: a STUN request
+    /// begins as NetFlow v1 does.
+    pub fn is_plausible(self, payload: &[u8]) -> bool {
+        let short =
+            |at: usize| payload.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u16::from_be_bytes(*octets));
+        let word =
+            |at: usize| payload.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
+        let fixed = |header: usize, record: usize| {
+            // Residual nanoseconds of the header's time are below a second.
+            let counted = header + usize::from(short(2)) * record;
+            short(2) > 0 && word(12) < 1_000_000_000 && payload.len() == counted
+        };
+        let set_fits = |at: usize, is_id: fn(u16) -> bool| {
+            let length = usize::from(short(at + 2));
+            is_id(short(at)) && length >= 4 && at + length <= payload.len()
+        };
+        match self {
+            Self::NetFlow1 => fixed(16, 52),
+            Self::NetFlow5 => fixed(24, 48),
+            Self::NetFlow7 => fixed(24, 52),
+            Self::NetFlow9 => set_fits(20, |id| id < 2 || id > 255),
+            Self::Ipfix => {
+                let length = usize::from(short(2));
+                let empty = length == 16 && payload.len() == 16;
+                length <= payload.len() && (empty || set_fits(16, |id| matches!(id, 2 | 3 | 256..)))
+            }
+            // Recognised by more than a version.
+            Self::SFlow => matches!(word(4), 1 | 2),
+            Self::FastNetMon => true,
+        }
+    }
+}
+
 /// True for a single-segment Cap'n Proto message of the datagram's length whose root is a struct of 11 or more data words and 2 or more pointers.
 fn is_fastnetmon(payload: &[u8]) -> bool {
     let Some((head, rest)) = payload.split_first_chunk::<8>() else {

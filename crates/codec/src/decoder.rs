@@ -48,11 +48,15 @@ impl Decoder {
     pub fn decode(&mut self, datagram: &Datagram<'_>, out: &mut Output) {
         match Protocol::recognise(datagram.payload) {
             Some(protocol) => self.decode_as(protocol, datagram, out),
-            None => {
-                self.begin(datagram);
-                let seen = datagram.payload.first_chunk().map_or(0, |version| u16::from_be_bytes(*version));
-                self.stats.faults.add(Fault::new(Reason::UnknownProtocol, 0, u64::from(seen)));
-            }
+            None => self.unknown(datagram),
+        }
+    }
+
+    /// Decodes a datagram from among all that a network carried: one that only begins like a flow protocol is none.
+    pub fn decode_plausible(&mut self, datagram: &Datagram<'_>, out: &mut Output) {
+        match Protocol::recognise(datagram.payload).filter(|protocol| protocol.is_plausible(datagram.payload)) {
+            Some(protocol) => self.decode_as(protocol, datagram, out),
+            None => self.unknown(datagram),
         }
     }
 
@@ -103,6 +107,12 @@ impl Decoder {
             Some(advance) => self.sequences.observe(sender, sequence, advance, &mut self.stats),
             None => self.sequences.forget(&sender),
         }
+    }
+
+    fn unknown(&mut self, datagram: &Datagram<'_>) {
+        self.begin(datagram);
+        let seen = datagram.payload.first_chunk().map_or(0, |version| u16::from_be_bytes(*version));
+        self.stats.faults.add(Fault::new(Reason::UnknownProtocol, 0, u64::from(seen)));
     }
 
     fn begin(&mut self, datagram: &Datagram<'_>) {

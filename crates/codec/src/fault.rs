@@ -29,6 +29,7 @@ macro_rules! reasons {
 }
 
 reasons! {
+    IncompleteDatagram "incomplete_datagram" "Fragments of a datagram that did not all come, or contradicted each other.";
     UnknownProtocol "unknown_protocol" "The datagram begins like no flow protocol.";
     Truncated "truncated" "The message ends before something that its lengths or counts promise.";
     BadMessageLength "bad_message_length" "The length of the message in its header is impossible, or not that of the datagram.";

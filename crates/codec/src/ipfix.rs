@@ -1,5 +1,8 @@
 //! IPFIX messages (RFC 7011, section 3.1).
 
+mod stream;
+
+pub use stream::{Framed, IpfixStream};
 use weir_record::names;
 use weir_wire::Reader;
 

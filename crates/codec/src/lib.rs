@@ -24,7 +24,7 @@ pub mod sflow;
 
 // The protocols with templates.
 pub mod encode;
-mod ipfix;
+pub mod ipfix;
 pub mod limits;
 mod netflow9;
 mod session;

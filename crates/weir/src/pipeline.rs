@@ -3,5 +3,4 @@
 pub(crate) mod decode;
 
 // From frames to the messages of flow protocols.
-mod ipfix_stream;
 mod messages;

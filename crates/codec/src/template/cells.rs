@@ -82,7 +82,9 @@ impl Shape {
             }
         };
         let rest = data.get(used..).unwrap_or_default();
-        if rest.iter().any(|octet| *octet != 0) {
+        // Padding is to be zero, but exporters (nProbe, ipfixcol, Cisco WLC) pad to a multiple of four with whatever their memory holds.
+        let is_alignment = rest.len() < 4 && data.len().is_multiple_of(4);
+        if !is_alignment && rest.iter().any(|octet| *octet != 0) {
             faults.add(Fault::new(Reason::ShortRecord, body_offset(&body, data, used), rest.len() as u64));
         }
         Records { data, count, layout }

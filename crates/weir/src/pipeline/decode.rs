@@ -108,6 +108,10 @@ fn decode(carried: Carried<'_>, decoder: &mut Decoder, batch: &mut Output, repor
             decoder.decode(&datagram, batch);
             report.note(decoder.stats().faults.recent(), frame);
         }
+        Carried::Candidate(datagram) => {
+            decoder.decode_plausible(&datagram, batch);
+            report.note(decoder.stats().faults.recent(), frame);
+        }
         Carried::Fault(fault) => {
             decoder.fault(fault);
             report.note(&[fault], frame);

@@ -7,14 +7,16 @@
 use std::collections::HashMap;
 
 use weir_capture::{Frame, LINKTYPE_IPFIX_MESSAGE};
+use weir_codec::ipfix::{Framed, IpfixStream};
 use weir_codec::{Datagram, Fault, Reason};
 use weir_record::Address;
 use weir_wire::{Depth, Fragments, Headers, Link, StreamEvent, StreamKey, Streams, Walk, protocol};
 
-use super::ipfix_stream::{Framed, IpfixStream};
-
 /// The TCP port that IANA assigns to IPFIX: a stream to it that cannot be read is a fault.
 const IPFIX_PORT: u16 = 4739;
+
+/// The UDP ports to which devices export by custom: NetFlow, IPFIX, sFlow, Flowmon and LoadMaster, FastNetMon Flow. What comes there is a message, however broken.
+const EXPORT_PORTS: [u16; 8] = [2055, 3000, 4739, 6343, 8104, 9555, 9995, 9996];
 
 /// Octets of unfinished messages that all streams together may hold; a stream that would go past it is given up.
 const STREAMS_OCTETS: usize = 64 << 20;
@@ -22,8 +24,10 @@ const STREAMS_OCTETS: usize = 64 << 20;
 /// What a frame carried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Carried<'a> {
-    /// A message, or what may be one.
+    /// A message: by its port, by its stream or by the file it was in.
     Message(Datagram<'a>),
+    /// A datagram to a port that tells nothing.
+    Candidate(Datagram<'a>),
     /// Something that could not be put together.
     Fault(Fault),
 }
@@ -92,7 +96,7 @@ impl Messages {
             + counters.inconsistent
             + counters.oversized;
         for _ in 0..in_pieces {
-            take(Carried::Fault(Fault::new(Reason::Truncated, 0, 0)));
+            take(Carried::Fault(Fault::new(Reason::IncompleteDatagram, 0, 0)));
         }
         *fragments = Fragments::default();
     }
@@ -103,13 +107,13 @@ impl Messages {
             return;
         };
         match ip.protocol {
-            protocol::UDP => take(Carried::Message(Datagram {
-                payload: transport.payload(octets),
-                from: Address::from(ip.src),
-                port: transport.src_port,
-                stream: None,
-                received,
-            })),
+            protocol::UDP => {
+                let payload = transport.payload(octets);
+                let datagram =
+                    Datagram { payload, from: Address::from(ip.src), port: transport.src_port, stream: None, received };
+                let told = EXPORT_PORTS.contains(&transport.dst_port);
+                take(if told { Carried::Message(datagram) } else { Carried::Candidate(datagram) });
+            }
             protocol::TCP => {
                 let Self { streams, ipfix, walk, .. } = self;
                 streams.push(&walk.headers, octets, received, |key, event| ipfix.take(key, event, received, take));

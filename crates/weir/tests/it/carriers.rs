@@ -99,7 +99,7 @@ fn fragments_are_put_together() {
     assert_eq!(numbers(&make::pcap(1, &frames)).len(), 200);
     frames.pop();
     let run = weir_reading(&["decode", "-", "--stats"], &make::pcap(1, &frames));
-    assert_eq!((&run.stats()["datagrams"], &run.stats()["faults"]), (&json!(0), &json!({ "truncated": 1 })));
+    assert_eq!((&run.stats()["datagrams"], &run.stats()["faults"]), (&json!(0), &json!({ "incomplete_datagram": 1 })));
 }
 
 #[test]

@@ -3,13 +3,11 @@
 //! A capture may begin in the middle of a stream or miss a part of it. Then the next header that is plausible is looked for: version
 //! 10, a first set that fits, an export time near the time of the packet. A stream in which none is found is given up.
 
-use weir_codec::{Fault, Reason};
-
-/// Length of the message header (RFC 7011, section 3.1), octets.
-const MESSAGE_HEADER: usize = 16;
+use super::HEADER;
+use crate::{Fault, Reason};
 
 /// Octets by which a header is judged: the message header and that of the first set.
-const JUDGED_BY: usize = MESSAGE_HEADER + 4;
+const JUDGED_BY: usize = HEADER + 4;
 
 /// Octets in which a plausible header has to be found: two of the longest messages.
 const SEARCH_OCTETS: u64 = 2 * 65_535;
@@ -19,7 +17,7 @@ const PLAUSIBLE_SECONDS: i64 = 86_400;
 
 /// What a stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Framed<'a> {
+pub enum Framed<'a> {
     /// A whole message, header included.
     Message(&'a [u8]),
     /// Octets that are no message.
@@ -28,7 +26,7 @@ pub(crate) enum Framed<'a> {
 
 /// One direction of a TCP connection that may be IPFIX.
 #[derive(Debug)]
-pub(crate) struct IpfixStream {
+pub struct IpfixStream {
     place: Place,
     /// The stream is known to be IPFIX, by its port or because messages were found: giving it up is a fault.
     expected: bool,
@@ -61,13 +59,13 @@ enum Judgement {
 
 impl IpfixStream {
     /// A stream from its first octet, or from the middle.
-    pub(crate) const fn new(midstream: bool, expected: bool) -> Self {
+    pub const fn new(midstream: bool, expected: bool) -> Self {
         let place = if midstream { Place::Unknown { searched: 0 } } else { Place::Start };
         Self { place, expected, buffer: Vec::new() }
     }
 
     /// Takes the next octets, which arrived at this time (nanoseconds since 1970).
-    pub(crate) fn push(&mut self, octets: &[u8], received: i64, tell: &mut dyn FnMut(Framed<'_>)) {
+    pub fn push(&mut self, octets: &[u8], received: i64, tell: &mut dyn FnMut(Framed<'_>)) {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.extend_from_slice(octets);
         let mut rest = buffer.as_slice();
@@ -83,7 +81,7 @@ impl IpfixStream {
     }
 
     /// Takes note that so many octets are missing.
-    pub(crate) fn skip(&mut self, octets: u64, tell: &mut dyn FnMut(Framed<'_>)) {
+    pub fn skip(&mut self, octets: u64, tell: &mut dyn FnMut(Framed<'_>)) {
         if self.expected && !matches!(self.place, Place::Unknown { .. } | Place::GivenUp) {
             tell(Framed::Fault(Fault::new(Reason::Truncated, self.buffer.len(), octets)));
         }
@@ -94,7 +92,7 @@ impl IpfixStream {
     }
 
     /// Takes note that the stream is over.
-    pub(crate) fn end(&mut self, tell: &mut dyn FnMut(Framed<'_>)) {
+    pub fn end(&mut self, tell: &mut dyn FnMut(Framed<'_>)) {
         if self.expected && self.place == Place::Message && !self.buffer.is_empty() {
             tell(Framed::Fault(Fault::new(Reason::Truncated, self.buffer.len(), 0)));
         }
@@ -102,12 +100,12 @@ impl IpfixStream {
     }
 
     /// True when nothing more will come of this stream.
-    pub(crate) fn is_given_up(&self) -> bool {
+    pub fn is_given_up(&self) -> bool {
         self.place == Place::GivenUp
     }
 
     /// Octets held.
-    pub(crate) const fn held(&self) -> usize {
+    pub const fn held(&self) -> usize {
         self.buffer.len()
     }
 
@@ -132,9 +130,9 @@ impl IpfixStream {
                 }
             },
             Place::Message => {
-                let header = octets.first_chunk::<MESSAGE_HEADER>()?;
+                let header = octets.first_chunk::<HEADER>()?;
                 let (version, length) = version_and_length(header);
-                if version == 10 && length >= MESSAGE_HEADER {
+                if version == 10 && length >= HEADER {
                     return self.message(octets, length, tell);
                 }
                 let (offset, seen) = if version == 10 { (2, length as u64) } else { (0, u64::from(version)) };
@@ -200,13 +198,13 @@ fn judge(octets: &[u8], received: Option<i64>) -> Judgement {
         return Judgement::Other(version);
     }
     let (set_id, set_length) = (u16::from_be_bytes([i0, i1]), usize::from(u16::from_be_bytes([s0, s1])));
-    let fits = set_length >= 4 && set_length + MESSAGE_HEADER <= length && (matches!(set_id, 2 | 3) || set_id >= 256);
+    let fits = set_length >= 4 && set_length + HEADER <= length && (matches!(set_id, 2 | 3) || set_id >= 256);
     let export_time = i64::from(u32::from_be_bytes([t0, t1, t2, t3]));
     let near = received.is_none_or(|received| (received / 1_000_000_000 - export_time).abs() <= PLAUSIBLE_SECONDS);
     if fits && near { Judgement::Header(length) } else { Judgement::Other(length as u16) }
 }
 
-const fn version_and_length(header: &[u8; MESSAGE_HEADER]) -> (u16, usize) {
+const fn version_and_length(header: &[u8; HEADER]) -> (u16, usize) {
     let [v0, v1, l0, l1, ..] = *header;
     (u16::from_be_bytes([v0, v1]), u16::from_be_bytes([l0, l1]) as usize)
 }
