@@ -119,7 +119,8 @@ impl<'a> Compiler<'a> {
                 // Written together with the type.
                 Column::icmp_code => {}
                 Column::mpls_labels => self.mpls(),
-                Column::sampling_rate => self.sampling(),
+                // The rate may be that of an interface, which depends on the direction.
+                Column::sampling_rate => {}
                 _ => self.plain(column),
             }
         }
@@ -362,6 +363,7 @@ impl<'a> Compiler<'a> {
 
     /// What depends on columns that are written by now.
     fn afterwards(&mut self) {
+        self.sampling();
         if !self.wrote(Column::ip_version) {
             let family = |step: &Step| match step {
                 Step::Address4 { column: Column::src_addr | Column::dst_addr, .. } => Some(Step::IpVersion(4)),

@@ -1,6 +1,15 @@
 //! Tests of the decoders from outside: against captures whose contents independent tools have told.
 
+// The protocols with templates: against captures, then octet by octet.
+mod template_biflow;
+mod template_columns;
+mod template_lists;
+mod template_malformed;
+mod template_messages;
+mod template_options;
+mod template_sessions;
 mod template_truth;
+mod template_vendors;
 
 // The protocols without templates.
 mod netflow5;
