@@ -33,19 +33,21 @@ pub(crate) struct Parser<'a, 'r> {
     form: Form,
     registry: &'r Registry,
     max_fields: usize,
+    /// The set ends at a multiple of four octets.
+    is_aligned: bool,
 }
 
 impl<'a, 'r> Parser<'a, 'r> {
     /// A parser of the body of set 0 or 1 of NetFlow v9.
     pub(crate) const fn netflow9(body: Reader<'a>, options: bool, registry: &'r Registry, max_fields: usize) -> Self {
         let form = if options { Form::NetFlow9Options } else { Form::NetFlow9 };
-        Self { reader: body, form, registry, max_fields }
+        Self { reader: body, form, registry, max_fields, is_aligned: body.left().is_multiple_of(4) }
     }
 
     /// A parser of the body of set 2 or 3 of IPFIX.
     pub(crate) const fn ipfix(body: Reader<'a>, options: bool, registry: &'r Registry, max_fields: usize) -> Self {
         let form = if options { Form::IpfixOptions } else { Form::Ipfix };
-        Self { reader: body, form, registry, max_fields }
+        Self { reader: body, form, registry, max_fields, is_aligned: body.left().is_multiple_of(4) }
     }
 
     /// The next template record. A bad one is told as a fault and passed over; one whose end cannot be known ends the set.
@@ -53,7 +55,8 @@ impl<'a, 'r> Parser<'a, 'r> {
         loop {
             let start = self.reader;
             if start.left() < 4 {
-                if start.rest().iter().any(|octet| *octet != 0) {
+                // As behind data records, what aligns a set may hold anything.
+                if !self.is_aligned && start.rest().iter().any(|octet| *octet != 0) {
                     faults.add(Fault::new(Reason::ShortRecord, start.offset(), start.left() as u64));
                 }
                 return None;

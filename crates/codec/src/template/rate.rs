@@ -2,7 +2,7 @@
 
 /// 1 in N, of elements 305 (taken) and 306 (left out), rounded.
 pub(crate) fn rate_of_space((of, space): (u64, u64)) -> Option<u64> {
-    Some(of.checked_add(space)?.checked_add(of / 2)?.checked_div(of)?)
+    of.checked_add(space)?.checked_add(of / 2)?.checked_div(of)
 }
 
 /// 1 in N, of elements 309 (taken) and 310 (out of), rounded.

@@ -65,7 +65,10 @@ impl Show<'_> {
         let length = list.u16().ok()?;
         let element = if id & 0x8000 == 0 { ElementId::iana(id) } else { ElementId::enterprise(list.u32().ok()?, id & 0x7fff) };
         out.extend_from_slice(b",\"element\":");
-        write_string(out, self.registry.key(element).as_bytes());
+        match self.registry.get(element) {
+            Some(element) => write_string(out, element.name.as_bytes()),
+            None => write_string(out, self.registry.key(element).as_bytes()),
+        }
         out.extend_from_slice(b",\"values\":[");
         let data_type = data_type(self.registry, element);
         if length == 0 && !list.is_empty() {

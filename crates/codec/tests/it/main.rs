@@ -1,12 +1,20 @@
 //! Tests of the decoders from outside: against captures whose contents independent tools have told.
 
+use weir_testkit::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
+
 // The protocols with templates: against captures, then octet by octet.
+mod template_allocations;
 mod template_biflow;
 mod template_columns;
 mod template_lists;
 mod template_malformed;
 mod template_messages;
+mod template_mutations;
 mod template_options;
+mod template_random;
 mod template_sessions;
 mod template_truth;
 mod template_vendors;
