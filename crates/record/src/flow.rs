@@ -55,10 +55,10 @@ columns! {
     ip_version: U8, None, Key, [ie(60)], "IP version", "4 or 6.";
     src_addr: Ip, None, Key, [ie(8), ie(27), ie(44), ie(170)], "Source", "Source address. With both families in a template: that of element 60, else the one that is not zero.";
     dst_addr: Ip, None, Key, [ie(12), ie(28), ie(45), ie(169)], "Destination", "Destination address.";
-    src_port: U16, None, Key, [ie(7), ie(182), ie(180)], "Source port", "TCP, UDP, SCTP source port. ICMP from NetFlow and IPFIX: as sent.";
-    dst_port: U16, None, Key, [ie(11), ie(183), ie(181)], "Destination port", "TCP, UDP, SCTP destination port. ICMP from NetFlow and IPFIX: as sent, and decoded in icmp_type.";
-    protocol: U8, None, Key, [ie(4)], "Protocol", "IP protocol number (IANA).";
-    tcp_flags: U16, None, Direction, [ie(6)], "Flags", "TCP flags of the direction, OR over its packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.";
+    src_port: U16, None, Key, [ie(7), ie(182), ie(180)], "Src port", "TCP, UDP, SCTP source port. ICMP from NetFlow and IPFIX: as sent.";
+    dst_port: U16, None, Key, [ie(11), ie(183), ie(181)], "Dst port", "TCP, UDP, SCTP destination port. ICMP from NetFlow and IPFIX: as sent, and decoded in icmp_type.";
+    protocol: U8, IpProtocol, Key, [ie(4)], "Proto", "IP protocol number (IANA).";
+    tcp_flags: U16, TcpFlags, Direction, [ie(6)], "Flags", "TCP flags of the direction, OR over its packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.";
     tos: U8, None, Direction, [ie(5)], "TOS", "Type of service or traffic class; DSCP is its upper six bits.";
     icmp_type: U8, None, Key, [ie(176), ie(178), ie(32), ie(139)], "ICMP type", "ICMP or ICMPv6 type.";
     icmp_code: U8, None, Key, [ie(177), ie(179), ie(32), ie(139)], "ICMP code", "ICMP or ICMPv6 code.";

@@ -103,13 +103,17 @@ pub enum Unit {
     Microseconds,
     /// Bits per second.
     BitsPerSecond,
+    /// A set of TCP flags; people read letters.
+    TcpFlags,
+    /// An IP protocol number; people read names.
+    IpProtocol,
 }
 
 impl Unit {
     /// The name used in the manual; empty where there is none.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::None => "",
+            Self::None | Self::TcpFlags | Self::IpProtocol => "",
             Self::Bytes => "bytes",
             Self::Packets => "packets",
             Self::Count => "count",

@@ -1,7 +1,8 @@
 //! Aligned tables for people: numbers to the right, texts to the left, as wide as the widest cell.
 
-use super::text::write_plain;
-use crate::table::{ColumnType, Table};
+use super::text::{write_number, write_plain};
+use crate::column::AnyColumn;
+use crate::table::{ColumnInfo, ColumnType, Table, Unit};
 
 /// Gathers rows and lays them out once their widths are known.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Grid {
         let infos = places.iter().map(|place| &T::COLUMNS[*place]);
         Self {
             places: places.to_vec(),
-            right: infos.clone().map(|info| is_number(info.column_type)).collect(),
+            right: infos.clone().map(|info| is_number(info)).collect(),
             widths: infos.clone().map(|info| info.label.chars().count()).collect(),
             cells: infos.map(|info| info.label.to_owned()).collect(),
         }
@@ -30,7 +31,7 @@ impl Grid {
         for row in rows {
             for (index, place) in self.places.iter().enumerate() {
                 text.clear();
-                write_plain(&mut text, T::COLUMNS[*place].column_type, batch.any(*place), row);
+                write_cell(&mut text, &T::COLUMNS[*place], batch.any(*place), row);
                 // A stranger's text must not steer the terminal.
                 let cell: String =
                     String::from_utf8_lossy(&text).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
@@ -74,6 +75,46 @@ impl Grid {
     }
 }
 
-const fn is_number(column_type: ColumnType) -> bool {
-    matches!(column_type, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64)
+fn is_number(info: &ColumnInfo) -> bool {
+    let number = matches!(info.column_type, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64);
+    number && !matches!(info.unit, Unit::TcpFlags | Unit::IpProtocol)
 }
+
+/// Appends a value as people read it: TCP flags as letters, well-known protocols by name, everything else as it is.
+fn write_cell(out: &mut Vec<u8>, info: &ColumnInfo, column: AnyColumn<'_>, row: usize) {
+    match (info.unit, column) {
+        (Unit::TcpFlags, AnyColumn::U16(flags)) => {
+            if let Some(flags) = flags.get(row) {
+                // From the highest bit down, as tcpdump and nfdump users know them.
+                let letters = b"CEUAPRSF".iter().enumerate();
+                out.extend(letters.map(|(place, letter)| if flags >> (7 - place) & 1 == 1 { *letter } else { b'.' }));
+            }
+        }
+        (Unit::IpProtocol, AnyColumn::U8(protocols)) => {
+            let Some(protocol) = protocols.get(row) else { return };
+            match PROTOCOLS.iter().find(|(number, _)| *number == protocol) {
+                Some((_, name)) => out.extend_from_slice(name.as_bytes()),
+                None => write_number(out, protocol),
+            }
+        }
+        _ => write_plain(out, info.column_type, column, row),
+    }
+}
+
+/// Protocols that are shown by name (IANA protocol numbers).
+const PROTOCOLS: [(u8, &str); 14] = [
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (4, "IPIP"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (41, "IPv6"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "ICMP6"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (112, "VRRP"),
+    (132, "SCTP"),
+];

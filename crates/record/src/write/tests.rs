@@ -140,6 +140,21 @@ fn rows_are_aligned() {
 }
 
 #[test]
+fn people_read_flags_as_letters_and_protocols_by_name() {
+    let mut batch = FlowBatch::new();
+    for (row, (protocol, flags)) in [(6, 0x1b), (17, 0), (253, 0x02)].into_iter().enumerate() {
+        batch.protocol.push(row, protocol);
+        batch.tcp_flags.push(row, flags);
+        batch.advance(1);
+    }
+    let mut grid = grid::Grid::new::<FlowBatch>(&[Column::protocol as usize, Column::tcp_flags as usize]);
+    grid.add(&batch, 0..3);
+    let mut out = Vec::new();
+    grid.write(&mut out, false);
+    assert_eq!(String::from_utf8(out).unwrap(), "TCP    ...AP.SF\nUDP    ........\n253    ......S.\n");
+}
+
+#[test]
 fn the_manual_tells_every_column() {
     let mut page = String::new();
     manual::write_columns::<FlowBatch>(&mut page);

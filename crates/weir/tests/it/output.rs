@@ -105,10 +105,10 @@ fn tables_stand_in_line() {
     let file = mixed();
     let run = weir(&["decode", file.path(), "--format", "table", "--limit", "3"]);
     let expected = "\
-Source    Source port  Destination  Destination port  Protocol  Packets  Bytes  Exporter
-10.0.0.1        50000  10.0.1.1                    1         6        1   1000  192.0.2.1
-10.0.0.2        50000  10.0.1.2                    2         6        2   2000  192.0.2.1
-10.0.0.3        50000  10.0.1.3                    3         6        3   3000  192.0.2.1
+Source    Src port  Destination  Dst port  Proto  Packets  Bytes  Exporter
+10.0.0.1     50000  10.0.1.1            1  TCP          1   1000  192.0.2.1
+10.0.0.2     50000  10.0.1.2            2  TCP          2   2000  192.0.2.1
+10.0.0.3     50000  10.0.1.3            3  TCP          3   3000  192.0.2.1
 ";
     assert_eq!(run.stdout, expected);
     let chosen = weir(&["decode", file.path(), "--format", "table", "--columns", "bytes,src_addr", "--limit", "1"]);
