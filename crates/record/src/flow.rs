@@ -25,6 +25,12 @@ const fn fm(id: u16) -> ElementId {
 const fn cz(id: u16) -> ElementId {
     ElementId::enterprise(PEN_CESNET, id)
 }
+const fn cisco(id: u16) -> ElementId {
+    ElementId::enterprise(9, id)
+}
+const fn ntop(id: u16) -> ElementId {
+    ElementId::enterprise(35632, id)
+}
 const fn n9(id: u16) -> ElementId {
     ElementId::enterprise(PEN_NETFLOW9_HIGH, id)
 }
@@ -53,10 +59,10 @@ columns! {
 
     // Key
     ip_version: U8, None, Key, [ie(60)], "IP version", "4 or 6.";
-    src_addr: Ip, None, Key, [ie(8), ie(27), ie(44), ie(170)], "Source", "Source address. With both families in a template: that of element 60, else the one that is not zero.";
-    dst_addr: Ip, None, Key, [ie(12), ie(28), ie(45), ie(169)], "Destination", "Destination address.";
-    src_port: U16, None, Key, [ie(7), ie(182), ie(180)], "Src port", "TCP, UDP, SCTP source port. ICMP from NetFlow and IPFIX: as sent.";
-    dst_port: U16, None, Key, [ie(11), ie(183), ie(181)], "Dst port", "TCP, UDP, SCTP destination port. ICMP from NetFlow and IPFIX: as sent, and decoded in icmp_type.";
+    src_addr: Ip, None, Key, [ie(8), ie(27), ie(44), ie(170), cisco(12236), cisco(12238)], "Source", "Source address (Cisco AVC: the client's). With both families in a template: that of element 60, else the one that is not zero.";
+    dst_addr: Ip, None, Key, [ie(12), ie(28), ie(45), ie(169), cisco(12237), cisco(12239)], "Destination", "Destination address (Cisco AVC: the server's).";
+    src_port: U16, None, Key, [ie(7), ie(182), ie(180), cisco(12240)], "Src port", "TCP, UDP, SCTP source port. ICMP from NetFlow and IPFIX: as sent.";
+    dst_port: U16, None, Key, [ie(11), ie(183), ie(181), cisco(12241)], "Dst port", "TCP, UDP, SCTP destination port. ICMP from NetFlow and IPFIX: as sent, and decoded in icmp_type.";
     protocol: U8, IpProtocol, Key, [ie(4)], "Proto", "IP protocol number (IANA).";
     tcp_flags: U16, TcpFlags, Direction, [ie(6)], "Flags", "TCP flags of the direction, OR over its packets: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.";
     tos: U8, None, Direction, [ie(5)], "TOS", "Type of service or traffic class; DSCP is its upper six bits.";
@@ -139,7 +145,7 @@ columns! {
     app: Text, None, Connection, [], "Application", "Application recognised by the meter: http, tls, dns, quic and others.";
     app_source: Enum(names::APP_SOURCE), None, Connection, [], "Recognised by", "content or port.";
     app_id: Text, None, Connection, [ie(95)], "Application id", "Classification engine and selector, as engine:selector (RFC 6759).";
-    app_name: Text, None, Connection, [ie(96)], "Application name", "Name of app_id, from the record or from options data.";
+    app_name: Text, None, Connection, [ie(96), n9(23933), ntop(119), n9(24823)], "Application name", "Name of app_id, from the record or from options data.";
     http_host: Text, None, Connection, [fm(1), ie(460)], "HTTP host", "Host of the request.";
     http_method: Text, None, Connection, [cz(200), ie(459)], "HTTP method", "Method of the request.";
     http_path: Text, None, Connection, [fm(2), ie(461)], "HTTP path", "Target of the request.";
@@ -198,7 +204,7 @@ columns! {
     nat_event: U8, None, Connection, [ie(230)], "NAT event", "NAT event (RFC 8158, section 4.3).";
     firewall_event: U8, None, Connection, [ie(233), n9(7237)], "Firewall event", "1 created, 2 deleted, 3 denied, 4 alert, 5 update.";
     client_addr: Ip, None, Connection, [], "Client", "Original client told by X-Forwarded-For, Forwarded or the PROXY protocol.";
-    user_name: Text, None, Connection, [ie(371), fm(7232), n9(7232)], "User", "User to whom the flow belongs.";
+    user_name: Text, None, Connection, [ie(371), fm(7232), n9(7232), n9(23934)], "User", "User to whom the flow belongs.";
     in_if_name: Text, None, Key, [], "In name", "Name of in_if, from options data, SNMP or configuration.";
     out_if_name: Text, None, Key, [], "Out name", "Name of out_if.";
     in_if_alias: Text, None, Key, [], "In alias", "Description of in_if.";

@@ -1,4 +1,6 @@
 //! The `weir` program: what was typed becomes one of its commands, and what came of that its exit code.
+//!
+//! Never: decides what a number means; that is for the rooms below.
 
 mod args;
 mod exit;

@@ -227,14 +227,11 @@ impl<'a> Compiler<'a> {
     /// Addresses: both families may stand in one template, and a prefix serves where there is no address.
     fn address(&mut self, column: Column) {
         let source = if self.reverse { column.mirror() } else { column };
-        let (host, prefix) = if source == Column::src_addr { ((8, 27), (44, 170)) } else { ((12, 28), (45, 169)) };
-        let find = |id| self.find_for(ie(id), ColumnType::Ip);
-        let either = |(v4, v6)| (find(v4), find(v6));
-        let found = match either(host) {
-            (None, None) => either(prefix),
-            found => found,
-        };
-        match found {
+        // Two families of each kind: addresses, prefixes, Cisco's client and server.
+        let find = |element: &ElementId| self.find_for(*element, ColumnType::Ip);
+        let pairs = source.info().elements.chunks(2).map(|pair| (pair.first().and_then(find), pair.get(1).and_then(find)));
+        let found = pairs.into_iter().find(|pair| *pair != (None, None));
+        match found.unwrap_or_default() {
             (Some(v4), Some(v6)) => {
                 self.mark(column, v4);
                 self.mark(column, v6);

@@ -204,8 +204,11 @@ impl Pass<'_> {
             Step::Sampling(sampling) => self.sampling(flows, row, count, *sampling),
             Step::FirewallKind { field } => {
                 for (index, octets) in self.cells(*field).iter().enumerate() {
-                    // Element 233: created, denied and alert are events; deleted and update carry the flow's counters.
-                    if matches!(number(octets), 1 | 3 | 4) {
+                    // Element 233: denied and alert are events; deleted and update carry the flow's counters. Created is an event, unless
+                    // it has counters of its own, as Palo Alto sends it.
+                    let counted = |counter: &Fixed<u64>| counter.get(row + index).is_some_and(|count| count > 0);
+                    let created = number(octets) == 1 && !counted(&flows.bytes) && !counted(&flows.packets);
+                    if created || matches!(number(octets), 3 | 4) {
                         set_kind(flows, row + index, names::EVENT);
                     }
                 }
