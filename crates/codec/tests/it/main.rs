@@ -1,4 +1,5 @@
-//! Tests of the decoders from outside: against captures whose contents independent tools have told.
+//! Tests of the codec from outside: against captures whose contents independent tools have told, and octet by octet.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, their helpers included")]
 
 use weir_testkit::CountingAllocator;
 

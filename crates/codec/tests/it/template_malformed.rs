@@ -29,8 +29,10 @@ fn ports() -> Vec<u8> {
     template(256, &[ie(7, 2), ie(11, 2)])
 }
 
-/// Both protocols with their offset and the ids of their template and options template sets.
-fn protocols() -> [(usize, u16, u16, fn(u32, &[Vec<u8>]) -> Vec<u8>); 2] {
+type Message = fn(u32, &[Vec<u8>]) -> Vec<u8>;
+
+/// Both protocols: the offset of the first set, the ids of template and options template sets, and how a message is made.
+fn protocols() -> [(usize, u16, u16, Message); 2] {
     [(V9, 0, 1, netflow9), (IPFIX, 2, 3, ipfix)]
 }
 
@@ -116,7 +118,7 @@ fn data_of_varying_length_cut_anywhere_keeps_the_records_before() {
         let mut expected = vec![(Reason::BadMessageLength, 2, whole.len() as u64), (Reason::BadSetLength, body - 2, 26)];
         let rest = left - ends[record];
         // Up to three octets that fill a multiple of four may hold anything.
-        if rest > 3 || (rest > 0 && left % 4 != 0) {
+        if rest > 3 || (rest > 0 && !left.is_multiple_of(4)) {
             // Below the shortest record nothing is tried; else the field that goes past the end is told.
             expected.push(if rest < 5 {
                 (Reason::ShortRecord, body + ends[record], rest as u64)

@@ -7,7 +7,8 @@ const LARGEST: usize = 9000;
 /// Words that lengths, counts and ids are wrong by.
 const WORDS: [u16; 14] = [0, 1, 2, 3, 4, 5, 15, 16, 255, 256, 257, 0x7fff, 0x8000, 0xffff];
 
-/// A message of NetFlow v9 or IPFIX that is random behind its header; some of its sets have sensible heads.
+/// A message of NetFlow v9 or IPFIX that is random behind its header, except that most of its sets begin like sets, and most of its
+/// templates like templates.
 pub(crate) fn random(rng: &mut Rng, message: &mut Vec<u8>) {
     message.clear();
     let nine = rng.bool();
@@ -16,19 +17,46 @@ pub(crate) fn random(rng: &mut Rng, message: &mut Vec<u8>) {
     let length = header + rng.usize(..1500);
     message.resize_with(length, || rng.u8(..));
     if !nine {
-        message[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+        put(message, 2, length as u16);
     }
+    // Of the domain one octet is left, or no message would find the templates of another.
+    message[header - 4..header - 1].fill(0);
     let mut at = header;
-    while at + 12 < length && rng.u8(..) < 200 {
-        let body = rng.usize(4..200);
-        let id = [u16::from(!nine) * 2, u16::from(!nine) * 2 + 1, 256, 257][rng.usize(..4)];
+    while at + 16 < length && rng.u8(..) < 240 {
+        let body = rng.usize(16..300).min(length - at);
+        let templates = if nine { 0 } else { 2 };
+        let id = [templates, templates, templates + 1, 256, 257, 257, 258, 258][rng.usize(..8)];
         put(message, at, id);
         put(message, at + 2, body as u16);
         if id < 4 {
-            put(message, at + 4, 256 + u16::from(rng.bool()));
-            put(message, at + 6, rng.u16(..12));
+            template(rng, message, at + 4, body - 4, nine, id != templates);
         }
         at += body;
+    }
+}
+
+/// Makes random octets a template whose fields fill them, with the lengths that fields have.
+fn template(rng: &mut Rng, message: &mut [u8], at: usize, octets: usize, nine: bool, options: bool) {
+    let head = if options { 6 } else { 4 };
+    let count = (octets - head) / 4;
+    put(message, at, rng.u16(256..259));
+    match (options, nine) {
+        (true, true) => {
+            put(message, at + 2, 4);
+            put(message, at + 4, 4 * count.saturating_sub(1) as u16);
+        }
+        (true, false) => {
+            put(message, at + 2, count as u16);
+            put(message, at + 4, 1);
+        }
+        (false, _) => put(message, at + 2, count as u16),
+    }
+    for field in 0..count {
+        let at = at + head + 4 * field;
+        if rng.u8(..) < 250 {
+            put(message, at, rng.u16(..500));
+            put(message, at + 2, [0, 1, 1, 2, 2, 4, 4, 6, 8, 16, 3, u16::MAX][rng.usize(..12)]);
+        }
     }
 }
 
