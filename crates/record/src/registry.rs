@@ -163,7 +163,7 @@ impl Registry {
             let first = letters.next().map(|letter| letter.to_ascii_uppercase());
             return "reverse".chars().chain(first).chain(letters).collect();
         }
-        id.to_string()
+        format!("{}/{}", id.pen, id.id)
     }
 }
 

@@ -161,7 +161,7 @@ fn what_has_no_column_goes_to_extra_under_its_name() {
         json!({ "extra": { "minimumIpTotalLength": 40, "maximumIpTotalLength": 1500 } }),
     );
     // Elements that nobody knows: their number, and their octets.
-    check(&[(4000, 2, 0)], "abcd", json!({ "extra": { "4000": "abcd" } }));
+    check(&[(4000, 2, 0)], "abcd", json!({ "extra": { "0/4000": "abcd" } }));
     check(&[(7, 3, 4_242_424)], "abcdef", json!({ "extra": { "4242424/7": "abcdef" } }));
     check(&[(7, VARIES, 4_242_424), ie(4, 1)], "00 06", json!({ "protocol": 6, "extra": { "4242424/7": "" } }));
     // All ones of Flowmon's numbers are absent there too.
@@ -229,10 +229,10 @@ fn later_occurrences_of_an_element_are_inner_ones() {
 #[test]
 fn field_types_of_netflow9_that_the_standard_does_not_have_are_those_of_their_makers() {
     let row = row9(&[(6660, 4, 0), (6670, 8, 0), (9999, 4, 0), (4, 1, 0)], "00000001 612e6578616d7000 00000002 11");
-    let extra = json!({ "EkinopsTcpConnectionSetupTime": 1, "EkinopsHttpHost": "a.examp", "9999": "00000002" });
+    let extra = json!({ "EkinopsTcpConnectionSetupTime": 1, "EkinopsHttpHost": "a.examp", "0/9999": "00000002" });
     assert_eq!(row, json!({ "protocol": 17, "extra": extra }));
     // IPFIX has none of them.
-    check(&[(6660, 4, 0)], "00000001", json!({ "extra": { "6660": "00000001" } }));
+    check(&[(6660, 4, 0)], "00000001", json!({ "extra": { "0/6660": "00000001" } }));
 }
 
 #[test]

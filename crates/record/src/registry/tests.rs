@@ -21,6 +21,7 @@ fn elements_are_found() {
     assert_eq!(registry.by_name("octetDeltaCount").unwrap().id, ElementId::iana(1));
     assert_eq!(registry.key(ElementId::enterprise(29305, 1)), "reverseOctetDeltaCount");
     assert_eq!(registry.key(ElementId::enterprise(64512, 7)), "64512/7");
+    assert_eq!(registry.key(ElementId::iana(32_000)), "0/32000");
 }
 
 /// Every element that the column table names exists, so that a mistyped number is found.
