@@ -19,7 +19,7 @@ impl Grid {
         let infos = places.iter().map(|place| &T::COLUMNS[*place]);
         Self {
             places: places.to_vec(),
-            right: infos.clone().map(|info| is_number(info)).collect(),
+            right: infos.clone().map(is_number).collect(),
             widths: infos.clone().map(|info| info.label.chars().count()).collect(),
             cells: infos.map(|info| info.label.to_owned()).collect(),
         }
