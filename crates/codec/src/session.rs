@@ -5,7 +5,7 @@
 //! senders and each has to tell its own. Over streams a session is the connection.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -73,6 +73,8 @@ pub(crate) struct Session {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Templates {
     programs: HashMap<u16, Kept, RandomState>,
+    /// Ids by when they were announced: those of data, those of options. So neither the oldest nor all of a kind are looked for.
+    by_age: [BTreeMap<u64, u16>; 2],
     octets: usize,
 }
 
@@ -219,7 +221,7 @@ impl Session {
     /// were told here stay.
     fn disinherit(&mut self, port: u16) {
         self.heir_of.retain(|other| *other != port);
-        self.templates.retain(|kept| kept.inherited != Some(port));
+        self.templates.disinherit(port);
         self.known = Arc::new(if self.heir_of.is_empty() { std::mem::take(&mut self.own) } else { self.own.clone() });
     }
 }
@@ -234,6 +236,9 @@ impl Templates {
     pub(crate) fn repeat(&mut self, id: u16, raw: &[u8], now: u64) -> bool {
         match self.programs.get_mut(&id) {
             Some(kept) if *kept.program.raw == *raw => {
+                let by_age = &mut self.by_age[kept.kind()];
+                by_age.remove(&kept.announced);
+                by_age.insert(now, id);
                 kept.announced = now;
                 kept.inherited = None;
                 true
@@ -242,7 +247,7 @@ impl Templates {
         }
     }
 
-    /// Adds a template, or replaces the one of its id; tells how many others had to be forgotten.
+    /// Adds a template, or replaces the one of its id; tells how many others had to be forgotten. No two have the same `now`.
     pub(crate) fn insert(&mut self, program: Program, now: u64, limits: &Limits) -> usize {
         let id = program.template.id;
         self.withdraw(id);
@@ -251,29 +256,40 @@ impl Templates {
         while !self.programs.is_empty()
             && (self.programs.len() >= limits.templates || self.octets + octets > limits.state_session)
         {
-            let oldest = self.programs.iter().min_by_key(|(id, kept)| (kept.announced, **id)).map(|(id, _)| *id);
-            self.withdraw(oldest.unwrap_or_default());
+            let oldest = self.by_age.iter().filter_map(BTreeMap::first_key_value).min();
+            let Some(oldest) = oldest.map(|(_, id)| *id) else {
+                break;
+            };
+            self.withdraw(oldest);
             forgotten += 1;
         }
         self.octets += octets;
-        self.programs.insert(id, Kept { program: Arc::new(program), announced: now, inherited: None });
+        let kept = Kept { program: Arc::new(program), announced: now, inherited: None };
+        self.by_age[kept.kind()].insert(now, id);
+        self.programs.insert(id, kept);
         forgotten
     }
 
     pub(crate) fn withdraw(&mut self, id: u16) {
         if let Some(kept) = self.programs.remove(&id) {
             self.octets -= kept.program.octets();
+            self.by_age[kept.kind()].remove(&kept.announced);
         }
     }
 
     /// Forgets all templates, or all options templates.
     pub(crate) fn withdraw_all(&mut self, options: bool) {
-        self.retain(|kept| kept.program.template.scope.is_some() != options);
+        for id in std::mem::take(&mut self.by_age[usize::from(options)]).into_values() {
+            self.withdraw(id);
+        }
     }
 
-    fn retain(&mut self, keep: impl Fn(&Kept) -> bool) {
-        self.programs.retain(|_, kept| keep(kept));
-        self.octets = self.programs.values().map(|kept| kept.program.octets()).sum();
+    /// Forgets what was announced on that port alone.
+    fn disinherit(&mut self, port: u16) {
+        let theirs = self.programs.iter().filter(|(_, kept)| kept.inherited == Some(port));
+        for id in theirs.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.withdraw(id);
+        }
     }
 
     /// Every template, by id.
@@ -281,6 +297,13 @@ impl Templates {
         let mut programs: Vec<_> = self.programs.values().map(|kept| Arc::clone(&kept.program)).collect();
         programs.sort_by_key(|program| program.template.id);
         programs
+    }
+}
+
+impl Kept {
+    /// Its place in `by_age`.
+    fn kind(&self) -> usize {
+        usize::from(self.program.template.scope.is_some())
     }
 }
 

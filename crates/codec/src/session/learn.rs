@@ -36,9 +36,7 @@ pub(crate) fn write_rows(
         let mut object = |fields: std::ops::Range<usize>, out: &mut Vec<u8>| {
             out.push(b'{');
             let start = out.len();
-            let all = program.described.iter().enumerate().take(fields.end).skip(fields.start);
-            // A field without octets says nothing, and any number of them would fit into one record.
-            for (place, field) in all.filter(|(_, field)| field.length > 0) {
+            for (place, field) in program.shape.filled(fields).filter_map(|place| Some((place, program.described.get(place)?))) {
                 let octets = program.shape.cells(records, place).get(record);
                 out.extend_from_slice(&field.key);
                 if show.write_json(out, field.data_type, octets).is_err() {
@@ -84,9 +82,11 @@ pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, 
     let mut full = 0;
     for record in 0..records.count() {
         let mut facts = Facts::default();
-        for (place, field) in program.template.fields.iter().enumerate() {
+        for place in program.shape.filled(0..program.template.fields.len()) {
             let octets = program.shape.cells(records, place).get(record);
-            if !octets.is_empty() {
+            if let Some(field) = program.template.fields.get(place)
+                && !octets.is_empty()
+            {
                 facts.take(field.element, program.described.get(place).map(|field| field.data_type), octets);
             }
         }

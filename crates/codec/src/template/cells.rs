@@ -1,5 +1,7 @@
 //! The octets of one field in consecutive records.
 
+use std::ops::Range;
+
 use weir_wire::Reader;
 
 use super::{Template, VARIABLE_LENGTH};
@@ -17,7 +19,7 @@ pub(crate) struct Records<'a> {
 enum Layout<'a> {
     /// Every record has this many octets.
     Fixed(usize),
-    /// Start and length of each field of each record, in `fields` steps.
+    /// Start and length of each field that has octets, of each record, in `fields` steps.
     Spans { spans: &'a [(u32, u32)], fields: usize },
 }
 
@@ -25,7 +27,6 @@ enum Layout<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cells<'a> {
     records: Records<'a>,
-    field: usize,
     offset: usize,
     /// Length in the template.
     pub(crate) length: u16,
@@ -34,23 +35,28 @@ pub(crate) struct Cells<'a> {
 /// Where each field lies, and what the records of a template look like.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
-    /// Offset of each field in a record without fields of varying length, and its length.
+    /// Offset of each field in a record, and its length. In records with fields of varying length, the place of its span.
     fields: Vec<(usize, u16)>,
+    /// Place and length of the fields that have octets: the others say nothing, and any number of them would fit into one record.
+    filled: Vec<(usize, u16)>,
     record_length: Option<usize>,
     min_length: usize,
 }
 
 impl Shape {
     pub(crate) fn new(template: &Template) -> Self {
+        let record_length = template.fixed_length();
         let mut offset = 0;
         let place = |field: &super::Field| {
             let place = (offset, field.length);
-            offset += usize::from(field.length);
+            offset += if record_length.is_some() { usize::from(field.length) } else { usize::from(field.length > 0) };
             place
         };
+        let lengths = template.fields.iter().map(|field| field.length).enumerate();
         Self {
             fields: template.fields.iter().map(place).collect(),
-            record_length: template.fixed_length(),
+            filled: lengths.filter(|(_, length)| *length > 0).collect(),
+            record_length,
             min_length: template.min_length(),
         }
     }
@@ -69,7 +75,7 @@ impl Shape {
                 while body.left() >= self.min_length && !is_padding(body.rest()) {
                     if let Err(fault) = self.walk(&mut body, start, spans) {
                         faults.add(fault);
-                        spans.truncate(count * self.fields.len());
+                        spans.truncate(count * self.filled.len());
                         // What follows cannot be told apart any more; it has been reported.
                         good = body;
                         let _ = good.skip(good.left());
@@ -78,7 +84,7 @@ impl Shape {
                     count += 1;
                     good = body;
                 }
-                (count, Layout::Spans { spans, fields: self.fields.len() }, good.offset() - start)
+                (count, Layout::Spans { spans, fields: self.filled.len() }, good.offset() - start)
             }
         };
         let rest = data.get(used..).unwrap_or_default();
@@ -92,7 +98,7 @@ impl Shape {
 
     /// Notes where the fields of one record lie.
     fn walk(&self, body: &mut Reader<'_>, start: usize, spans: &mut Vec<(u32, u32)>) -> Result<(), Fault> {
-        for (_, length) in &self.fields {
+        for (_, length) in &self.filled {
             let length_at = body.offset();
             let length = match *length {
                 VARIABLE_LENGTH => match body.u8().map_err(Fault::truncated)? {
@@ -120,7 +126,14 @@ impl Shape {
     /// The octets of a field in each record.
     pub(crate) fn cells<'a>(&self, records: Records<'a>, field: usize) -> Cells<'a> {
         let (offset, length) = self.place(field);
-        Cells { records, field, offset, length }
+        Cells { records, offset, length }
+    }
+
+    /// The places of the fields that have octets, of a part of the template.
+    pub(crate) fn filled(&self, part: Range<usize>) -> impl Iterator<Item = usize> {
+        let from = self.filled.partition_point(|(place, _)| *place < part.start);
+        let filled = self.filled.get(from..).unwrap_or_default();
+        filled.iter().map(|(place, _)| *place).take_while(move |place| *place < part.end)
     }
 }
 
@@ -173,8 +186,9 @@ impl<'a> Cells<'a> {
     pub(crate) fn get(&self, record: usize) -> &'a [u8] {
         let (start, length) = match self.records.layout {
             Layout::Fixed(stride) => (record * stride + self.offset, usize::from(self.length)),
+            Layout::Spans { .. } if self.length == 0 => (0, 0),
             Layout::Spans { spans, fields } => {
-                let (start, length) = spans.get(record * fields + self.field).copied().unwrap_or_default();
+                let (start, length) = spans.get(record * fields + self.offset).copied().unwrap_or_default();
                 (start as usize, length as usize)
             }
         };
@@ -192,4 +206,44 @@ impl<'a> Cells<'a> {
 #[inline]
 pub(crate) fn number(octets: &[u8]) -> u64 {
     octets.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_record::ElementId;
+
+    use super::*;
+    use crate::template::Field;
+
+    /// A template of fields of these lengths.
+    fn template(lengths: &[u16]) -> Template {
+        let field = |length: &u16| Field { element: ElementId::iana(82), length: *length };
+        Template { id: 256, scope: None, fields: lengths.iter().map(field).collect() }
+    }
+
+    #[test]
+    fn fields_without_octets_take_no_room() {
+        let mut lengths = vec![0; 1000];
+        lengths.extend([VARIABLE_LENGTH, 0, 2]);
+        let shape = Shape::new(&template(&lengths));
+        let (mut spans, mut faults) = (Vec::new(), Faults::default());
+        let records = shape.split(Reader::new(&[1, b'a', 1, 2, 0, 3, 4]), &mut spans, &mut faults);
+        let cells = |field| shape.cells(records, field).iter().collect::<Vec<_>>();
+        assert_eq!(cells(1000), [&b"a"[..], b""]);
+        assert_eq!(cells(1002), [[1, 2], [3, 4]]);
+        assert_eq!((cells(999), cells(1001)), (vec![&b""[..]; 2], vec![&b""[..]; 2]));
+        assert_eq!((spans.len(), faults.total()), (4, 0));
+        assert_eq!(shape.filled(0..1003).collect::<Vec<_>>(), [1000, 1002]);
+        assert_eq!(shape.filled(1001..1002).count(), 0);
+    }
+
+    #[test]
+    fn fields_of_one_length_lie_behind_each_other() {
+        let shape = Shape::new(&template(&[2, 0, 1]));
+        let (mut spans, mut faults) = (Vec::new(), Faults::default());
+        let records = shape.split(Reader::new(&[1, 2, 3, 4, 5, 6]), &mut spans, &mut faults);
+        assert_eq!(shape.cells(records, 0).iter().collect::<Vec<_>>(), [[1, 2], [4, 5]]);
+        assert_eq!(shape.cells(records, 2).iter().collect::<Vec<_>>(), [[3], [6]]);
+        assert!(spans.is_empty());
+    }
 }

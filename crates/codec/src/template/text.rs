@@ -128,8 +128,7 @@ impl Show<'_> {
             }
             out.push(b'{');
             let mut first = true;
-            // A field without octets says nothing, and any number of them would fit into one record.
-            for field in program.described.iter().filter(|field| field.length > 0) {
+            for field in program.shape.filled(0..program.described.len()).filter_map(|place| program.described.get(place)) {
                 if !std::mem::take(&mut first) {
                     out.push(b',');
                 }
