@@ -1,6 +1,7 @@
 //! NetFlow v5, sFlow v5 and FastNetMon Flow: datagrams in memory to columns; sFlow beside the crate `sflow-parser` on the same datagrams in the same run.
 //!
 //! `cargo bench -p weir-codec --bench datagram_protocols`
+#![allow(clippy::print_stdout, reason = "says what it skips")]
 
 use std::hint::black_box;
 

@@ -7,6 +7,9 @@ use weir_record::column::TextColumn;
 use weir_record::write::json::write_string;
 use weir_record::write::text::{write_address, write_hex_octets, write_mac, write_number};
 
+/// Room made for the first member: enough for most objects, so that there is one allocation and no growth.
+const FIRST_OCTETS: usize = 1024;
+
 /// Members of an object, each with a comma behind it. Reusable: writing it out empties it and keeps the memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Members {
@@ -15,7 +18,9 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn number(&mut self, name: &str, value: impl Into<u64>) {
-        write_number_member(&mut self.text, name, value.into());
+        self.key(name);
+        write_number(&mut self.text, value.into());
+        self.text.push(b',');
     }
 
     pub(crate) fn signed(&mut self, name: &str, value: i32) {
@@ -123,6 +128,9 @@ impl Members {
     }
 
     fn key(&mut self, name: &str) {
+        if self.text.capacity() == 0 {
+            self.text.reserve(FIRST_OCTETS);
+        }
         write_string(&mut self.text, name.as_bytes());
         self.text.push(b':');
     }

@@ -5,11 +5,13 @@
 //!
 //! What a packet says is collected in a [`Sampled`] first. A whole batch of them is then written a column at a time, which costs a third of writing row by row.
 
+mod plain;
+
 use std::net::IpAddr;
 
 use weir_record::column::{Fixed, IpColumn};
 use weir_record::{Address, FlowBatch};
-use weir_wire::{Depth, Headers, Ip, Link, Transport, Walk, protocol};
+use weir_wire::{Depth, Headers, Ip, Link, Tcp, Transport, Walk};
 
 use crate::members::Members;
 
@@ -22,13 +24,16 @@ macro_rules! sampled {
         enum Bit { $($column),* }
 
         /// The columns that a sampled packet can fill, those that it does fill marked in `has`.
-        #[derive(Clone, Copy, Debug, Default)]
+        #[derive(Clone, Copy, Debug, PartialEq)]
         pub(crate) struct Sampled {
             has: u64,
             $($column: $ty,)*
         }
 
         impl Sampled {
+            /// Nothing set. All zeros, which is the cheapest to make many of.
+            pub(crate) const EMPTY: Self = Self { has: 0, $($column: <$ty>::ZERO,)* };
+
             $(
                 /// Sets the column; a later value wins.
                 #[inline]
@@ -51,11 +56,7 @@ macro_rules! sampled {
                     if all >> Bit::$column as u64 & 1 == 1 {
                         flows.$column.extend(row, samples.iter().map(|sample| sample.$column));
                     } else if any >> Bit::$column as u64 & 1 == 1 {
-                        for (index, sample) in samples.iter().enumerate() {
-                            if sample.has >> Bit::$column as u64 & 1 == 1 {
-                                flows.$column.push(row + index, sample.$column);
-                            }
-                        }
+                        write_some(&mut flows.$column, samples, row, Bit::$column, |sample| sample.$column);
                     }
                 )*
             }
@@ -108,6 +109,64 @@ sampled! {
     icmp_code: u8,
 }
 
+/// What a value is before it is set.
+trait Zero {
+    const ZERO: Self;
+}
+
+macro_rules! zero {
+    ($($number:ty),*) => { $(impl Zero for $number { const ZERO: Self = 0; })* };
+}
+
+zero! { u8, u16, u32, u64 }
+
+impl Zero for Address {
+    const ZERO: Self = Self::from_halves(0, 0);
+}
+
+/// A column of one value a row, whatever holds it.
+trait Column<T> {
+    fn push(&mut self, row: usize, value: T);
+    fn extend(&mut self, row: usize, values: impl ExactSizeIterator<Item = T> + Clone);
+    fn unset(&mut self, row: usize);
+}
+
+/// Hands the methods of a column on.
+macro_rules! column {
+    ($(($($generic:ident)?) $column:ty, $value:ty);*) => { $(
+        impl$(<$generic: Copy + Default>)? Column<$value> for $column {
+            #[inline]
+            fn push(&mut self, row: usize, value: $value) {
+                <$column>::push(self, row, value);
+            }
+            #[inline]
+            fn extend(&mut self, row: usize, values: impl ExactSizeIterator<Item = $value> + Clone) {
+                <$column>::extend(self, row, values);
+            }
+            #[inline]
+            fn unset(&mut self, row: usize) {
+                <$column>::unset(self, row);
+            }
+        }
+    )* };
+}
+
+column! { (T) Fixed<T>, T; () IpColumn, Address }
+
+/// Writes a column that some of the samples have. Out of line: it would crowd out what all of them have.
+#[inline(never)]
+fn write_some<T>(column: &mut impl Column<T>, samples: &[Sampled], row: usize, bit: Bit, value: impl Fn(&Sampled) -> T + Clone) {
+    let has = |sample: &&Sampled| sample.has >> bit as u64 & 1 == 1;
+    let rows = || samples.iter().enumerate();
+    if samples.iter().filter(has).count() * 2 >= samples.len() {
+        // Absent rows are fewer than the others, and taking a value back is cheaper than leaving a gap.
+        column.extend(row, samples.iter().map(value));
+        rows().filter(|(_, sample)| !has(sample)).for_each(|(place, _)| column.unset(row + place));
+    } else {
+        rows().filter(|(_, sample)| has(sample)).for_each(|(place, sample)| column.push(row + place, value(sample)));
+    }
+}
+
 /// A sampled frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame<'a> {
@@ -125,21 +184,36 @@ impl Frame<'_> {
     /// A column that the row has already is left as it is. `packets`, `frame_bytes`, times and interfaces are the caller's. `bytes` is the IP
     /// length, else the frame without its layer-2 header. `walk` is scratch memory; `extra` gets members for what has no column.
     pub(crate) fn write(&self, flows: &mut FlowBatch, row: usize, walk: &mut Walk, extra: &mut Members) {
-        let mut sampled = Sampled::default();
-        self.read(&mut sampled, walk, extra);
+        let mut sampled = Sampled::EMPTY;
+        let has_labels = !self.read_plain(&mut sampled) && self.walk(&mut sampled, walk, extra);
         sampled.write(flows, row);
-        write_labels(walk, flows, row);
+        if has_labels {
+            write_labels(walk, flows, row);
+        }
     }
 
-    /// Sets what [`Frame::write`] fills, MPLS labels aside; those are written with [`write_labels`] afterwards.
+    /// Sets what [`Frame::write`] fills, MPLS labels aside; where there are some it says so, and [`write_labels`] writes them afterwards.
     #[inline]
-    pub(crate) fn read(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) {
-        let on_wire = self.length.max(self.header.len() as u64);
-        let length = usize::try_from(on_wire).unwrap_or(usize::MAX);
-        walk.read(self.link, self.header, length, Depth::Outer);
-        if may_be_tunnel(&walk.headers) {
-            walk.read(self.link, self.header, length, Depth::Inner);
-        }
+    pub(crate) fn read(&self, sampled: &mut Sampled, walk: &mut Option<Walk>, extra: &mut Members) -> bool {
+        !self.read_plain(sampled) && self.walk(sampled, walk.get_or_insert_default(), extra)
+    }
+
+    /// Sets the columns of a frame that is plain.
+    #[inline]
+    fn read_plain(&self, sampled: &mut Sampled) -> bool {
+        self.link == Link::Ethernet && plain::set(self.header, self.on_wire(), sampled)
+    }
+
+    /// Octets on the wire.
+    #[inline]
+    fn on_wire(&self) -> usize {
+        usize::try_from(self.length).unwrap_or(usize::MAX).max(self.header.len())
+    }
+
+    /// Sets the columns of any frame.
+    fn walk(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) -> bool {
+        let on_wire = self.on_wire();
+        walk.read(self.link, self.header, on_wire, Depth::Inner);
         let headers = outermost(walk);
         set_link(headers, sampled);
         match &headers.ip {
@@ -147,7 +221,7 @@ impl Frame<'_> {
                 set_ip(ip, sampled);
                 sampled.bytes(u64::from(ip.total_length));
             }
-            None => sampled.bytes(on_wire.saturating_sub(headers.layer3_offset as u64)),
+            None => sampled.bytes(on_wire.saturating_sub(headers.layer3_offset) as u64),
         }
         if let Some(transport) = &headers.transport {
             set_transport(transport, self.header, sampled);
@@ -155,6 +229,7 @@ impl Frame<'_> {
         if walk.outer.is_some() {
             write_inner(walk, extra);
         }
+        !headers.mpls.is_empty()
     }
 }
 
@@ -194,15 +269,6 @@ fn outermost(walk: &Walk) -> &Headers {
     walk.outer.as_ref().unwrap_or(&walk.headers)
 }
 
-/// False for what never holds a packet, most of all TCP.
-#[inline]
-fn may_be_tunnel(headers: &Headers) -> bool {
-    headers
-        .ip
-        .as_ref()
-        .is_some_and(|ip| !matches!(ip.protocol, protocol::TCP | protocol::ICMP | protocol::ICMPV6 | protocol::SCTP))
-}
-
 #[inline]
 fn set_link(headers: &Headers, sampled: &mut Sampled) {
     if let Some(mac) = headers.src_mac {
@@ -225,10 +291,11 @@ fn set_ip(ip: &Ip, sampled: &mut Sampled) {
     sampled.tos(ip.tos);
     sampled.ttl_min(ip.ttl);
     sampled.ttl_max(ip.ttl);
+    // IPv6 without a fragment header is no fragment, and has no identification.
+    sampled.fragment_offset(ip.fragment_offset);
+    sampled.fragment_flags(ip.fragment_flags);
     if ip.version == 4 || ip.fragment_header {
         sampled.ip_id(ip.id);
-        sampled.fragment_offset(ip.fragment_offset);
-        sampled.fragment_flags(ip.fragment_flags);
     }
     if ip.version == 6 {
         sampled.flow_label(ip.flow_label);
@@ -248,12 +315,17 @@ fn set_transport(transport: &Transport, frame: &[u8], sampled: &mut Sampled) {
         sampled.tcp_flags(tcp.flags);
         sampled.tcp_window(u32::from(tcp.window));
         if tcp.options_length > 0 {
-            let options = tcp.options(frame);
-            sampled.tcp_options(options.kinds);
-            if let Some(mss) = options.mss {
-                sampled.tcp_mss(mss);
-            }
+            set_tcp_options(tcp, frame, sampled);
         }
+    }
+}
+
+#[inline]
+fn set_tcp_options(tcp: &Tcp, frame: &[u8], sampled: &mut Sampled) {
+    let options = tcp.options(frame);
+    sampled.tcp_options(options.kinds);
+    if let Some(mss) = options.mss {
+        sampled.tcp_mss(mss);
     }
 }
 

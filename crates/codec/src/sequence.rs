@@ -95,7 +95,9 @@ impl Sequences {
 
     /// The counter of a sender that is known, made young.
     fn entry(&mut self, sender: Sender) -> Option<&mut Expected> {
-        if let Some(expected) = self.old.remove(&sender) {
+        if !self.old.is_empty()
+            && let Some(expected) = self.old.remove(&sender)
+        {
             self.insert(sender, expected);
         }
         self.young.get_mut(&sender)

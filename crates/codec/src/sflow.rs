@@ -128,7 +128,8 @@ fn samples(reader: &mut Reader<'_>, count: u32, out: &mut Output, scratch: &mut 
 #[derive(Debug, Default)]
 struct Scratch {
     staged: flow_sample::Staged,
-    walk: Walk,
+    /// Made for the first frame that is not plain; it is large.
+    walk: Option<Walk>,
     extra: Members,
     seen: extended::Seen,
 }

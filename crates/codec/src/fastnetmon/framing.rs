@@ -10,6 +10,12 @@ const PREFIX: usize = 8;
 pub(super) const MIN_MESSAGE: usize = 16;
 pub(super) const MAX_MESSAGE: usize = 65_536;
 
+/// A message, and what follows it.
+type Split<'o> = (&'o [u8], &'o [u8]);
+
+/// A message, and what follows it.
+type Split<'o> = (&'o [u8], &'o [u8]);
+
 /// Cuts a stream into messages. The octets come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct FrameReader {
@@ -89,7 +95,7 @@ impl FrameReader {
     }
 
     /// The first message of a piece and what follows it, where it is whole.
-    fn split<'o>(&mut self, octets: &'o [u8]) -> Result<Option<(&'o [u8], &'o [u8])>, Fault> {
+    fn split<'o>(&mut self, octets: &'o [u8]) -> Result<Option<Split<'o>>, Fault> {
         match self.checked_length(octets) {
             Ok(Some(length)) => Ok(octets.get(PREFIX..).and_then(|rest| rest.split_at_checked(length))),
             Ok(None) => Ok(None),

@@ -65,32 +65,30 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Structure 1, if_counters (RFC 2233).
+/// Structure 1, if_counters (RFC 2233): all or nothing.
 fn generic_interface(body: &mut Reader<'_>, counters: &mut CounterBatch, row: usize) -> Result<(), Short> {
-    // All or nothing.
-    let mut body = body.sub(88)?;
-    let body = &mut body;
-    counters.if_index.push(row, body.u32()?);
-    counters.if_type.push(row, body.u32()?);
-    counters.if_speed.push(row, body.u64()?);
-    counters.if_direction.push(row, body.u32()?);
-    let status = body.u32()?;
-    counters.if_admin_up.push(row, u8::from(status & ADMIN_UP != 0));
-    counters.if_oper_up.push(row, u8::from(status & OPER_UP != 0));
-    count64(&mut counters.in_octets, row, body.u64()?);
-    count32(&mut counters.in_unicast, row, body.u32()?);
-    count32(&mut counters.in_multicast, row, body.u32()?);
-    count32(&mut counters.in_broadcast, row, body.u32()?);
-    count32(&mut counters.in_discards, row, body.u32()?);
-    count32(&mut counters.in_errors, row, body.u32()?);
-    count32(&mut counters.in_unknown, row, body.u32()?);
-    count64(&mut counters.out_octets, row, body.u64()?);
-    count32(&mut counters.out_unicast, row, body.u32()?);
-    count32(&mut counters.out_multicast, row, body.u32()?);
-    count32(&mut counters.out_broadcast, row, body.u32()?);
-    count32(&mut counters.out_discards, row, body.u32()?);
-    count32(&mut counters.out_errors, row, body.u32()?);
-    counters.promiscuous.push(row, u8::from(body.u32()? == TRUE));
+    let w: [u32; 22] = xdr::words(body)?;
+    let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+    counters.if_index.push(row, w[0]);
+    counters.if_type.push(row, w[1]);
+    counters.if_speed.push(row, pair(w[2], w[3]));
+    counters.if_direction.push(row, w[4]);
+    counters.if_admin_up.push(row, u8::from(w[5] & ADMIN_UP != 0));
+    counters.if_oper_up.push(row, u8::from(w[5] & OPER_UP != 0));
+    count64(&mut counters.in_octets, row, pair(w[6], w[7]));
+    count32(&mut counters.in_unicast, row, w[8]);
+    count32(&mut counters.in_multicast, row, w[9]);
+    count32(&mut counters.in_broadcast, row, w[10]);
+    count32(&mut counters.in_discards, row, w[11]);
+    count32(&mut counters.in_errors, row, w[12]);
+    count32(&mut counters.in_unknown, row, w[13]);
+    count64(&mut counters.out_octets, row, pair(w[14], w[15]));
+    count32(&mut counters.out_unicast, row, w[16]);
+    count32(&mut counters.out_multicast, row, w[17]);
+    count32(&mut counters.out_broadcast, row, w[18]);
+    count32(&mut counters.out_discards, row, w[19]);
+    count32(&mut counters.out_errors, row, w[20]);
+    counters.promiscuous.push(row, u8::from(w[21] == TRUE));
     Ok(())
 }
 

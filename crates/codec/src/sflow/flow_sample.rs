@@ -4,7 +4,7 @@ use weir_record::{FlowBatch, names};
 use weir_wire::{Reader, Short};
 
 use super::frame_records::FrameRecords;
-use super::{Scratch, extended, structures};
+use super::{Scratch, extended, structures, xdr};
 use crate::sampled_frame::{Sampled, write_labels};
 use crate::{Output, Stats};
 
@@ -13,8 +13,8 @@ pub(super) const LOCAL_INTERFACE: u32 = 0x3fff_ffff;
 /// The same in formats with whole numbers of 32 bits, as some agents have it.
 const LOCAL_INTERFACE_EXPANDED: u32 = u32::MAX;
 
-/// Samples that are written together; a datagram of 1400 octets holds about ten.
-const STAGED_LIMIT: usize = 16;
+/// Samples that are written together; a datagram of 1400 octets holds about seven.
+const STAGED_LIMIT: usize = 8;
 
 /// An interface: what kind of value it is, and the value.
 #[derive(Clone, Copy, Debug)]
@@ -38,12 +38,8 @@ struct SampleHeader {
 /// A flow sample in the compact form.
 #[inline]
 pub(super) fn compact(sample: &mut Reader<'_>, out: &mut Output, scratch: &mut Scratch, stats: &mut Stats) -> Result<(), Short> {
-    // Sequence number, data source.
-    sample.skip(8)?;
-    let sampling_rate = sample.u32()?;
-    // Pool, drops.
-    sample.skip(8)?;
-    let (input, output) = (Interface::compact(sample.u32()?), Interface::compact(sample.u32()?));
+    let [_sequence, _source, sampling_rate, _pool, _drops, input, output] = xdr::words(sample)?;
+    let (input, output) = (Interface::compact(input), Interface::compact(output));
     let header = SampleHeader { kind: names::SAMPLE, sampling_rate, input, output, drop_reason: None };
     header.row(sample, out, scratch, stats)
 }
@@ -51,13 +47,10 @@ pub(super) fn compact(sample: &mut Reader<'_>, out: &mut Output, scratch: &mut S
 /// A flow sample in the expanded form, for interface numbers above 2^24.
 #[inline]
 pub(super) fn expanded(sample: &mut Reader<'_>, out: &mut Output, scratch: &mut Scratch, stats: &mut Stats) -> Result<(), Short> {
-    // Sequence number, type and index of the data source.
-    sample.skip(12)?;
-    let sampling_rate = sample.u32()?;
-    // Pool, drops.
-    sample.skip(8)?;
-    let input = Interface { format: sample.u32()?, value: sample.u32()? };
-    let output = Interface { format: sample.u32()?, value: sample.u32()? };
+    let [_sequence, _source_type, _source_index, sampling_rate, _pool, _drops, in_format, input, out_format, output] =
+        xdr::words(sample)?;
+    let input = Interface { format: in_format, value: input };
+    let output = Interface { format: out_format, value: output };
     let header = SampleHeader { kind: names::SAMPLE, sampling_rate, input, output, drop_reason: None };
     header.row(sample, out, scratch, stats)
 }
@@ -69,11 +62,9 @@ pub(super) fn discarded(
     scratch: &mut Scratch,
     stats: &mut Stats,
 ) -> Result<(), Short> {
-    // Sequence number, type and index of the data source, notifications that were not sent.
-    sample.skip(16)?;
-    let input = Interface { format: 0, value: sample.u32()? };
-    let output = Interface { format: 0, value: sample.u32()? };
-    let drop_reason = Some(sample.u32()?);
+    let [_sequence, _source_type, _source_index, _not_sent, input, output, reason] = xdr::words(sample)?;
+    let (input, output) = (Interface { format: 0, value: input }, Interface { format: 0, value: output });
+    let drop_reason = Some(reason);
     let header = SampleHeader { kind: names::DROP, sampling_rate: 0, input, output, drop_reason };
     header.row(sample, out, scratch, stats)
 }
@@ -97,8 +88,10 @@ impl SampleHeader {
             sampled.sampling_rate(self.sampling_rate);
         }
         self.set_interfaces(sampled);
-        if frame_records.set(sampled, &mut scratch.walk, extra) {
-            write_labels(&scratch.walk, flows, row);
+        if frame_records.set(sampled, &mut scratch.walk, extra)
+            && let Some(walk) = &scratch.walk
+        {
+            write_labels(walk, flows, row);
         }
         if extra.len() > 0 {
             extra.write(&mut flows.extra, row);
@@ -127,10 +120,17 @@ impl SampleHeader {
 }
 
 /// Samples that were read and wait to be written together, a column at a time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Staged {
     samples: [Sampled; STAGED_LIMIT],
     len: usize,
+}
+
+impl Default for Staged {
+    #[inline]
+    fn default() -> Self {
+        Self { samples: [Sampled::EMPTY; STAGED_LIMIT], len: 0 }
+    }
 }
 
 impl Staged {

@@ -103,9 +103,9 @@ impl<'a> FrameRecords<'a> {
         Ok(true)
     }
 
-    /// Sets the columns: what goes before comes later. True where a header was walked over.
+    /// Sets the columns: what goes before comes later. True where the walk found MPLS labels.
     #[inline]
-    pub(super) fn set(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) -> bool {
+    pub(super) fn set(&self, sampled: &mut Sampled, walk: &mut Option<Walk>, extra: &mut Members) -> bool {
         if let Some(ethernet) = &self.ethernet {
             let implied = self.ip.as_ref().map(|ip| if ip.version == 4 { ETHERTYPE_IPV4 } else { ETHERTYPE_IPV6 });
             let is_news = self.raw.is_none() && implied.map(u32::from) != Some(ethernet.ethertype);
@@ -114,27 +114,25 @@ impl<'a> FrameRecords<'a> {
         if let Some(ip) = &self.ip {
             ip.set(sampled);
         }
-        let is_walked = self.raw.as_ref().is_some_and(|raw| raw.set(sampled, walk, extra));
+        let has_labels = self.raw.as_ref().is_some_and(|raw| raw.set(sampled, walk, extra));
         if let Some(switch) = &self.switch {
             switch.set(sampled, extra);
         }
-        is_walked
+        has_labels
     }
 }
 
 impl<'a> RawHeader<'a> {
     #[inline]
     fn read(body: &mut Reader<'a>) -> Result<Self, Fault> {
-        let protocol = body.u32().map_err(bad_structure)?;
-        let frame_length = body.u32().map_err(bad_structure)?;
-        // Octets that the agent took off; the frame length counts them.
-        body.skip(4).map_err(bad_structure)?;
+        // The third are octets that the agent took off; the frame length counts them.
+        let [protocol, frame_length, _stripped] = xdr::words(body).map_err(bad_structure)?;
         Ok(Self { protocol, frame_length, octets: xdr::opaque(body)? })
     }
 
-    /// True where the header is of a kind that was walked over.
+    /// True where the header has MPLS labels.
     #[inline]
-    fn set(&self, sampled: &mut Sampled, walk: &mut Walk, extra: &mut Members) -> bool {
+    fn set(&self, sampled: &mut Sampled, walk: &mut Option<Walk>, extra: &mut Members) -> bool {
         let length = u64::from(self.frame_length);
         sampled.frame_bytes(length);
         let Some(link) = Link::from_sflow(self.protocol) else {
@@ -143,8 +141,7 @@ impl<'a> RawHeader<'a> {
             extra.hex("header", self.octets);
             return false;
         };
-        Frame { link, header: self.octets, length }.read(sampled, walk, extra);
-        true
+        Frame { link, header: self.octets, length }.read(sampled, walk, extra)
     }
 }
 
@@ -169,31 +166,16 @@ impl Ethernet {
 
 impl Ip {
     fn read_v4(body: &mut Reader<'_>) -> Result<Self, Short> {
-        Ok(Self {
-            version: 4,
-            length: body.u32()?,
-            protocol: body.u32()?,
-            src: Address::v4(body.u32()?),
-            dst: Address::v4(body.u32()?),
-            src_port: body.u32()?,
-            dst_port: body.u32()?,
-            tcp_flags: body.u32()?,
-            tos: body.u32()?,
-        })
+        let [length, protocol, src, dst, src_port, dst_port, tcp_flags, tos] = xdr::words(body)?;
+        let (src, dst) = (Address::v4(src), Address::v4(dst));
+        Ok(Self { version: 4, length, protocol, src, dst, src_port, dst_port, tcp_flags, tos })
     }
 
     fn read_v6(body: &mut Reader<'_>) -> Result<Self, Short> {
-        Ok(Self {
-            version: 6,
-            length: body.u32()?,
-            protocol: body.u32()?,
-            src: Address::v6(body.array()?),
-            dst: Address::v6(body.array()?),
-            src_port: body.u32()?,
-            dst_port: body.u32()?,
-            tcp_flags: body.u32()?,
-            tos: body.u32()?,
-        })
+        let [length, protocol] = xdr::words(body)?;
+        let (src, dst) = (Address::v6(body.array()?), Address::v6(body.array()?));
+        let [src_port, dst_port, tcp_flags, tos] = xdr::words(body)?;
+        Ok(Self { version: 6, length, protocol, src, dst, src_port, dst_port, tcp_flags, tos })
     }
 
     /// Ports belong to the protocols that have them, whatever the fields hold.
@@ -226,8 +208,8 @@ impl Ip {
 impl Switch {
     #[inline]
     fn read(body: &mut Reader<'_>) -> Result<Self, Short> {
-        let (src_vlan, src_priority) = (body.u32()?, body.u32()?);
-        Ok(Self { src_vlan, src_priority, dst_vlan: body.u32()?, dst_priority: body.u32()? })
+        let [src_vlan, src_priority, dst_vlan, dst_priority] = xdr::words(body)?;
+        Ok(Self { src_vlan, src_priority, dst_vlan, dst_priority })
     }
 
     /// A VLAN that is none (all ones: not known) is left out, as are priorities of 0.

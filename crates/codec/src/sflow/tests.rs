@@ -341,7 +341,7 @@ fn a_length_of_a_sample_that_is_not_its_own_is_told() {
     // None: the sample has no numbers, and its octets are read as samples.
     let (out, faults) = decode(&with(&whole, place, 0));
     assert_eq!(out.flows.rows(), 0);
-    assert_eq!(faults[0], Fault::new(Reason::BadSample, HEADER + 8, 8));
+    assert_eq!(faults[0], Fault::new(Reason::BadSample, HEADER + 8, 4));
 }
 
 #[test]

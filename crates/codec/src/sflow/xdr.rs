@@ -10,12 +10,30 @@ pub(super) const fn padding(length: usize) -> usize {
     length.wrapping_neg() % 4
 }
 
+/// So many numbers; where not all of them are there, the first that is missing is the one wanted.
+#[inline]
+pub(super) fn words<const N: usize>(reader: &mut Reader<'_>) -> Result<[u32; N], Short> {
+    let (words, _) = reader.rest().as_chunks();
+    match words.first_chunk::<N>() {
+        Some(words) => {
+            reader.skip(N * 4)?;
+            Ok(words.map(u32::from_be_bytes))
+        }
+        None => {
+            let mut ahead = *reader;
+            ahead.skip(words.len() * 4)?;
+            ahead.u32()?;
+            Err(Short { offset: ahead.offset(), wanted: 4, left: 0 })
+        }
+    }
+}
+
 /// The format (enterprise in the upper 20 bits) of a sample or structure, the offset of its length, and the length.
 #[inline]
 pub(super) fn head(reader: &mut Reader<'_>) -> Result<(u32, usize, u32), Short> {
-    let format = reader.u32()?;
-    let length_offset = reader.offset();
-    Ok((format, length_offset, reader.u32()?))
+    let length_offset = reader.offset().wrapping_add(4);
+    let [format, length] = words(reader)?;
+    Ok((format, length_offset, length))
 }
 
 /// The next `length` octets alone; the padding behind them is passed over as far as there is any.
@@ -58,7 +76,8 @@ pub(super) fn mac(reader: &mut Reader<'_>) -> Result<[u8; 6], Short> {
 
 #[inline]
 fn pass_padding(reader: &mut Reader<'_>, length: usize) {
-    let padding = padding(length).min(reader.left());
-    // As many are left.
-    let _ = reader.skip(padding);
+    if !length.is_multiple_of(4) {
+        // As many are left.
+        let _ = reader.skip(padding(length).min(reader.left()));
+    }
 }

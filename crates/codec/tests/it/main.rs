@@ -21,6 +21,7 @@ mod template_truth;
 mod template_vendors;
 
 // The protocols without templates.
+mod datagram_allocations;
 mod netflow5;
 mod sflow;
 mod truth;

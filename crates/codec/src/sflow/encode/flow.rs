@@ -47,6 +47,9 @@ pub(super) fn sample(encoder: &mut Encoder, flows: &FlowBatch, row: usize, raw: 
     encoder.sample = out;
 }
 
+/// Adds a structure of a format, whose content a function writes.
+type Add<'a> = dyn FnMut(u32, &dyn Fn(&mut Vec<u8>)) + 'a;
+
 /// A row, and its `extra` as JSON.
 struct Row<'f> {
     flows: &'f FlowBatch,
@@ -123,7 +126,7 @@ impl Row<'_> {
     }
 
     /// The sampled packet: its header, or what the columns say of it.
-    fn packet(&self, add: &mut dyn FnMut(u32, &dyn Fn(&mut Vec<u8>)), raw: Option<RawHeader<'_>>) {
+    fn packet(&self, add: &mut Add<'_>, raw: Option<RawHeader<'_>>) {
         let (flows, row) = (self.flows, self.row);
         let octets = hex(text(self.member("header")));
         let frame_bytes = flows.frame_bytes.get(row).and_then(|length| u32::try_from(length).ok());
@@ -177,7 +180,7 @@ impl Row<'_> {
         }
     }
 
-    fn switch(&self, add: &mut dyn FnMut(u32, &dyn Fn(&mut Vec<u8>))) {
+    fn switch(&self, add: &mut Add<'_>) {
         let vlans = [self.flows.vlan_in.get(self.row), self.flows.vlan_out.get(self.row)];
         let priorities = [self.extra.get("src_priority"), self.extra.get("dst_priority")];
         if vlans.iter().any(Option::is_some) || priorities.iter().any(Option::is_some) {
@@ -190,7 +193,7 @@ impl Row<'_> {
         }
     }
 
-    fn routing(&self, add: &mut dyn FnMut(u32, &dyn Fn(&mut Vec<u8>))) {
+    fn routing(&self, add: &mut Add<'_>) {
         let (flows, row) = (self.flows, self.row);
         let (next_hop, masks) = (flows.next_hop.get(row), [flows.src_mask.get(row), flows.dst_mask.get(row)]);
         if next_hop.is_some() || masks.iter().any(Option::is_some) {
@@ -248,7 +251,7 @@ impl Row<'_> {
         }
     }
 
-    fn translation(&self, add: &mut dyn FnMut(u32, &dyn Fn(&mut Vec<u8>))) {
+    fn translation(&self, add: &mut Add<'_>) {
         let (flows, row) = (self.flows, self.row);
         let addresses = [flows.nat_src_addr.get(row), flows.nat_dst_addr.get(row)];
         if addresses.iter().any(Option::is_some) {
@@ -261,7 +264,7 @@ impl Row<'_> {
     }
 
     /// HTTP, URL and user. A user name that an HTTP request brought goes back there.
-    fn application(&self, add: &mut dyn FnMut(u32, &dyn Fn(&mut Vec<u8>))) {
+    fn application(&self, add: &mut Add<'_>) {
         let (flows, row) = (self.flows, self.row);
         let column = |column: &'_ weir_record::column::TextColumn| column.get(row).unwrap_or_default().to_owned();
         let (user, url, http) = (self.member("extended_user"), self.member("extended_url"), self.member("http_request"));
