@@ -13,9 +13,6 @@ pub(super) const MAX_MESSAGE: usize = 65_536;
 /// A message, and what follows it.
 type Split<'o> = (&'o [u8], &'o [u8]);
 
-/// A message, and what follows it.
-type Split<'o> = (&'o [u8], &'o [u8]);
-
 /// Cuts a stream into messages. The octets come in pieces of any size.
 #[derive(Debug, Default)]
 pub struct FrameReader {
