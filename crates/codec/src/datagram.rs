@@ -111,7 +111,7 @@ impl Protocol {
             Self::NetFlow1 => fixed(16, 52),
             Self::NetFlow5 => fixed(24, 48),
             Self::NetFlow7 => fixed(24, 52),
-            Self::NetFlow9 => set_fits(20, |id| id < 2 || id > 255),
+            Self::NetFlow9 => set_fits(20, |id| matches!(id, 0 | 1 | 256..)),
             Self::Ipfix => {
                 let length = usize::from(short(2));
                 let empty = length == 16 && payload.len() == 16;
