@@ -28,6 +28,12 @@ impl Columns {
         if names.is_empty() {
             return Err("--columns is empty: name columns, separated by commas, or all".into());
         }
+        // No member of a JSON object may stand twice.
+        if let Some(twice) =
+            names.iter().enumerate().find_map(|(place, name)| names.iter().take(place).find(|other| *other == name))
+        {
+            return Err(format!("--columns: \"{twice}\" stands twice"));
+        }
         if names.contains(&ALL) {
             return Ok(Self { all: true, ..Self::default() });
         }
@@ -110,6 +116,7 @@ mod tests {
         assert!(columns("bytes", Kind::Options).unwrap_err().contains("--kind flow"));
         assert!(columns("xyzzyxyzzy", Kind::Flow).unwrap_err().ends_with("lists all)"));
         assert!(columns(" ,", Kind::Flow).unwrap_err().contains("empty"));
+        assert!(columns("bytes,packets,bytes", Kind::Flow).unwrap_err().contains("\"bytes\" stands twice"));
     }
 
     #[test]
