@@ -65,6 +65,9 @@ impl<T: Copy + Default> Fixed<T> {
     /// Writes the same value in `count` rows from `row` on.
     #[inline]
     pub fn fill(&mut self, row: usize, count: usize, value: T) {
+        if count == 1 && self.values.len() == row {
+            return self.push(row, value);
+        }
         self.align(row);
         self.values.resize(row + count, value);
         self.validity.extend_valid(count);

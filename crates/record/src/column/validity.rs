@@ -60,15 +60,21 @@ impl Validity {
     pub fn extend_valid(&mut self, count: usize) {
         if self.words.is_empty() {
             self.len += count;
+        } else if count == 1 {
+            self.push_bit(true);
         } else {
             self.extend_bits(count, true);
         }
     }
 
     /// Appends absent rows.
-    #[cold]
     pub fn extend_absent(&mut self, count: usize) {
         if count == 0 {
+            return;
+        }
+        if count == 1 && !self.words.is_empty() {
+            self.push_bit(false);
+            self.absent += 1;
             return;
         }
         if self.words.is_empty() {
@@ -126,6 +132,18 @@ impl Validity {
         self.words.capacity() * 8
     }
 
+    /// Appends one row where bits are kept; most rows come one at a time.
+    #[inline]
+    fn push_bit(&mut self, valid: bool) {
+        let place = self.len % 64;
+        match self.words.last_mut() {
+            Some(word) if place != 0 => *word |= u64::from(valid) << place,
+            _ => self.words.push(u64::from(valid)),
+        }
+        self.len += 1;
+    }
+
+    #[inline(never)]
     fn extend_bits(&mut self, count: usize, valid: bool) {
         let end = self.len + count;
         let old_words = self.words.len();
