@@ -2,6 +2,8 @@
 //!
 //! `cargo bench -p weir-codec --bench template_protocols`
 
+#![allow(clippy::print_stdout, reason = "says what it skips")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
