@@ -105,6 +105,7 @@ fn compare_file(file: &str, datagrams: &[weir_testkit::Datagram], truth: &[Value
         }
         score.field(file, key, 0, &Value::from(theirs), &Value::from(ours));
     }
+    compare_sums(file, &decoded, summary, score);
     let mut places: HashMap<u64, usize> = HashMap::new();
     let none = Vec::new();
     for record in truth.iter().filter(|record| record["opt"] != true) {
@@ -116,6 +117,20 @@ fn compare_file(file: &str, datagrams: &[weir_testkit::Datagram], truth: &[Value
         };
         *place += 1;
         compare_record(file, frame, record, ours, score);
+    }
+}
+
+/// The sums of the summary, and those of the outputs that the captures' sources ship. One of 0 is of a program that does not read
+/// the counters of that exporter.
+fn compare_sums(file: &str, decoded: &BTreeMap<u64, Vec<Decoded>>, summary: &Value, score: &mut Score) {
+    let sum = |column: &str| decoded.values().flatten().filter_map(|record| record.row[column].as_u64()).sum::<u64>();
+    let golden = summary["golden"].as_object().into_iter().flatten();
+    for (name, sums) in golden.map(|(_, sums)| ("golden", sums)).chain([("sums", summary)]) {
+        for (key, column) in [("sum_bytes", "bytes"), ("sum_pkts", "packets")] {
+            if sums[key].as_u64().is_some_and(|sum| sum > 0) {
+                score.field(file, name, 0, &sums[key], &Value::from(sum(column)));
+            }
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use weir_wire::Link;
 
 /// The shared folder with captures and truth; `None`, with a word on it, when this machine has none.
 pub(crate) fn shared() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let beside = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()))
+        .join("../../../shared");
     let folder = std::env::var_os("WEIR_SHARED").map_or(beside, PathBuf::from).join("captures");
     if folder.is_dir() {
         return Some(folder);
