@@ -203,6 +203,14 @@ impl Session {
         self.port
     }
 
+    /// Forgets templates and what was taken over from other ports; only these names stay. What waits goes on waiting.
+    pub(crate) fn begin_anew(&mut self, known: Known) {
+        self.templates = Templates::default();
+        self.known = Arc::new(known);
+        self.heir_of.clear();
+        self.own = Known::default();
+    }
+
     /// Takes in what options data tells.
     pub(crate) fn learn(&mut self, mut learn: impl FnMut(&mut Known)) {
         learn(Arc::make_mut(&mut self.known));

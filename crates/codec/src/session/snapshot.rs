@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use weir_record::ElementId;
@@ -132,8 +131,10 @@ impl Decoder {
     fn restore(&mut self, saved: SavedSession) {
         let key = ExporterKey { address: saved.address.into(), domain: saved.domain, ipfix: saved.ipfix, stream: None };
         let limits = &self.config.limits;
-        let (session, _) = self.sessions.session(key, saved.port, limits);
-        session.known = Arc::new(known(&saved));
+        let (session, evicted) = self.sessions.session(key, saved.port, limits);
+        self.stats.pending -= evicted.pending_sets;
+        self.pending_octets -= evicted.pending_octets;
+        session.begin_anew(known(&saved));
         let protocol = if saved.ipfix { TemplateProtocol::Ipfix } else { TemplateProtocol::NetFlow9 };
         for saved in saved.templates {
             let fields: Vec<Field> = saved

@@ -61,6 +61,30 @@ fn state_survives_a_restart() {
     }
 }
 
+/// Found by the fuzz target `state`: the second port was loaded as an heir of the first, with its templates.
+#[test]
+fn ports_are_loaded_each_with_its_own() {
+    let (first, _) = messages(TemplateProtocol::NetFlow9);
+    let mut before = Decoder::new(Config::default());
+    feed(&mut before, &first);
+    // A second port takes over what the first knew; then the first speaks again, and they are two senders.
+    for (port, payload) in [(2056, &first[0][..20]), (2055, &first[0][..20])] {
+        let datagram = Datagram { payload, from: Address::v4(0xc000_0201), port, stream: None, received: NOW };
+        before.decode(&datagram, &mut Output::default());
+    }
+    let templates = |decoder: &Decoder| {
+        decoder.sessions.sorted().iter().map(|(_, session)| session.templates.sorted().len()).collect::<Vec<_>>()
+    };
+    assert_eq!(templates(&before), [2, 0]);
+    let mut after = Decoder::new(Config::default());
+    assert_eq!(after.load(&before.save()), Ok(2));
+    assert_eq!(templates(&after), [2, 0]);
+    assert_eq!(after.save(), before.save());
+    // Loaded once more into the same decoder, nothing doubles.
+    assert_eq!(after.load(&before.save()), Ok(2));
+    assert_eq!(after.save(), before.save());
+}
+
 #[test]
 fn streams_are_not_saved() {
     let (first, _) = messages(TemplateProtocol::Ipfix);
