@@ -93,7 +93,13 @@ impl IpfixStream {
 
     /// Takes note that the stream is over.
     pub fn end(&mut self, tell: &mut dyn FnMut(Framed<'_>)) {
-        if self.expected && self.place == Place::Message && !self.buffer.is_empty() {
+        let unfinished = match self.place {
+            Place::Start | Place::Message => !self.buffer.is_empty(),
+            // Octets came, and no message was found in them.
+            Place::Unknown { searched } => searched > 0 || !self.buffer.is_empty(),
+            Place::GivenUp => false,
+        };
+        if self.expected && unfinished {
             tell(Framed::Fault(Fault::new(Reason::Truncated, self.buffer.len(), 0)));
         }
         self.buffer = Vec::new();

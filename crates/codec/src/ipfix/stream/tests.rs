@@ -98,3 +98,18 @@ fn a_gap_or_an_end_within_a_message_is_a_fault() {
     stream.end(&mut tell);
     assert_eq!(faults, [Fault::new(Reason::Truncated, 5, 1000), Fault::new(Reason::Truncated, 5, 0)]);
 }
+
+#[test]
+fn a_stream_in_which_no_message_is_found_is_told_where_one_was_expected() {
+    for (expected, faults) in [(true, 1), (false, 0)] {
+        let mut stream = IpfixStream::new(true, expected);
+        let mut told = Vec::new();
+        let mut tell = |framed: Framed<'_>| match framed {
+            Framed::Fault(fault) => told.push(fault),
+            Framed::Message(_) => panic!("there is none"),
+        };
+        stream.push(&[1, 2, 3, 4, 5], RECEIVED, &mut tell);
+        stream.end(&mut tell);
+        assert_eq!(told, vec![Fault::new(Reason::Truncated, 0, 0); faults]);
+    }
+}
