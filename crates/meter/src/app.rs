@@ -1,0 +1,313 @@
+//! What a connection carries: its protocol is recognised by its first octets in either direction, then read by the decoder of that protocol.
+//!
+//! Everything is bounded: what is looked at before giving up, what is kept of one direction until a decoder can go on, and what all
+//! connections keep together.
+
+use weir_record::names::{APP_BY_CONTENT, APP_BY_PORT};
+
+use crate::facts::Facts;
+use crate::packet::Direction;
+
+// How protocols are described and streams put in order.
+mod protocol;
+mod protocols;
+mod side;
+
+// The protocols, by family.
+mod dhcp;
+mod dns;
+mod http;
+mod mail;
+mod others;
+mod quic;
+mod rtp;
+mod sip;
+mod smb;
+mod sql;
+mod tls;
+
+pub(crate) use protocol::{Carrier, Context};
+use protocol::{Decoder, Probe, Protocol, Step};
+use protocols::PROTOCOLS;
+use side::Side;
+
+/// Octets of one direction that are looked at before the protocol counts as unknown.
+const RECOGNISED_WITHIN: usize = 1024;
+/// Datagrams of a connection that are looked at before the protocol counts as unknown.
+const DATAGRAMS_LOOKED_AT: u8 = 6;
+
+/// The application of one connection.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) facts: Facts,
+    state: State,
+    /// Protocols that refused, by their place in the list.
+    refused: u128,
+    looked_at: u8,
+    sides: [Side; 2],
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not recognised yet.
+    Open,
+    /// Recognised, and read.
+    Read { name: &'static str, sure: bool, place: usize, decoder: Box<dyn Decoder> },
+    /// Nothing more is wanted; the name where it was recognised.
+    Closed(Option<&'static str>),
+}
+
+/// What all connections together may keep of octets that wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) held: usize,
+    pub(crate) limit: usize,
+    /// Connections whose application was given up because there was no room.
+    pub(crate) refused: u64,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self { held: 0, limit: 64 << 20, refused: 0 }
+    }
+}
+
+/// A segment of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamOctets<'a> {
+    /// Sequence number of its first octet.
+    pub(crate) seq: u32,
+    /// Sequence number of the stream's first octet, where the SYN was seen.
+    pub(crate) first: Option<u32>,
+    /// The octets at hand.
+    pub(crate) octets: &'a [u8],
+    /// Octets on the wire.
+    pub(crate) length: usize,
+}
+
+impl App {
+    pub(crate) fn new() -> Self {
+        Self { facts: Facts::default(), state: State::Open, refused: 0, looked_at: 0, sides: [Side::default(), Side::default()] }
+    }
+
+    /// Whether more octets of this direction can tell anything.
+    #[inline]
+    pub(crate) fn wants(&self, direction: Direction) -> bool {
+        !matches!(self.state, State::Closed(_)) && !self.sides[direction as usize].is_enough()
+    }
+
+    /// The name of the application, and whether the content or the port told it.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        let by_decoder = match self.state {
+            State::Open => None,
+            State::Read { name, sure, .. } => sure.then_some(name),
+            State::Closed(name) => name,
+        };
+        self.facts.app.or(by_decoder)
+    }
+
+    /// A datagram.
+    pub(crate) fn datagram(&mut self, octets: &[u8], context: &Context<'_>) {
+        if let State::Open = self.state {
+            self.looked_at += 1;
+            if !self.recognise(octets, context) {
+                if self.looked_at >= DATAGRAMS_LOOKED_AT {
+                    self.state = State::Closed(None);
+                }
+                return;
+            }
+        }
+        let State::Read { decoder, .. } = &mut self.state else {
+            return;
+        };
+        match decoder.read(octets, context, &mut self.facts) {
+            Step::Take(_) | Step::Wait => {}
+            Step::Enough => self.enough(context.direction),
+            Step::Done => self.close(),
+            Step::Refuse => self.refuse(),
+        }
+    }
+
+    /// A segment of a stream, in whatever order it comes.
+    pub(crate) fn segment(&mut self, segment: &StreamOctets<'_>, context: &Context<'_>, pool: &mut Pool) {
+        let before = self.held();
+        let side = &mut self.sides[context.direction as usize];
+        if side.accept(segment) {
+            self.advance(context);
+        }
+        let after = self.held();
+        pool.held = (pool.held + after).saturating_sub(before);
+        if pool.held > pool.limit && after > 0 {
+            pool.held = pool.held.saturating_sub(after);
+            pool.refused += 1;
+            self.close();
+        }
+    }
+
+    /// Octets that wait.
+    pub(crate) fn held(&self) -> usize {
+        self.sides.iter().map(Side::held).sum()
+    }
+
+    /// Octets of memory, without what waits.
+    pub(crate) fn memory(&self) -> usize {
+        size_of::<Self>() + self.facts.memory()
+    }
+
+    /// Lets the decoder, or first the recogniser, go on with what waits in either direction.
+    fn advance(&mut self, context: &Context<'_>) {
+        for direction in [context.direction, context.direction.reverse()] {
+            let context = Context { direction, ..*context };
+            while let Some(progress) = self.next(&context) {
+                if !progress {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// One step in one direction. None when it cannot go on.
+    fn next(&mut self, context: &Context<'_>) -> Option<bool> {
+        let place = context.direction as usize;
+        if matches!(self.state, State::Closed(_)) {
+            return None;
+        }
+        let mut side = std::mem::take(&mut self.sides[place]);
+        let progress = self.step(&mut side, context);
+        self.sides[place] = side;
+        if matches!(self.state, State::Closed(_)) {
+            self.close();
+        }
+        progress
+    }
+
+    fn step(&mut self, side: &mut Side, context: &Context<'_>) -> Option<bool> {
+        let (octets, gap) = side.ready()?;
+        if let State::Open = self.state {
+            if !octets.is_empty() && self.recognise(octets, context) {
+                return Some(true);
+            }
+            if gap > 0 || octets.len() >= RECOGNISED_WITHIN || octets.is_empty() || !self.any_left(octets, context) {
+                side.enough();
+                if self.sides.iter().all(Side::is_enough_or_new) && self.looked_at > 0 {
+                    self.state = State::Closed(None);
+                }
+                self.looked_at = self.looked_at.saturating_add(1);
+            }
+            return None;
+        }
+        let State::Read { decoder, .. } = &mut self.state else {
+            return None;
+        };
+        let step = match (octets.is_empty(), gap) {
+            (true, 0) => return None,
+            (true, missing) => decoder.gap(missing, context, &mut self.facts),
+            (false, _) => decoder.read(octets, context, &mut self.facts),
+        };
+        match step {
+            Step::Take(count) if octets.is_empty() => {
+                side.pass_gap(count);
+                Some(true)
+            }
+            Step::Take(0) | Step::Wait if gap > 0 && !octets.is_empty() => {
+                // What is missing will not come: the rest of what was waiting for it is of no use.
+                side.drop_waiting();
+                Some(true)
+            }
+            Step::Take(0) | Step::Wait => {
+                side.keep();
+                None
+            }
+            Step::Take(count) => {
+                side.take(count);
+                Some(true)
+            }
+            Step::Enough => {
+                side.enough();
+                None
+            }
+            Step::Done => {
+                self.close();
+                None
+            }
+            Step::Refuse => {
+                self.refuse();
+                Some(true)
+            }
+        }
+    }
+
+    /// Asks every protocol. True when one is found.
+    fn recognise(&mut self, octets: &[u8], context: &Context<'_>) -> bool {
+        for (place, protocol) in PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate() {
+            if protocol.carrier != context.carrier || self.refused >> place & 1 == 1 {
+                continue;
+            }
+            let sure = match (protocol.probe)(octets, context) {
+                Probe::Yes => true,
+                Probe::Likely => false,
+                Probe::More | Probe::No => continue,
+            };
+            self.state = match protocol.decoder {
+                Some(make) => State::Read { name: protocol.name, sure, place, decoder: make() },
+                None => State::Closed(Some(protocol.name)),
+            };
+            return true;
+        }
+        false
+    }
+
+    /// Whether some protocol waits for more octets of a stream.
+    fn any_left(&self, octets: &[u8], context: &Context<'_>) -> bool {
+        let protocols = PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate();
+        protocols
+            .filter(|(place, protocol)| protocol.carrier == context.carrier && self.refused >> place & 1 == 0)
+            .any(|(_, protocol)| (protocol.probe)(octets, context) == Probe::More)
+    }
+
+    fn enough(&mut self, direction: Direction) {
+        self.sides[direction as usize].enough();
+        if self.sides.iter().all(Side::is_enough) {
+            self.close();
+        }
+    }
+
+    fn refuse(&mut self) {
+        if let State::Read { place, .. } = self.state {
+            self.refused |= 1 << place;
+            self.facts = Facts::default();
+            self.state = State::Open;
+        }
+    }
+
+    /// Nothing more is wanted: frees what waits.
+    fn close(&mut self) {
+        self.state = State::Closed(self.name());
+        for side in &mut self.sides {
+            side.enough();
+        }
+    }
+}
+
+/// The application that customarily uses these ports, the server's first.
+pub(crate) fn by_port(carrier: Carrier, server_port: u16, client_port: u16) -> Option<&'static str> {
+    let find = |port: u16| {
+        let mut protocols = PROTOCOLS.iter().flat_map(|family| family.iter());
+        protocols.find(|protocol| protocol.carrier == carrier && protocol.ports.contains(&port)).map(|protocol| protocol.name)
+    };
+    find(server_port).or_else(|| find(client_port))
+}
+
+/// The name of the application and how it was recognised (`app`, `app_source`).
+pub(crate) fn name_of(
+    app: Option<&App>,
+    carrier: Option<Carrier>,
+    server_port: u16,
+    client_port: u16,
+) -> Option<(&'static str, u8)> {
+    let by_content = app.and_then(App::name).map(|name| (name, APP_BY_CONTENT));
+    by_content.or_else(|| by_port(carrier?, server_port, client_port).map(|name| (name, APP_BY_PORT)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Protocols of this family.
+
+use super::protocol::Protocol;
+
+pub(super) const PROTOCOLS: &[Protocol] = &[];

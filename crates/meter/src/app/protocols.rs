@@ -1,0 +1,18 @@
+//! Every protocol that the meter knows, by family, in the order in which they are asked: the strict before the lenient.
+
+use super::protocol::Protocol;
+
+/// The families.
+pub(super) const PROTOCOLS: &[&[Protocol]] = &[
+    super::tls::PROTOCOLS,
+    super::quic::PROTOCOLS,
+    super::http::PROTOCOLS,
+    super::mail::PROTOCOLS,
+    super::sip::PROTOCOLS,
+    super::smb::PROTOCOLS,
+    super::sql::PROTOCOLS,
+    super::dns::PROTOCOLS,
+    super::dhcp::PROTOCOLS,
+    super::others::PROTOCOLS,
+    super::rtp::PROTOCOLS,
+];

@@ -1,0 +1,175 @@
+//! One direction of a stream, put in order as far as decoders need it: what waits for its turn, and what a decoder passed over.
+
+use super::StreamOctets;
+
+/// Octets that wait for a decoder to go on, of one direction.
+const MAX_WAITING: usize = 16 << 10;
+/// Octets that came ahead of others, of one direction.
+const MAX_AHEAD: usize = 16 << 10;
+/// Segments that came ahead of others.
+const MAX_SEGMENTS_AHEAD: usize = 16;
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    /// Octets in order that the decoder has not taken; what it is shown next.
+    waiting: Vec<u8>,
+    /// Sequence number behind `waiting` and what is missing behind it.
+    next: u32,
+    started: bool,
+    enough: bool,
+    /// Octets to pass over.
+    skip: u64,
+    /// Octets missing behind `waiting`: lost, or cut by the capture.
+    gap: u64,
+    /// Segments that came ahead: sequence number, octets at hand, octets on the wire.
+    ahead: Vec<(u32, Vec<u8>, usize)>,
+    /// Octets shown to the decoder that came behind what it knows already.
+    fresh: bool,
+}
+
+impl Side {
+    /// Takes a segment in. True where there is something new to show.
+    pub(super) fn accept(&mut self, segment: &StreamOctets<'_>) -> bool {
+        if self.enough || segment.length == 0 {
+            return false;
+        }
+        if !self.started {
+            self.started = true;
+            self.next = segment.first.unwrap_or(segment.seq);
+        }
+        let distance = segment.seq.wrapping_sub(self.next) as i32;
+        if distance > 0 {
+            self.hold(segment);
+            return self.fresh;
+        }
+        self.append(segment.seq, segment.octets, segment.length);
+        self.drain();
+        self.fresh
+    }
+
+    /// What can be shown: octets in order, and how many are missing behind them. None where nothing new is there.
+    pub(super) fn ready(&mut self) -> Option<(&[u8], u64)> {
+        if self.enough || !self.fresh {
+            return None;
+        }
+        if self.waiting.is_empty() && self.gap == 0 {
+            return None;
+        }
+        Some((&self.waiting, self.gap))
+    }
+
+    /// The decoder wants more than there is.
+    pub(super) fn keep(&mut self) {
+        self.fresh = false;
+        if self.waiting.len() >= MAX_WAITING {
+            self.enough();
+        }
+    }
+
+    /// The decoder goes on so many octets behind the start of what waits.
+    pub(super) fn take(&mut self, count: u64) {
+        let here = usize::try_from(count).unwrap_or(usize::MAX).min(self.waiting.len());
+        self.waiting.drain(..here);
+        let beyond = count - here as u64;
+        let in_gap = beyond.min(self.gap);
+        if self.waiting.is_empty() {
+            self.gap -= in_gap;
+            self.skip = beyond - in_gap;
+        }
+        self.fresh = !self.waiting.is_empty() || self.gap > 0;
+    }
+
+    /// The decoder goes on so many octets behind the start of the gap; 0 for its end.
+    pub(super) fn pass_gap(&mut self, count: u64) {
+        self.skip = count.saturating_sub(self.gap);
+        self.gap = 0;
+        self.fresh = false;
+        self.drain();
+    }
+
+    /// What waits is of no use; the gap behind it is next.
+    pub(super) fn drop_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// Nothing more is wanted.
+    pub(super) fn enough(&mut self) {
+        *self = Self { enough: true, started: self.started, ..Self::default() };
+    }
+
+    pub(super) fn is_enough(&self) -> bool {
+        self.enough
+    }
+
+    pub(super) fn is_enough_or_new(&self) -> bool {
+        self.enough || !self.started
+    }
+
+    /// Octets kept.
+    pub(super) fn held(&self) -> usize {
+        self.waiting.capacity() + self.ahead.iter().map(|(_, octets, _)| octets.capacity()).sum::<usize>()
+    }
+
+    /// Appends a segment that begins at `next` or before it.
+    fn append(&mut self, seq: u32, octets: &[u8], length: usize) {
+        let known = self.next.wrapping_sub(seq) as usize;
+        if known >= length {
+            return;
+        }
+        self.next = seq.wrapping_add(length as u32);
+        let mut octets = octets.get(known..).unwrap_or_default();
+        let mut length = (length - known) as u64;
+        let passed = self.skip.min(length);
+        self.skip -= passed;
+        length -= passed;
+        octets = octets.get(usize::try_from(passed).unwrap_or(usize::MAX).min(octets.len())..).unwrap_or_default();
+        if length == 0 {
+            return;
+        }
+        self.fresh = true;
+        let missing = length - octets.len() as u64;
+        if self.gap > 0 {
+            // Behind octets that the decoder has not learnt to be missing yet.
+            self.gap += length;
+            return;
+        }
+        self.waiting.extend_from_slice(octets);
+        self.gap = missing;
+    }
+
+    /// Keeps a segment that came ahead, or gives up those before it.
+    fn hold(&mut self, segment: &StreamOctets<'_>) {
+        let octets: usize = self.ahead.iter().map(|(_, octets, _)| octets.len()).sum();
+        let is_room = self.ahead.len() < MAX_SEGMENTS_AHEAD && octets + segment.octets.len() <= MAX_AHEAD;
+        if is_room {
+            let place = self.ahead.partition_point(|(seq, ..)| (seq.wrapping_sub(segment.seq) as i32) < 0);
+            self.ahead.insert(place, (segment.seq, segment.octets.to_vec(), segment.length));
+            return;
+        }
+        // What is missing was lost before the meter.
+        let first = self.ahead.first().map_or(segment.seq, |(seq, ..)| *seq);
+        let missing = u64::from(first.wrapping_sub(self.next));
+        let passed = self.skip.min(missing);
+        self.skip -= passed;
+        self.next = first;
+        if missing > passed {
+            self.gap += missing - passed;
+            self.fresh = true;
+        }
+        if self.gap == 0 {
+            self.drain();
+        }
+    }
+
+    /// Appends what came ahead and is next now.
+    fn drain(&mut self) {
+        while self.gap == 0
+            && let Some((seq, ..)) = self.ahead.first()
+            && (seq.wrapping_sub(self.next) as i32) <= 0
+        {
+            let (seq, octets, length) = self.ahead.remove(0);
+            self.append(seq, &octets, length);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What tests of decoders share: a conversation is played, and what was found out is looked at.
+
+use super::*;
+use crate::config::Applications;
+use crate::packet::Direction::{self, ToClient, ToServer};
+
+/// Milliseconds between two pieces of a conversation.
+const PAUSE: i64 = 10_000_000;
+
+/// A conversation and who has which port.
+pub(super) struct Talk {
+    pub(super) app: App,
+    pool: Pool,
+    carrier: Carrier,
+    ports: (u16, u16),
+    settings: Applications,
+    time: i64,
+    next: [u32; 2],
+}
+
+impl Talk {
+    /// Over TCP from port 40000 to this one.
+    pub(super) fn stream(server_port: u16) -> Self {
+        Self::new(Carrier::Stream, 40_000, server_port)
+    }
+
+    /// Over UDP from port 40000 to this one.
+    pub(super) fn datagrams(server_port: u16) -> Self {
+        Self::new(Carrier::Datagram, 40_000, server_port)
+    }
+
+    pub(super) fn new(carrier: Carrier, client_port: u16, server_port: u16) -> Self {
+        let settings = Applications::default();
+        // Sequence numbers wrap on the way.
+        let next = [u32::MAX - 5, 1000];
+        Self { app: App::new(), pool: Pool::default(), carrier, ports: (client_port, server_port), settings, time: 0, next }
+    }
+
+    /// Keeps what is off by default.
+    pub(super) fn keep_all(mut self) -> Self {
+        self.settings = Applications { url_queries: true, sql_text: true, mail_addresses: true };
+        self
+    }
+
+    /// The client says this, in one segment or datagram.
+    pub(super) fn client(self, octets: &[u8]) -> Self {
+        self.say(ToServer, octets)
+    }
+
+    /// The server says this.
+    pub(super) fn server(self, octets: &[u8]) -> Self {
+        self.say(ToClient, octets)
+    }
+
+    /// The client says this an octet at a time.
+    pub(super) fn client_slowly(self, octets: &[u8]) -> Self {
+        octets.chunks(1).fold(self, |talk, octet| talk.say(ToServer, octet))
+    }
+
+    /// The server says this an octet at a time.
+    pub(super) fn server_slowly(self, octets: &[u8]) -> Self {
+        octets.chunks(1).fold(self, |talk, octet| talk.say(ToClient, octet))
+    }
+
+    fn say(mut self, direction: Direction, octets: &[u8]) -> Self {
+        self.time += PAUSE;
+        let context = Context {
+            direction,
+            time: self.time,
+            client_port: self.ports.0,
+            server_port: self.ports.1,
+            carrier: self.carrier,
+            wire_length: octets.len(),
+            settings: &self.settings,
+            histograms: false,
+        };
+        match self.carrier {
+            Carrier::Datagram => self.app.datagram(octets, &context),
+            Carrier::Stream => {
+                let next = &mut self.next[direction as usize];
+                let segment = StreamOctets { seq: *next, first: None, octets, length: octets.len() };
+                *next = next.wrapping_add(octets.len() as u32);
+                self.app.segment(&segment, &context, &mut self.pool);
+            }
+        }
+        self
+    }
+
+    pub(super) fn text(&self, column: weir_record::Column) -> Option<&str> {
+        self.app.facts.text_of(column)
+    }
+
+    pub(super) fn number(&self, column: weir_record::Column) -> Option<u64> {
+        self.app.facts.number_of(column)
+    }
+}
+
+#[test]
+fn an_unknown_stream_is_given_up_and_holds_nothing() {
+    let talk = Talk::stream(4711).client(&[0xfe; 3000]).server(&[0xfe; 3000]);
+    assert_eq!(talk.app.name(), None);
+    assert_eq!(talk.app.held(), 0);
+    assert!(!talk.app.wants(ToServer) && !talk.app.wants(ToClient));
+}

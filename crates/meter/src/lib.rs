@@ -1,0 +1,25 @@
+//! Packets to flows: the flow table and its expiry, TCP performance, application decoders.
+//!
+//! [`Meter::push`] takes one packet with its time and writes the flows that have ended to a batch of records, one row for each direction.
+//! Time is the packets' own: a capture that is replayed at full speed gives the same flows as the wire did.
+//!
+//! Never: opens a file or socket, reads a clock, spawns, or panics on any input.
+
+#![allow(dead_code, unused_imports)]
+// What is asked of a meter, and what it says of itself.
+mod config;
+mod stats;
+
+// A packet.
+mod packet;
+
+// What is measured of it.
+mod samples;
+
+// What it carries.
+mod app;
+mod facts;
+
+pub use config::{Applications, Config};
+pub use packet::{Direction, Packet};
+pub use stats::Stats;
