@@ -5,21 +5,34 @@
 //!
 //! Never: opens a file or socket, reads a clock, spawns, or panics on any input.
 
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code)]
+
 // What is asked of a meter, and what it says of itself.
 mod config;
 mod stats;
 
-// A packet.
+// The meter, from a packet to rows.
+mod fragments;
+mod meter;
 mod packet;
+mod rows;
+
+// A flow and where it is kept.
+mod expiry;
+mod flow;
+mod key;
+mod table;
 
 // What is measured of it.
+mod gaps;
 mod samples;
+mod tcp;
 
 // What it carries.
 mod app;
 mod facts;
 
 pub use config::{Applications, Config};
+pub use meter::Meter;
 pub use packet::{Direction, Packet};
 pub use stats::Stats;

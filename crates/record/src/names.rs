@@ -126,6 +126,18 @@ words! {
     TUNNEL_ERSPAN = 4 "erspan",
     /// Geneve.
     TUNNEL_GENEVE = 5 "geneve",
+    /// Ethernet behind an IP header (EtherIP, SRv6).
+    TUNNEL_ETHERNET = 6 "ethernet",
+    /// MPLS behind an IP or UDP header.
+    TUNNEL_MPLS = 7 "mpls",
+    /// PPP in GRE version 1.
+    TUNNEL_PPTP = 8 "pptp",
+    /// NVGRE.
+    TUNNEL_NVGRE = 9 "nvgre",
+    /// L2TP version 2.
+    TUNNEL_L2TP = 10 "l2tp",
+    /// Teredo.
+    TUNNEL_TEREDO = 11 "teredo",
 }
 
 words! {

@@ -1,0 +1,650 @@
+//! The meter: the life of a packet, from its headers to the rows of flows that it ends.
+
+use weir_record::FlowBatch;
+use weir_wire::{Depth, End, Fault, Headers, Tcp, Transport, Walk, protocol};
+
+use crate::app::{App, Carrier, Context, Pool, StreamOctets};
+use crate::config::{Applications, Config};
+use crate::expiry::Idle;
+use crate::flow::{Flow, Half, Rare};
+use crate::fragments::{FragmentPorts, Held};
+use crate::key::{self, Key, Keyed};
+use crate::packet::{Direction, Packet};
+use crate::rows;
+use crate::stats::Stats;
+use crate::table::FlowTable;
+use crate::tcp::Segment;
+
+/// Flows that are looked at for idleness with each packet, so that a tick of the clock does not become a pause.
+const EXPIRED_AT_ONCE: usize = 32;
+/// Flows that are looked at when room for one is needed.
+const LOOKED_AT_FOR_ROOM: usize = 64;
+/// Rows that [`Meter::advance`] and [`Meter::finish`] write before they give the caller the word.
+const ROWS_AT_ONCE: usize = 8192;
+
+/// Why a record ends (element 136).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum EndReason {
+    Idle = 1,
+    Active = 2,
+    End = 3,
+    Forced = 4,
+    NoRoom = 5,
+}
+
+/// Turns packets into flow records.
+#[derive(Debug)]
+pub struct Meter {
+    config: Config,
+    /// Taken out while a packet is looked at.
+    walk: Option<Box<Walk>>,
+    table: FlowTable,
+    idle: Idle,
+    fragments: FragmentPorts,
+    pool: Pool,
+    stats: Stats,
+    /// The latest time of any packet.
+    now: i64,
+    /// Where [`Meter::finish`] goes on.
+    finished: u32,
+}
+
+/// What of a packet its flow counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) time: i64,
+    /// Wire packets, more than one for a super-packet.
+    pub(crate) packets: u32,
+    /// Their layer-3 octets.
+    pub(crate) bytes: u64,
+    pub(crate) interface: u32,
+}
+
+impl Meter {
+    /// A meter without flows.
+    pub fn new(config: Config) -> Self {
+        Self {
+            walk: Some(Box::default()),
+            table: FlowTable::new(config.seed),
+            idle: Idle::new(config.inactive_timeout),
+            fragments: FragmentPorts::new(config.inactive_timeout),
+            pool: Pool::default(),
+            stats: Stats::default(),
+            now: i64::MIN,
+            finished: 0,
+            config,
+        }
+    }
+
+    /// Takes a packet in, and writes the records that it ends, and those whose time is over.
+    pub fn push(&mut self, packet: &Packet<'_>, out: &mut FlowBatch) {
+        let depth = if self.config.decapsulate { Depth::Inner } else { Depth::Outer };
+        let mut walk = self.walk.take().unwrap_or_default();
+        walk.read(packet.link, packet.data, packet.original_len, depth);
+        self.walked(&walk, packet, out);
+        self.walk = Some(walk);
+        self.advance_a_little(out, EXPIRED_AT_ONCE);
+    }
+
+    /// Lets time go on without a packet. True where more records wait to be written: call it again with room in the batch.
+    pub fn advance(&mut self, now: i64, out: &mut FlowBatch) -> bool {
+        self.now = self.now.max(now);
+        self.idle.advance(self.now);
+        self.release_fragments(out);
+        let begun = out.rows();
+        while self.advance_a_little(out, EXPIRED_AT_ONCE) {
+            if out.rows() - begun >= ROWS_AT_ONCE {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Writes every flow that is left. True where more wait to be written: call it again with room in the batch.
+    pub fn finish(&mut self, out: &mut FlowBatch) -> bool {
+        self.fragments.expire(i64::MAX);
+        self.release_fragments(out);
+        let begun = out.rows();
+        while let Some(flow) = self.table.get(self.finished) {
+            if flow.live {
+                let reason = if flow.closing { EndReason::End } else { EndReason::Forced };
+                self.end(self.finished, reason, out);
+            }
+            self.finished += 1;
+            if out.rows() - begun >= ROWS_AT_ONCE {
+                return true;
+            }
+        }
+        self.finished = 0;
+        false
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.stats.clone();
+        stats.active = self.table.len() as u64;
+        if self.pool.refused > 0 {
+            stats.faults.insert("application_no_room", self.pool.refused);
+        }
+        if self.fragments.over_limit() > 0 {
+            stats.faults.insert("fragments_no_room", self.fragments.over_limit());
+        }
+        stats
+    }
+
+    /// Octets of memory that flows take, without what application decoders keep.
+    pub fn memory(&self) -> usize {
+        self.table.memory() + self.idle.memory()
+    }
+
+    /// A packet whose headers are known.
+    fn walked(&mut self, walk: &Walk, packet: &Packet<'_>, out: &mut FlowBatch) {
+        let headers = &walk.headers;
+        if let End::Malformed { fault, .. } = walk.end {
+            self.fault(fault_name(fault));
+        }
+        self.now = self.now.max(packet.time);
+        self.idle.advance(self.now);
+        let seen = seen(headers, packet);
+        self.stats.packets += u64::from(seen.packets);
+        let Some(ip) = &headers.ip else {
+            self.stats.packets_unparsed += 1;
+            return;
+        };
+        let tunnel = walk.tunnels.last();
+        let mut ports = ports(headers, packet.data);
+        if ip.is_fragment() {
+            self.stats.fragments += 1;
+            if ip.is_later_fragment() {
+                match self.fragments.ports(ip) {
+                    Some(found) => ports = found,
+                    None => {
+                        self.fragments.hold(ip, Held { headers: *headers, seen, tunnel: tunnel.copied() }, packet.time);
+                        self.release_fragments(out);
+                        return;
+                    }
+                }
+            } else if headers.transport.is_some() {
+                self.fragments.learn(ip, ports, packet.time);
+            }
+        }
+        let Some(keyed) = Key::new(&self.config, headers, ports, tunnel, packet.interface) else {
+            return;
+        };
+        self.count(keyed, walk, headers, &seen, Some(packet), out);
+        if ip.is_fragment() {
+            self.release_fragments(out);
+        }
+    }
+
+    /// Counts a packet in its flow; `packet` is none for a fragment that waited for its ports.
+    fn count(
+        &mut self,
+        keyed: Keyed,
+        walk: &Walk,
+        headers: &Headers,
+        seen: &Seen,
+        packet: Option<&Packet<'_>>,
+        out: &mut FlowBatch,
+    ) {
+        let hash = keyed.key.hash(self.config.seed);
+        if self.config.sample_connections > 1 && (hash >> 24) % u64::from(self.config.sample_connections) != 0 {
+            self.stats.packets_unsampled += u64::from(seen.packets);
+            return;
+        }
+        self.stats.bytes += seen.bytes;
+        let tcp = headers.transport.as_ref().and_then(|transport| transport.tcp.as_ref());
+        let mut found = self.table.find(&keyed.key, hash);
+        if let Some(place) = found
+            && self.is_over(place, keyed, headers, seen, packet, out)
+        {
+            found = None;
+        }
+        let place = match found {
+            Some(place) => place,
+            None => self.open(keyed, hash, tcp, headers, walk, seen, out),
+        };
+        let Some(flow) = self.table.get_mut(place) else {
+            return;
+        };
+        let direction = flow.direction(keyed.from_low);
+        let half = &mut flow.halves[direction as usize];
+        let previous = (half.packets > 0).then_some(half.last);
+        count_in(half, headers, seen);
+        if flow.rare.is_none() && (!headers.mpls.is_empty() || !walk.tunnels.is_empty()) {
+            note_rare(flow, headers, walk, direction);
+        }
+        let (Some(packet), Some(ip)) = (packet, &headers.ip) else {
+            return;
+        };
+        let (mut duplicate, mut fresh) = (false, true);
+        if let (Some(transport), Some(tcp)) = (&headers.transport, tcp) {
+            let segment = segment(direction, ip, transport, tcp, packet, seen);
+            let connection = flow.tcp.or_else(|| self.table.open_tcp(place));
+            if let Some(connection) = self.table.tcp.at_mut(connection) {
+                let heard = connection.push(&segment, self.config.histograms);
+                (duplicate, fresh) = (heard.duplicate, heard.fresh);
+                if connection.is_closed() {
+                    self.close(place, seen.time);
+                }
+            }
+        }
+        if self.config.performance && self.config.sampled_packets <= 1 && !duplicate {
+            self.gap(place, direction, previous, seen.time);
+        }
+        if let Some(transport) = &headers.transport
+            && fresh
+            && transport.payload_length > 0
+            && self.config.applications.is_some()
+        {
+            self.application(place, direction, ip.protocol, transport, packet);
+        }
+    }
+
+    /// Whether the flow found is another connection than that of this packet, or its record has gone on for long enough. Writes what ends.
+    fn is_over(
+        &mut self,
+        place: u32,
+        keyed: Keyed,
+        headers: &Headers,
+        seen: &Seen,
+        packet: Option<&Packet<'_>>,
+        out: &mut FlowBatch,
+    ) -> bool {
+        let Some(flow) = self.table.get(place) else {
+            return true;
+        };
+        if seen.time.saturating_sub(flow.last()) >= self.config.inactive_timeout {
+            self.end(place, EndReason::Idle, out);
+            return true;
+        }
+        if let (Some(ip), Some(transport), Some(packet)) = (&headers.ip, &headers.transport, packet)
+            && let Some(tcp) = &transport.tcp
+            && tcp.flags & Tcp::SYN != 0
+            && let Some(connection) = self.table.tcp.at(flow.tcp)
+        {
+            let direction = flow.direction(keyed.from_low);
+            if connection.begins_anew(&segment(direction, ip, transport, tcp, packet, seen)) {
+                self.end(place, EndReason::End, out);
+                return true;
+            }
+        }
+        let since = flow.since;
+        let packets = flow.halves[0].packets.max(flow.halves[1].packets);
+        if seen.time.saturating_sub(since) >= self.config.active_timeout || packets > u32::MAX / 2 {
+            self.write(place, EndReason::Active, out);
+            self.begin_record(place, seen.time);
+        }
+        false
+    }
+
+    /// Opens a flow, and makes room for it where there is none.
+    #[expect(clippy::too_many_arguments, reason = "what a flow is opened with")]
+    fn open(
+        &mut self,
+        keyed: Keyed,
+        hash: u64,
+        tcp: Option<&Tcp>,
+        headers: &Headers,
+        walk: &Walk,
+        seen: &Seen,
+        out: &mut FlowBatch,
+    ) -> u32 {
+        while self.table.len() >= self.config.max_flows.max(1) && self.evict(out) {}
+        // Whoever sends a SYN-ACK was asked.
+        let answers = tcp.is_some_and(|tcp| tcp.flags & (Tcp::SYN | Tcp::ACK) == Tcp::SYN | Tcp::ACK);
+        let icmp_answer = headers
+            .transport
+            .and_then(|transport| transport.icmp)
+            .is_some_and(|(kind, _)| headers.ip.is_some_and(|ip| is_icmp_answer(ip.version, kind)));
+        let flow = Flow {
+            key: keyed.key,
+            halves: [Half::default(), Half::default()],
+            since: seen.time,
+            app: None,
+            rare: None,
+            tcp: None,
+            gaps: None,
+            tick: 0,
+            initiator_is_low: keyed.from_low != (answers || icmp_answer),
+            closing: false,
+            app_wants: 3,
+            live: true,
+        };
+        let place = self.table.insert(flow, hash);
+        let tick = self.idle.insert(place, seen.time);
+        if let Some(flow) = self.table.get_mut(place) {
+            flow.tick = tick;
+            let direction = flow.direction(keyed.from_low);
+            if !headers.mpls.is_empty() || !walk.tunnels.is_empty() {
+                note_rare(flow, headers, walk, direction);
+            }
+        }
+        place
+    }
+
+    /// Adds the gap before this packet.
+    fn gap(&mut self, place: u32, direction: Direction, previous: Option<i64>, time: i64) {
+        let Some(previous) = previous else {
+            return;
+        };
+        let Some(flow) = self.table.get(place) else {
+            return;
+        };
+        let gaps = flow.gaps.or_else(|| self.table.open_gaps(place));
+        if let Some(gaps) = self.table.gaps.at_mut(gaps) {
+            gaps[direction as usize].add(time - previous);
+        }
+    }
+
+    /// Shows the payload to the application.
+    fn application(&mut self, place: u32, direction: Direction, number: u8, transport: &Transport, packet: &Packet<'_>) {
+        let Self { table, pool, config, .. } = self;
+        let Some(settings) = &config.applications else {
+            return;
+        };
+        let Some(flow) = table.get(place) else {
+            return;
+        };
+        if flow.app_wants >> direction as u8 & 1 == 0 {
+            return;
+        }
+        let carrier = match number {
+            protocol::TCP => Carrier::Stream,
+            protocol::UDP => Carrier::Datagram,
+            _ => return,
+        };
+        let first = table.tcp.at(flow.tcp).and_then(|connection| connection.first_octet(direction));
+        let Some(flow) = table.get_mut(place) else {
+            return;
+        };
+        let octets = transport.payload(packet.data);
+        let context = context(flow, direction, carrier, transport, packet.time, settings, config.histograms);
+        let app = flow.app.get_or_insert_with(|| Box::new(App::new()));
+        match (carrier, &transport.tcp) {
+            (Carrier::Stream, Some(tcp)) => {
+                let syn = u32::from(tcp.flags & Tcp::SYN != 0);
+                let segment = StreamOctets { seq: tcp.seq.wrapping_add(syn), first, octets, length: transport.payload_length };
+                app.segment(&segment, &context, pool);
+            }
+            _ => app.datagram(octets, &context),
+        }
+        flow.app_wants = u8::from(app.wants(Direction::ToServer)) | u8::from(app.wants(Direction::ToClient)) << 1;
+    }
+
+    /// A connection has ended; it waits for stragglers for a while.
+    fn close(&mut self, place: u32, time: i64) {
+        let Self { table, idle, config, .. } = self;
+        let Some(flow) = table.get_mut(place) else {
+            return;
+        };
+        if !flow.closing {
+            flow.closing = true;
+            let early = (config.inactive_timeout - config.closed_timeout).max(0);
+            flow.tick = idle.insert(place, time.saturating_sub(early));
+        }
+    }
+
+    /// Looks at some flows that may be idle. True where more may be.
+    fn advance_a_little(&mut self, out: &mut FlowBatch, count: usize) -> bool {
+        for _ in 0..count {
+            let Some((place, tick)) = self.idle.pop_due() else {
+                return false;
+            };
+            if let Some(reason) = self.is_idle(place, tick) {
+                self.end(place, reason, out);
+            }
+        }
+        true
+    }
+
+    /// Whether the flow that stood in this bucket is over; if packets came since, it goes to the bucket of the latest.
+    fn is_idle(&mut self, place: u32, tick: i64) -> Option<EndReason> {
+        let Self { table, idle, config, .. } = self;
+        let flow = table.get_mut(place)?;
+        if !flow.live || flow.tick != tick {
+            return None;
+        }
+        let early = if flow.closing { (config.inactive_timeout - config.closed_timeout).max(0) } else { 0 };
+        let last = flow.last().saturating_sub(early);
+        if idle.tick(last) > tick {
+            flow.tick = idle.insert(place, last);
+            return None;
+        }
+        Some(if flow.closing { EndReason::End } else { EndReason::Idle })
+    }
+
+    /// Makes room: ends the flow that has been idle for longest, as far as a bounded search tells. False where there is none.
+    fn evict(&mut self, out: &mut FlowBatch) -> bool {
+        let mut oldest: Option<(u32, i64)> = None;
+        for _ in 0..LOOKED_AT_FOR_ROOM {
+            let Some((place, tick)) = self.idle.pop_first() else {
+                break;
+            };
+            let Some(flow) = self.table.get(place).filter(|flow| flow.live && flow.tick == tick) else {
+                continue;
+            };
+            let last = flow.last();
+            if self.is_idle(place, tick).is_some() {
+                oldest = Some((place, last));
+                break;
+            }
+            if oldest.is_none_or(|(_, oldest)| last < oldest) {
+                oldest = Some((place, last));
+            }
+        }
+        let Some((place, _)) = oldest else {
+            return false;
+        };
+        let closing = self.table.get(place).is_some_and(|flow| flow.closing);
+        self.stats.flows_evicted += u64::from(!closing);
+        self.end(place, if closing { EndReason::End } else { EndReason::NoRoom }, out);
+        true
+    }
+
+    /// Fragments whose ports are known now, or will not be.
+    fn release_fragments(&mut self, out: &mut FlowBatch) {
+        self.fragments.expire(self.now);
+        while let Some((held, ports)) = self.fragments.next_released() {
+            let ports = ports.unwrap_or_default();
+            let Some(keyed) = Key::new(&self.config, &held.headers, ports, held.tunnel.as_ref(), held.seen.interface) else {
+                continue;
+            };
+            let walk = Walk::default();
+            self.count(keyed, &walk, &held.headers, &held.seen, None, out);
+        }
+    }
+
+    /// Writes the record of a flow and takes it out of the table.
+    fn end(&mut self, place: u32, reason: EndReason, out: &mut FlowBatch) {
+        self.write(place, reason, out);
+        if let Some(app) = self.table.get(place).and_then(|flow| flow.app.as_ref()) {
+            self.pool.held = self.pool.held.saturating_sub(app.held());
+        }
+        self.table.remove(place);
+    }
+
+    /// Writes the record of a flow, a row for each direction that was seen.
+    fn write(&mut self, place: u32, reason: EndReason, out: &mut FlowBatch) {
+        let Some(flow) = self.table.get(place) else {
+            return;
+        };
+        let tcp = self.table.tcp.at(flow.tcp);
+        let gaps = self.table.gaps.at(flow.gaps);
+        let rows = rows::write(&rows::Ended { flow, tcp, gaps, reason, now: self.now, config: &self.config }, out);
+        self.stats.flows += rows;
+    }
+
+    /// Begins the next record of a connection that goes on.
+    fn begin_record(&mut self, place: u32, time: i64) {
+        let Some(flow) = self.table.get_mut(place) else {
+            return;
+        };
+        flow.since = time;
+        for half in &mut flow.halves {
+            if half.packets > 0 {
+                half.has |= Half::SEEN;
+            }
+            (half.packets, half.bytes, half.flags, half.ttl_min, half.ttl_max) = (0, 0, 0, 0, 0);
+        }
+        if let Some(app) = &mut flow.app {
+            app.facts.begin_record();
+        }
+        let (tcp, gaps) = (flow.tcp, flow.gaps);
+        if let Some(connection) = self.table.tcp.at_mut(tcp) {
+            connection.begin_record();
+        }
+        if let Some(gaps) = self.table.gaps.at_mut(gaps) {
+            *gaps = Default::default();
+        }
+    }
+
+    #[cold]
+    fn fault(&mut self, name: &'static str) {
+        *self.stats.faults.entry(name).or_default() += 1;
+    }
+}
+
+/// Ports of a packet, or what stands in their place.
+#[inline]
+fn ports(headers: &Headers, frame: &[u8]) -> (u16, u16) {
+    let (Some(ip), Some(transport)) = (&headers.ip, &headers.transport) else {
+        return (0, 0);
+    };
+    let Some((kind, code)) = transport.icmp else {
+        return (transport.src_port, transport.dst_port);
+    };
+    let identifier = frame.get(transport.header_offset + 4..transport.header_offset + 6);
+    let identifier = identifier.and_then(|octets| <[u8; 2]>::try_from(octets).ok()).map(u16::from_be_bytes);
+    key::icmp_ports(ip.version, kind, code, identifier)
+}
+
+const fn is_icmp_answer(version: u8, kind: u8) -> bool {
+    matches!((version, kind), (4, 0 | 14 | 16 | 18) | (6, 129))
+}
+
+/// What a packet adds to its flow. Segments that were put together count as the packets that they were, each with headers of its own.
+#[inline]
+fn seen(headers: &Headers, packet: &Packet<'_>) -> Seen {
+    let bytes = headers.ip.map_or(0, |ip| u64::from(ip.total_length));
+    let mut seen = Seen { time: packet.time, packets: 1, bytes, interface: packet.interface };
+    if packet.segment_size > 0
+        && let (Some(ip), Some(transport)) = (&headers.ip, &headers.transport)
+    {
+        let packets = transport.payload_length.div_ceil(packet.segment_size.into()).max(1);
+        let around = transport.payload_offset.saturating_sub(ip.header_offset);
+        seen.packets = u32::try_from(packets).unwrap_or(u32::MAX);
+        seen.bytes += ((packets - 1) * around) as u64;
+    }
+    seen
+}
+
+#[inline]
+fn segment<'a>(
+    direction: Direction,
+    ip: &weir_wire::Ip,
+    transport: &Transport,
+    tcp: &'a Tcp,
+    packet: &Packet<'a>,
+    seen: &Seen,
+) -> Segment<'a> {
+    let checksum = packet.data.get(transport.header_offset + 16..transport.header_offset + 18);
+    let checksum = checksum.and_then(|octets| <[u8; 2]>::try_from(octets).ok()).map_or(0, u16::from_be_bytes);
+    Segment {
+        time: seen.time,
+        direction,
+        tcp,
+        frame: packet.data,
+        payload: transport.payload(packet.data),
+        length: u32::try_from(transport.payload_length).unwrap_or(u32::MAX),
+        segments: seen.packets,
+        ip_id: ip.id,
+        ip_length: ip.total_length,
+        ttl: ip.ttl,
+        checksum,
+    }
+}
+
+fn context<'a>(
+    flow: &Flow,
+    direction: Direction,
+    carrier: Carrier,
+    transport: &Transport,
+    time: i64,
+    settings: &'a Applications,
+    histograms: bool,
+) -> Context<'a> {
+    let [(_, client_port), (_, server_port)] = flow.ends();
+    Context { direction, time, client_port, server_port, carrier, wire_length: transport.payload_length, settings, histograms }
+}
+
+/// Counts a packet in its direction.
+#[inline]
+fn count_in(half: &mut Half, headers: &Headers, seen: &Seen) {
+    let Some(ip) = &headers.ip else {
+        return;
+    };
+    if half.packets == 0 {
+        begin_half(half, headers, seen);
+    }
+    half.first = half.first.min(seen.time);
+    half.last = half.last.max(seen.time);
+    half.packets = half.packets.saturating_add(seen.packets);
+    half.bytes += seen.bytes;
+    half.ttl_min = half.ttl_min.min(ip.ttl);
+    half.ttl_max = half.ttl_max.max(ip.ttl);
+    if let Some(tcp) = headers.transport.as_ref().and_then(|transport| transport.tcp.as_ref()) {
+        half.flags |= tcp.flags;
+    }
+}
+
+/// What the first packet of a record says.
+fn begin_half(half: &mut Half, headers: &Headers, seen: &Seen) {
+    let Some(ip) = &headers.ip else {
+        return;
+    };
+    (half.first, half.last) = (seen.time, seen.time);
+    (half.ttl_min, half.ttl_max, half.tos) = (ip.ttl, ip.ttl, ip.tos);
+    (half.interface, half.flow_label) = (seen.interface, ip.flow_label);
+    half.has &= Half::SEEN;
+    if let Some(tag) = headers.vlans.first() {
+        half.vlan = tag.id();
+        half.has |= Half::VLAN;
+    }
+    if let Some(mac) = headers.src_mac {
+        half.src_mac = mac;
+        half.has |= Half::SRC_MAC;
+    }
+    if let Some(mac) = headers.dst_mac {
+        half.dst_mac = mac;
+        half.has |= Half::DST_MAC;
+    }
+    if let Some((kind, code)) = headers.transport.as_ref().and_then(|transport| transport.icmp) {
+        half.icmp = [kind, code];
+        half.has |= Half::ICMP;
+    }
+}
+
+/// Labels and tunnels, of the first packet that has them.
+#[cold]
+fn note_rare(flow: &mut Flow, headers: &Headers, walk: &Walk, direction: Direction) {
+    let mut rare = Rare::default();
+    rare.mpls[direction as usize] = headers.mpls.iter().copied().collect();
+    if let Some(tunnel) = walk.tunnels.last() {
+        rare.tunnel = Some((tunnel.kind, tunnel.id));
+        rare.tunnel_ends = Some((tunnel.src.into(), tunnel.dst.into(), direction));
+    }
+    flow.rare = Some(Box::new(rare));
+}
+
+const fn fault_name(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Truncated => "truncated",
+        Fault::IpVersion => "ip_version",
+        Fault::IpHeaderLength => "ip_header_length",
+        Fault::IpLength => "ip_length",
+        Fault::TcpDataOffset => "tcp_data_offset",
+        Fault::UdpLength => "udp_length",
+    }
+}
