@@ -9,6 +9,7 @@ use crate::facts::Facts;
 use crate::packet::Direction;
 
 // How protocols are described and streams put in order.
+mod lines;
 mod protocol;
 mod protocols;
 mod side;
@@ -43,6 +44,8 @@ pub(crate) struct App {
     state: State,
     /// Protocols that refused, by their place in the list.
     refused: u128,
+    /// A decoder handed the stream over: what it found out stays whatever comes behind it.
+    handed_over: bool,
     looked_at: u8,
     sides: [Side; 2],
 }
@@ -87,7 +90,14 @@ pub(crate) struct StreamOctets<'a> {
 
 impl App {
     pub(crate) fn new() -> Self {
-        Self { facts: Facts::default(), state: State::Open, refused: 0, looked_at: 0, sides: [Side::default(), Side::default()] }
+        Self {
+            facts: Facts::default(),
+            state: State::Open,
+            refused: 0,
+            handed_over: false,
+            looked_at: 0,
+            sides: [Side::default(), Side::default()],
+        }
     }
 
     /// Whether more octets of this direction can tell anything.
@@ -121,7 +131,7 @@ impl App {
             return;
         };
         match decoder.read(octets, context, &mut self.facts) {
-            Step::Take(_) | Step::Wait => {}
+            Step::Take(_) | Step::Wait | Step::Anew(_) => {}
             Step::Enough => self.enough(context.direction),
             Step::Done => self.close(),
             Step::Refuse => self.refuse(),
@@ -222,6 +232,11 @@ impl App {
                 side.take(count);
                 Some(true)
             }
+            Step::Anew(count) => {
+                (self.state, self.handed_over) = (State::Open, true);
+                side.take(count.max(1));
+                Some(true)
+            }
             Step::Enough => {
                 side.enough();
                 None
@@ -275,7 +290,9 @@ impl App {
     fn refuse(&mut self) {
         if let State::Read { place, .. } = self.state {
             self.refused |= 1 << place;
-            self.facts = Facts::default();
+            if !self.handed_over {
+                self.facts = Facts::default();
+            }
             self.state = State::Open;
         }
     }

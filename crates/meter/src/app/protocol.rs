@@ -65,6 +65,9 @@ pub(crate) enum Step {
     Take(u64),
     /// Show this again when there is more (streams).
     Wait,
+    /// So many octets behind the start of what was shown (at least one) another protocol begins, in both directions: it is recognised anew, and the facts stay
+    /// (streams: the PROXY header, STARTTLS, CONNECT). A decoder that wants its name to stay says it in `facts.app`.
+    Anew(u64),
     /// Nothing more of this direction.
     Enough,
     /// Nothing more of the whole connection.

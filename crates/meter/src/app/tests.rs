@@ -47,6 +47,16 @@ impl Talk {
         self.say(ToServer, octets)
     }
 
+    /// The client says this and more, up to a length that the capture cut.
+    pub(super) fn client_cut(self, octets: &[u8], wire_length: usize) -> Self {
+        self.say_cut(ToServer, octets, wire_length)
+    }
+
+    /// The server says this and more, up to a length that the capture cut.
+    pub(super) fn server_cut(self, octets: &[u8], wire_length: usize) -> Self {
+        self.say_cut(ToClient, octets, wire_length)
+    }
+
     /// The server says this.
     pub(super) fn server(self, octets: &[u8]) -> Self {
         self.say(ToClient, octets)
@@ -62,7 +72,11 @@ impl Talk {
         octets.chunks(1).fold(self, |talk, octet| talk.say(ToClient, octet))
     }
 
-    fn say(mut self, direction: Direction, octets: &[u8]) -> Self {
+    fn say(self, direction: Direction, octets: &[u8]) -> Self {
+        self.say_cut(direction, octets, octets.len())
+    }
+
+    fn say_cut(mut self, direction: Direction, octets: &[u8], wire_length: usize) -> Self {
         self.time += PAUSE;
         let context = Context {
             direction,
@@ -70,7 +84,7 @@ impl Talk {
             client_port: self.ports.0,
             server_port: self.ports.1,
             carrier: self.carrier,
-            wire_length: octets.len(),
+            wire_length,
             settings: &self.settings,
             histograms: false,
         };
@@ -78,8 +92,8 @@ impl Talk {
             Carrier::Datagram => self.app.datagram(octets, &context),
             Carrier::Stream => {
                 let next = &mut self.next[direction as usize];
-                let segment = StreamOctets { seq: *next, first: None, octets, length: octets.len() };
-                *next = next.wrapping_add(octets.len() as u32);
+                let segment = StreamOctets { seq: *next, first: None, octets, length: wire_length };
+                *next = next.wrapping_add(wire_length as u32);
                 self.app.segment(&segment, &context, &mut self.pool);
             }
         }
