@@ -1,0 +1,66 @@
+//! Packets that the capture saw twice: a mirror port that copies both ingress and egress, one frame on two VLANs.
+//!
+//! The copy follows within a millisecond and is the same IP packet. Where it has no identification (IPv6, and many hosts where fragments are
+//! forbidden, RFC 6864) a segment with payload that is sent again on a fast network looks the same; but it is sent again because the
+//! other side said something, so such a packet counts as a copy only while the other side is silent. Acknowledgments without
+//! identification are never taken for copies: equal ones are how a receiver reports a loss.
+
+use weir_wire::Tcp;
+
+use super::Segment;
+
+/// Packets remembered of a connection.
+const REMEMBERED: usize = 4;
+/// Longest time between a packet and its copy, in units of 1024 ns.
+const WITHIN: u32 = 1_000_000 >> 10;
+
+/// The last packets of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Recent {
+    /// Of each its fingerprint plus its time, so that the difference to that of a copy is the time between the two.
+    stamps: [u32; REMEMBERED],
+    /// Place of the oldest stamp in the low bits.
+    place: u8,
+    /// How often the other side has taken its turn.
+    turns: u8,
+    direction: u8,
+}
+
+impl Recent {
+    /// Remembers the packet. True where it is a copy of one remembered; one that is known to be new is not looked for.
+    #[inline]
+    pub(super) fn meet(&mut self, segment: &Segment<'_>, is_new: bool) -> bool {
+        let direction = segment.direction as u8;
+        self.turns = self.turns.wrapping_add(u8::from(direction != self.direction));
+        self.direction = direction;
+        let flags = segment.tcp.flags;
+        let is_bare = segment.length == 0 && flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0;
+        if segment.ip_id == 0 && is_bare {
+            return false;
+        }
+        let turns = if segment.ip_id == 0 && flags & Tcp::SYN == 0 { self.turns } else { 0 };
+        let stamp = fingerprint(segment, turns).wrapping_add((segment.time >> 10) as u32);
+        if !is_new && self.stamps.iter().any(|held| stamp.wrapping_sub(*held) <= WITHIN) {
+            return true;
+        }
+        self.stamps[usize::from(self.place) % REMEMBERED] = stamp;
+        self.place = self.place.wrapping_add(1);
+        false
+    }
+}
+
+/// A number made of everything that a copy has in common with its original.
+fn fingerprint(segment: &Segment<'_>, turns: u8) -> u32 {
+    let tcp = segment.tcp;
+    let numbers = u64::from(tcp.seq) << 32 | u64::from(tcp.ack);
+    let lengths = u64::from(segment.length) << 32 | u64::from(segment.ip_id);
+    let rest = u64::from(segment.checksum) << 48
+        | u64::from(tcp.window) << 32
+        | u64::from(tcp.flags) << 16
+        | u64::from(turns) << 8
+        | segment.direction as u64;
+    let mixed = numbers.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ lengths.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(23)
+        ^ rest.wrapping_mul(0x1656_67b1_9e37_79f9).rotate_left(41);
+    ((mixed ^ mixed >> 29).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32) as u32
+}
