@@ -25,11 +25,15 @@ pub struct Frame<'a> {
     pub data: &'a [u8],
     /// Length of the frame on the wire, octets; more than `data` when the capture cut it.
     pub original_len: u32,
-    /// Its number in the file, from 1, as `frame.number` of tshark (which also numbers pcapng's custom and journal blocks).
+    /// Its number in the file or live capture, from 1, as `frame.number` of tshark (which also numbers pcapng's custom and journal blocks).
     pub number: u64,
     /// The interface it was captured on, from 0. In pcapng counted over all sections of the file, so that interfaces of
-    /// different sections have different numbers; always 0 in other formats.
+    /// different sections have different numbers; always 0 in other formats. Live, the index that the system has for it.
     pub interface: u32,
+    /// 0 for a frame that was one packet on the wire, and always in files. Else the frame stands for several TCP or UDP packets, which the
+    /// kernel joined on arrival (GRO) or has yet to cut (TSO, GSO): each has the headers of the frame and so many octets of its payload, the
+    /// last one what is left. Length fields of its IP and UDP headers may be 0 where the frame is longer than they can say.
+    pub segment_size: u16,
 }
 
 /// What was read of a file so far.
@@ -178,6 +182,7 @@ impl CaptureFile {
             original_len: record.original,
             number: self.stats.frames,
             interface: record.interface,
+            segment_size: 0,
         }
     }
 

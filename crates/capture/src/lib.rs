@@ -1,4 +1,4 @@
-//! Frames from capture files.
+//! Frames from capture files and from the interfaces of Linux.
 //!
 //! [`CaptureFile`] reads pcap (micro- and nanoseconds, both byte orders), pcapng and IPFIX files, plain or compressed with
 //! gzip or Zstandard. The kind of a file is recognised by its content, never by its name. Frames are lent from one buffer
@@ -8,6 +8,8 @@
 //! Lengths in a file are claims. A record that says it is longer than [`MAX_FRAME_BYTES`] ends the reading with an error
 //! that names the byte; no memory is reserved for it. A file that was cut off gives all frames before the cut, and the
 //! cut is noted in [`FileStats`].
+//!
+//! [`LiveCapture`] lends the same [`Frame`]s from an interface. [`Bpf`] is the filter that both share, [`Sampling`] chooses among frames.
 //!
 //! Never: looks into a frame, knows a protocol (the 16-octet header that separates the messages of an IPFIX file aside).
 
@@ -23,12 +25,20 @@ mod pcapng;
 
 mod ipfix;
 
+mod live;
+
+mod bpf;
+mod sampling;
+
 mod write;
 
 mod error;
 
+pub use bpf::{Bpf, BpfError, MAX_BPF_TEXT};
 pub use error::{Error, ErrorKind};
 pub use file::{CaptureFile, CutShort, FileStats, Frame};
+pub use live::{Block, Interface, LinkKind, LiveCapture, LiveConfig, LiveError, LiveStats, interfaces};
+pub use sampling::{Sampler, Sampling};
 pub use write::{PcapWriter, TimeUnit};
 
 /// Longest record that is read, in bytes, headers included: 16 MiB, sixty times the largest snap length in use.

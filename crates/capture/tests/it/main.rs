@@ -11,6 +11,8 @@ mod pcapng;
 mod compressed;
 mod ipfix;
 
+mod live;
+
 mod hostile;
 mod memory;
 

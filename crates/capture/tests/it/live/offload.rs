@@ -1,0 +1,87 @@
+//! Packets that the kernel joined or has yet to cut, as real TCP makes them.
+#![allow(unsafe_code, reason = "TCP_INFO has no safe interface")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::Duration;
+
+use weir_capture::{Frame, LiveCapture, LiveConfig};
+
+use super::net::Net;
+
+/// Octets that are sent.
+const VOLUME: usize = 20_000_000;
+
+/// What was seen of one direction.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    frames: u32,
+    packets: u32,
+    payload: usize,
+}
+
+#[test]
+fn joined_packets_say_how_many_they_are() {
+    let Some(net) = Net::with_pairs(1) else { return };
+    net.ip(0, "addr add 10.9.0.1/24 dev a0");
+    net.ip(1, "addr add 10.9.0.2/24 dev b0");
+    let open = |end, name| net.within(end, || LiveCapture::open(&LiveConfig::new(name))).unwrap();
+    let mut captures = [open(0, "a0"), open(1, "b0")];
+
+    let listener = net.within(1, || TcpListener::bind("10.9.0.2:7000")).unwrap();
+    let sent = thread::scope(|scope| {
+        let receiver = scope.spawn(|| listener.accept().unwrap().0.read_to_end(&mut Vec::new()).unwrap());
+        let mut stream = net.within(0, || TcpStream::connect("10.9.0.2:7000")).unwrap();
+        stream.write_all(&vec![0x55; VOLUME]).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(receiver.join().unwrap(), VOLUME);
+        data_segments_sent(&stream)
+    });
+
+    for capture in &mut captures {
+        let mut seen = Seen::default();
+        while let Some(mut block) = capture.next_block(2 * LiveCapture::MAX_DELAY).unwrap() {
+            while let Some(frame) = block.next() {
+                count(&frame, &mut seen);
+            }
+        }
+        assert_eq!(capture.stats().unwrap().dropped, 0);
+        assert_eq!((seen.packets, seen.payload), (sent, VOLUME), "{seen:?}");
+        assert!(seen.frames * 4 < seen.packets, "packets were joined: {seen:?}");
+    }
+}
+
+/// Counts what a frame has of the direction of the data.
+fn count(frame: &Frame<'_>, seen: &mut Seen) {
+    assert_eq!(frame.data.len(), frame.original_len as usize);
+    let is_tcp_to_7000 = frame.data[12..14] == [8, 0] && frame.data[23] == 6 && frame.data[36..38] == 7000_u16.to_be_bytes();
+    if !is_tcp_to_7000 {
+        return;
+    }
+    let headers = 14 + 20 + usize::from(frame.data[46] >> 4) * 4;
+    let payload = frame.data.len() - headers;
+    if payload == 0 {
+        return;
+    }
+    assert!(frame.data[headers..].iter().all(|octet| *octet == 0x55));
+    let each = if frame.segment_size == 0 { payload } else { frame.segment_size.into() };
+    assert!(each <= 1_460);
+    seen.frames += 1;
+    seen.packets += payload.div_ceil(each) as u32;
+    seen.payload += payload;
+}
+
+/// `tcpi_data_segs_out` of TCP_INFO, when everything is acknowledged.
+fn data_segments_sent(stream: &TcpStream) -> u32 {
+    thread::sleep(Duration::from_millis(50));
+    let mut info = [0_u8; 232];
+    let mut length = info.len() as u32;
+    // SAFETY: the kernel writes at most `length` octets.
+    let outcome = unsafe {
+        libc::getsockopt(stream.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut length)
+    };
+    assert_eq!(outcome, 0);
+    u32::from_ne_bytes(info[156..160].try_into().unwrap())
+}
