@@ -19,16 +19,18 @@ pub(crate) struct Idle {
     spare: Vec<Vec<u32>>,
 }
 
-/// Buckets that the timeout is divided into.
+/// Buckets that the timeout is divided into, where that makes them neither too narrow nor too wide.
 const BUCKETS: i64 = 120;
 /// Narrowest and widest bucket, nanoseconds.
 const WIDTHS: std::ops::RangeInclusive<i64> = 10_000_000..=1_000_000_000;
+/// Most buckets: those of very long timeouts are wider.
+const MOST_BUCKETS: i64 = 14_400;
 /// Emptied buckets whose memory is kept.
 const SPARE: usize = 4;
 
 impl Idle {
     pub(crate) fn new(timeout: i64) -> Self {
-        let width = (timeout / BUCKETS).clamp(*WIDTHS.start(), *WIDTHS.end());
+        let width = (timeout / BUCKETS).clamp(*WIDTHS.start(), *WIDTHS.end()).max(timeout / MOST_BUCKETS);
         Self { width, timeout, front: i64::MIN, buckets: VecDeque::new(), due: VecDeque::new(), spare: Vec::new() }
     }
 

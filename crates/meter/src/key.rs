@@ -44,7 +44,9 @@ impl Key {
         let ip = headers.ip.as_ref()?;
         let (src, dst) = (Address::from(ip.src), Address::from(ip.dst));
         let (src_port, dst_port) = ports;
-        let from_low = (src, src_port) <= (dst, dst_port);
+        // A host that asks itself: only the kind of message tells question from answer.
+        let from_low =
+            if src == dst && is_icmp(ip.protocol) { !is_icmp_answer(headers) } else { (src, src_port) <= (dst, dst_port) };
         let (low, high) = if from_low { (src, dst) } else { (dst, src) };
         let swap_ports = !from_low && !is_icmp(ip.protocol);
         let (low_port, high_port) = if swap_ports { (dst_port, src_port) } else { (src_port, dst_port) };
@@ -88,6 +90,13 @@ fn fold(a: u64, b: u64) -> u64 {
 
 pub(crate) const fn is_icmp(number: u8) -> bool {
     matches!(number, protocol::ICMP | protocol::ICMPV6)
+}
+
+/// Whether the packet answers an ICMP question.
+pub(crate) fn is_icmp_answer(headers: &Headers) -> bool {
+    let kind = headers.transport.and_then(|transport| transport.icmp).map(|(kind, _)| kind);
+    let version = headers.ip.map(|ip| ip.version);
+    matches!((version, kind), (Some(4), Some(0 | 14 | 16 | 18)) | (Some(6), Some(129)))
 }
 
 /// What stands in the places of ports for ICMP: a question and its answer have the same (its type, its identifier), everything else its own type and code.

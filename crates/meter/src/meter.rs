@@ -294,10 +294,7 @@ impl Meter {
         while self.table.len() >= self.config.max_flows.max(1) && self.evict(out) {}
         // Whoever sends a SYN-ACK was asked.
         let answers = tcp.is_some_and(|tcp| tcp.flags & (Tcp::SYN | Tcp::ACK) == Tcp::SYN | Tcp::ACK);
-        let icmp_answer = headers
-            .transport
-            .and_then(|transport| transport.icmp)
-            .is_some_and(|(kind, _)| headers.ip.is_some_and(|ip| is_icmp_answer(ip.version, kind)));
+        let icmp_answer = key::is_icmp_answer(headers);
         let flow = Flow {
             key: keyed.key,
             halves: [Half::default(), Half::default()],
@@ -518,10 +515,6 @@ fn ports(headers: &Headers, frame: &[u8]) -> (u16, u16) {
     let identifier = frame.get(transport.header_offset + 4..transport.header_offset + 6);
     let identifier = identifier.and_then(|octets| <[u8; 2]>::try_from(octets).ok()).map(u16::from_be_bytes);
     key::icmp_ports(ip.version, kind, code, identifier)
-}
-
-const fn is_icmp_answer(version: u8, kind: u8) -> bool {
-    matches!((version, kind), (4, 0 | 14 | 16 | 18) | (6, 129))
 }
 
 /// What a packet adds to its flow. Segments that were put together count as the packets that they were, each with headers of its own.
