@@ -1,5 +1,6 @@
 //! Captures beside the workspace, metered.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -56,4 +57,11 @@ pub(crate) fn metered(path: &Path, config: Config) -> (FlowBatch, Stats) {
     while meter.finish(&mut flows) {}
     flows.finish();
     (flows, meter.stats())
+}
+
+/// Number of explained differences by capture, from lines of capture, table, number and reason.
+pub(crate) fn explained(lines: &str, table: &str) -> BTreeMap<String, usize> {
+    let lines = lines.lines().filter(|line| !line.starts_with('#'));
+    let columns = lines.map(|line| line.split('\t').collect::<Vec<_>>()).filter(|columns| columns.get(1) == Some(&table));
+    columns.map(|columns| (columns[0].to_owned(), columns[2].parse().unwrap())).collect()
 }
