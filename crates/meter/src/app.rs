@@ -3,6 +3,8 @@
 //! Everything is bounded: what is looked at before giving up, what is kept of one direction until a decoder can go on, and what all
 //! connections keep together.
 
+use std::sync::LazyLock;
+
 use weir_record::names::{APP_BY_CONTENT, APP_BY_PORT};
 
 use crate::facts::Facts;
@@ -28,7 +30,7 @@ mod sql;
 mod tls;
 
 pub(crate) use protocol::{Carrier, Context};
-use protocol::{Decoder, Probe, Protocol, Step};
+use protocol::{Decoder, Probe, Step};
 use protocols::PROTOCOLS;
 use side::Side;
 
@@ -47,7 +49,8 @@ pub(crate) struct App {
     /// A decoder handed the stream over: what it found out stays whatever comes behind it.
     handed_over: bool,
     looked_at: u8,
-    sides: [Side; 2],
+    /// Made when they are needed, and given back with the last octet that is wanted.
+    sides: Option<Box<[Side; 2]>>,
 }
 
 #[derive(Debug)]
@@ -96,14 +99,15 @@ impl App {
             refused: 0,
             handed_over: false,
             looked_at: 0,
-            sides: [Side::default(), Side::default()],
+            sides: None,
         }
     }
 
     /// Whether more octets of this direction can tell anything.
     #[inline]
     pub(crate) fn wants(&self, direction: Direction) -> bool {
-        !matches!(self.state, State::Closed(_)) && !self.sides[direction as usize].is_enough()
+        let is_enough = |sides: &[Side; 2]| sides[direction as usize].is_enough();
+        !matches!(self.state, State::Closed(_)) && !self.sides.as_deref().is_some_and(is_enough)
     }
 
     /// The name of the application, and whether the content or the port told it.
@@ -141,8 +145,11 @@ impl App {
     /// A segment of a stream, in whatever order it comes.
     pub(crate) fn segment(&mut self, segment: &StreamOctets<'_>, context: &Context<'_>, pool: &mut Pool) {
         let before = self.held();
-        let side = &mut self.sides[context.direction as usize];
-        if side.accept(segment) {
+        if matches!(self.state, State::Closed(_)) {
+            return;
+        }
+        let sides = self.sides.get_or_insert_default();
+        if sides[context.direction as usize].accept(segment) {
             self.advance(context);
         }
         let after = self.held();
@@ -156,12 +163,12 @@ impl App {
 
     /// Octets that wait.
     pub(crate) fn held(&self) -> usize {
-        self.sides.iter().map(Side::held).sum()
+        self.sides.iter().flat_map(|sides| sides.iter()).map(Side::held).sum()
     }
 
     /// Octets of memory, without what waits.
     pub(crate) fn memory(&self) -> usize {
-        size_of::<Self>() + self.facts.memory()
+        size_of::<Self>() + self.facts.memory() + self.sides.as_ref().map_or(0, |_| size_of::<[Side; 2]>())
     }
 
     /// Lets the decoder, or first the recogniser, go on with what waits in either direction.
@@ -178,20 +185,16 @@ impl App {
 
     /// One step in one direction. None when it cannot go on.
     fn next(&mut self, context: &Context<'_>) -> Option<bool> {
-        let place = context.direction as usize;
-        if matches!(self.state, State::Closed(_)) {
-            return None;
-        }
-        let mut side = std::mem::take(&mut self.sides[place]);
-        let progress = self.step(&mut side, context);
-        self.sides[place] = side;
-        if matches!(self.state, State::Closed(_)) {
-            self.close();
+        let mut sides = self.sides.take()?;
+        let progress = self.step(&mut sides, context);
+        if !matches!(self.state, State::Closed(_)) {
+            self.sides = Some(sides);
         }
         progress
     }
 
-    fn step(&mut self, side: &mut Side, context: &Context<'_>) -> Option<bool> {
+    fn step(&mut self, sides: &mut [Side; 2], context: &Context<'_>) -> Option<bool> {
+        let side = &mut sides[context.direction as usize];
         let (octets, gap) = side.ready()?;
         if let State::Open = self.state {
             if !octets.is_empty() && self.recognise(octets, context) {
@@ -199,10 +202,12 @@ impl App {
             }
             if gap > 0 || octets.len() >= RECOGNISED_WITHIN || octets.is_empty() || !self.any_left(octets, context) {
                 side.enough();
-                if self.sides.iter().all(Side::is_enough_or_new) && self.looked_at > 0 {
+                if sides.iter().all(Side::is_enough_or_new) && self.looked_at > 0 {
                     self.state = State::Closed(None);
                 }
                 self.looked_at = self.looked_at.saturating_add(1);
+            } else {
+                side.keep();
             }
             return None;
         }
@@ -239,6 +244,9 @@ impl App {
             }
             Step::Enough => {
                 side.enough();
+                if sides.iter().all(Side::is_enough) {
+                    self.close();
+                }
                 None
             }
             Step::Done => {
@@ -281,8 +289,9 @@ impl App {
     }
 
     fn enough(&mut self, direction: Direction) {
-        self.sides[direction as usize].enough();
-        if self.sides.iter().all(Side::is_enough) {
+        let sides = self.sides.get_or_insert_default();
+        sides[direction as usize].enough();
+        if sides.iter().all(Side::is_enough) {
             self.close();
         }
     }
@@ -300,19 +309,26 @@ impl App {
     /// Nothing more is wanted: frees what waits.
     fn close(&mut self) {
         self.state = State::Closed(self.name());
-        for side in &mut self.sides {
-            side.enough();
-        }
+        self.sides = None;
     }
 }
 
+/// Ports in order, with what customarily uses them.
+static BY_PORT: LazyLock<[Vec<(u16, &'static str)>; 2]> = LazyLock::new(|| {
+    [Carrier::Stream, Carrier::Datagram].map(|carrier| {
+        let protocols = PROTOCOLS.iter().flat_map(|family| family.iter()).filter(|protocol| protocol.carrier == carrier);
+        let mut ports: Vec<_> = protocols.flat_map(|protocol| protocol.ports.iter().map(|port| (*port, protocol.name))).collect();
+        ports.sort_by_key(|(port, _)| *port);
+        ports.dedup_by_key(|(port, _)| *port);
+        ports
+    })
+});
+
 /// The application that customarily uses these ports, the server's first.
 pub(crate) fn by_port(carrier: Carrier, server_port: u16, client_port: u16) -> Option<&'static str> {
-    let find = |port: u16| {
-        let mut protocols = PROTOCOLS.iter().flat_map(|family| family.iter());
-        protocols.find(|protocol| protocol.carrier == carrier && protocol.ports.contains(&port)).map(|protocol| protocol.name)
-    };
-    find(server_port).or_else(|| find(client_port))
+    let ports = &BY_PORT[carrier as usize];
+    let find = |port: u16| ports.binary_search_by_key(&port, |(port, _)| *port).ok().and_then(|place| ports.get(place));
+    find(server_port).or_else(|| find(client_port)).map(|(_, name)| *name)
 }
 
 /// The name of the application and how it was recognised (`app`, `app_source`).

@@ -64,20 +64,36 @@ impl Key {
         Some(Keyed { key, from_low })
     }
 
-    /// A hash that nobody can foresee who does not know the seed: folded multiplications of 128 bits.
+    /// A hash that nobody can foresee who does not know the secret: folded multiplications of 128 bits.
     #[inline]
-    pub(crate) fn hash(&self, seed: u64) -> u64 {
-        const ODD: [u64; 4] = [0xa076_1d64_78bd_642f, 0xe703_7ed1_a0b4_28db, 0x8ebc_6af0_9c88_c6e3, 0x5899_65cc_7537_4cc3];
+    pub(crate) fn hash(&self, secret: &Secret) -> u64 {
+        let [a, b, c, d, e, f] = secret.0;
         let (low_high, low_low) = self.low.halves();
         let (high_high, high_low) = self.high.halves();
-        let ports = u64::from(self.low_port) << 48
-            | u64::from(self.high_port) << 32
-            | u64::from(self.vlan) << 8
-            | u64::from(self.protocol);
+        let ports =
+            u64::from(self.low_port) << 48 | u64::from(self.high_port) << 32 | u64::from(self.vlan) << 8 | u64::from(self.protocol);
         let rest = u64::from(self.interface) << 32 | u64::from(self.tunnel);
-        let mixed = fold(low_low ^ seed ^ ODD[0], high_low ^ ODD[1]) ^ fold(ports ^ seed.rotate_left(32), rest ^ ODD[2]);
-        let wide = if low_high | high_high == 0 { 0 } else { fold(low_high ^ ODD[3], high_high ^ seed) };
-        fold(mixed ^ ODD[1], wide ^ ODD[2] ^ seed)
+        // No operand without a word of the secret: a product with 0 would be 0 whatever the other says.
+        let mixed = fold(low_low ^ a, high_low ^ b).rotate_left(32) ^ fold(ports ^ c, rest ^ d);
+        let wide = if low_high | high_high == 0 { 0 } else { fold(low_high ^ e, high_high ^ f) };
+        fold(mixed ^ b, wide ^ d)
+    }
+}
+
+/// What the hash of keys is mixed with.
+#[derive(Clone, Debug)]
+pub(crate) struct Secret([u64; 6]);
+
+impl Secret {
+    /// Six words from one, as splitmix64 makes them.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut state = seed;
+        Self(std::array::from_fn(|_| {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ mixed >> 31
+        }))
     }
 }
 

@@ -188,7 +188,7 @@ impl Meter {
         packet: Option<&Packet<'_>>,
         out: &mut FlowBatch,
     ) {
-        let hash = keyed.key.hash(self.config.seed);
+        let hash = self.table.hash(&keyed.key);
         if self.config.sample_connections > 1 && (hash >> 24) % u64::from(self.config.sample_connections) != 0 {
             self.stats.packets_unsampled += u64::from(seen.packets);
             return;

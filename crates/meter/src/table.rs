@@ -4,13 +4,13 @@ use hashbrown::HashTable;
 
 use crate::flow::{Flow, Place};
 use crate::gaps::Gaps;
-use crate::key::Key;
+use crate::key::{Key, Secret};
 use crate::tcp::Connection;
 
 /// The connections, and the parts that only some have.
 #[derive(Debug)]
 pub(crate) struct FlowTable {
-    seed: u64,
+    secret: Secret,
     index: HashTable<u32>,
     flows: Slab<Flow>,
     pub(crate) tcp: Slab<Connection>,
@@ -93,12 +93,18 @@ impl<T: Default> Slab<T> {
 
 impl FlowTable {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, index: HashTable::new(), flows: Slab::new(), tcp: Slab::new(), gaps: Slab::new() }
+        Self { secret: Secret::new(seed), index: HashTable::new(), flows: Slab::new(), tcp: Slab::new(), gaps: Slab::new() }
     }
 
     /// Connections in the table.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
+    }
+
+    /// The hash of a key.
+    #[inline]
+    pub(crate) fn hash(&self, key: &Key) -> u64 {
+        key.hash(&self.secret)
     }
 
     /// Where the connection of this key stands.
@@ -110,9 +116,9 @@ impl FlowTable {
 
     /// Adds a connection that is not there; gives its place.
     pub(crate) fn insert(&mut self, flow: Flow, hash: u64) -> u32 {
-        let Self { seed, index, flows, .. } = self;
+        let Self { secret, index, flows, .. } = self;
         let place = flows.insert(flow);
-        let rehash = |place: &u32| flows.get(*place).map_or(0, |flow| flow.key.hash(*seed));
+        let rehash = |place: &u32| flows.get(*place).map_or(0, |flow| flow.key.hash(secret));
         index.insert_unique(hash, place, rehash);
         place
     }
@@ -143,11 +149,11 @@ impl FlowTable {
 
     /// Takes a connection out, and gives its parts back.
     pub(crate) fn remove(&mut self, place: u32) {
-        let Self { seed, index, flows, tcp, gaps } = self;
+        let Self { secret, index, flows, tcp, gaps } = self;
         let Some(flow) = flows.get_mut(place).filter(|flow| flow.live) else {
             return;
         };
-        if let Ok(entry) = index.find_entry(flow.key.hash(*seed), |held| *held == place) {
+        if let Ok(entry) = index.find_entry(flow.key.hash(secret), |held| *held == place) {
             entry.remove();
         }
         flow.live = false;
