@@ -123,7 +123,7 @@ impl<'a> Request<'a> {
     /// Host, where the target names it, and path (RFC 9112, 3.2).
     fn host_and_path(&self, with_query: bool) -> (&'a [u8], &'a [u8]) {
         if self.is_connect() {
-            return (self.target, b"");
+            return (word(self.target).0, b"");
         }
         let scheme = [&b"http://"[..], b"https://"].into_iter().find(|scheme| begins(self.target, scheme));
         let (host, path) = match scheme {
@@ -178,6 +178,8 @@ struct Http {
     sides: [Messages; 2],
     /// A tunnel was asked for.
     connect: bool,
+    /// The status that is kept answers the first request.
+    is_answered: bool,
 }
 
 impl Decoder for Http {
@@ -272,9 +274,10 @@ impl Http {
         facts.app = Some("http");
         facts.count(Column::http_count, 1);
         self.connect |= request.is_connect();
-        (messages.place, messages.kept) = (Place::Head, self.requests.is_none());
+        // Inside of a tunnel that was asked for, the request for that stays.
+        (messages.place, messages.kept) = (Place::Head, self.requests.is_none() && !facts.has(Column::http_method));
+        self.requests = Some(context.direction);
         if messages.kept {
-            self.requests = Some(context.direction);
             facts.text(Column::http_method, request.method);
             let (host, path) = request.host_and_path(context.settings.url_queries);
             facts.text(Column::http_host, host);
@@ -283,7 +286,7 @@ impl Http {
     }
 
     /// What stands behind `HTTP/1.`; false where that is no status line (RFC 9112, 4).
-    fn answer(&self, messages: &mut Messages, rest: &[u8], facts: &mut Facts) -> bool {
+    fn answer(&mut self, messages: &mut Messages, rest: &[u8], facts: &mut Facts) -> bool {
         let (_, rest) = word(rest);
         let Some(status) = status(rest) else {
             return false;
@@ -292,9 +295,12 @@ impl Http {
         (messages.place, messages.status) = (Place::Head, status);
         // Behind an interim answer comes the one that tells (RFC 9110, 15.2).
         messages.kept = status >= 200 || status == 101;
-        // An answer to what was asked before the capture stays until one comes to a request that was seen.
-        if messages.kept && !(self.connect && facts.has(Column::http_status)) {
+        if messages.kept && self.requests.is_none() {
+            facts.number(Column::http_status, status);
+        } else if messages.kept && !self.is_answered {
+            // An answer to what was asked before the capture gives way.
             facts.replace_number(Column::http_status, status);
+            self.is_answered = true;
         }
         true
     }

@@ -2,4 +2,5 @@
 
 mod captures;
 
+mod http_truth;
 mod volume_truth;
