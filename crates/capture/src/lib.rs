@@ -11,7 +11,9 @@
 //!
 //! [`LiveCapture`] lends the same [`Frame`]s from an interface. [`Bpf`] is the filter that both share, [`Sampling`] chooses among frames.
 //!
-//! Never: looks into a frame, knows a protocol (the 16-octet header that separates the messages of an IPFIX file aside).
+//! Never: looks into a frame, knows a protocol. Three things aside: the 16-octet header that separates the messages of an IPFIX file, the
+//! place of a VLAN tag that the kernel took off, and programs that are run over frames without being understood: filters, and the one that
+//! divides frames among workers.
 
 mod file;
 

@@ -18,6 +18,7 @@ mod interfaces;
 mod sys;
 
 use std::fmt;
+use std::io;
 use std::num::NonZeroU8;
 use std::thread;
 use std::time::Duration;
@@ -50,7 +51,7 @@ pub struct LiveConfig {
 /// What the kernel counted since the capture was opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LiveStats {
-    /// Frames that came into the ring.
+    /// Frames that came into the ring; with a filter, also those with a VLAN tag that it refuses afterwards.
     pub received: u64,
     /// Frames that the filter let through but for which the ring had no room.
     pub dropped: u64,
@@ -316,10 +317,9 @@ fn accept(octets: u32) -> Instruction {
 }
 
 /// Names what failed. Lack of privilege shows first at whatever is tried first.
-fn system_error(interface: &str, doing: &'static str) -> impl FnOnce(std::io::Error) -> LiveError {
-    let name = interface.to_owned();
-    move |cause| match cause.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => LiveError::NotPermitted { name },
-        _ => LiveError::System { name, doing, cause },
+fn system_error(interface: &str, doing: &'static str) -> impl FnOnce(io::Error) -> LiveError {
+    move |cause| match (cause.raw_os_error(), interface.to_owned()) {
+        (Some(libc::EPERM | libc::EACCES), name) => LiveError::NotPermitted { name },
+        (_, name) => LiveError::System { name, doing, cause },
     }
 }

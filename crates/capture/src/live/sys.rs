@@ -4,10 +4,11 @@
 //! interfaces. Nothing here knows what a frame is.
 #![allow(unsafe_code, reason = "packet sockets and their rings have no safe interface")]
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -224,31 +225,50 @@ impl Drop for Ring {
     }
 }
 
-/// Every interface of this network namespace, as getifaddrs(3) lists them.
+/// Every interface of this network namespace (netdevice(7)). One that is removed meanwhile is left out.
 pub(super) fn list_interfaces() -> io::Result<Vec<Interface>> {
-    let mut first = ptr::null_mut();
-    // SAFETY: writes the head of a list, which is freed below.
-    check(unsafe { libc::getifaddrs(&raw mut first) })?;
+    // Any socket can be asked about interfaces, and this kind needs neither addresses nor privilege.
+    let socket = UnixDatagram::unbound()?;
+    // SAFETY: returns a list that is freed below, or null.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return Err(io::Error::last_os_error());
+    }
     let mut interfaces = Vec::new();
-    let mut next = first;
-    // SAFETY: every entry of the list is valid until the list is freed.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        next = entry.ifa_next;
-        // SAFETY: an address is null or valid, and begins with its family.
-        let family = unsafe { entry.ifa_addr.as_ref() }.map(|address| c_int::from(address.sa_family));
-        if family != Some(libc::AF_PACKET) {
-            continue;
+    let mut next = list;
+    loop {
+        // SAFETY: the list ends with an entry whose index is 0, at which the loop ends.
+        let entry = unsafe { &*next };
+        if entry.if_index == 0 {
+            break;
         }
-        // SAFETY: an address of this family is a `sockaddr_ll`.
-        let address = unsafe { ptr::read_unaligned(entry.ifa_addr.cast::<libc::sockaddr_ll>()) };
-        // SAFETY: the name is a C string of the entry.
-        let name = unsafe { CStr::from_ptr(entry.ifa_name) }.to_string_lossy().into_owned();
-        let is_up = entry.ifa_flags & libc::IFF_UP as u32 != 0;
-        interfaces.push(Interface::new(name, address.sll_ifindex as u32, is_up, address.sll_hatype));
+        // SAFETY: an entry before the last has a name, which is a C string.
+        let name = unsafe { CStr::from_ptr(entry.if_name) };
+        if let Some((is_up, hardware_type)) = describe(&socket, name) {
+            interfaces.push(Interface::new(name.to_string_lossy().into_owned(), entry.if_index, is_up, hardware_type));
+        }
+        // SAFETY: this entry is not the last.
+        next = unsafe { next.add(1) };
     }
     // SAFETY: the list that was made above; nothing of it is used any more.
-    unsafe { libc::freeifaddrs(first) };
+    unsafe { libc::if_freenameindex(list) };
     Ok(interfaces)
+}
+
+/// Whether an interface is up, and its ARP hardware type.
+fn describe(socket: &UnixDatagram, name: &CStr) -> Option<(bool, u16)> {
+    // SAFETY: zeros are a valid request.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    let last = request.ifr_name.len() - 1;
+    request.ifr_name.iter_mut().take(last).zip(name.to_bytes()).for_each(|(to, from)| *to = *from as c_char);
+    // SAFETY: the kernel reads the name and writes into the request.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) }).ok()?;
+    // SAFETY: flags were written; any number is valid.
+    let is_up = c_int::from(unsafe { request.ifr_ifru.ifru_flags }) & libc::IFF_UP != 0;
+    // SAFETY: as above.
+    check(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) }).ok()?;
+    // SAFETY: an address was written, in whose family the hardware type stands.
+    Some((is_up, unsafe { request.ifr_ifru.ifru_hwaddr }.sa_family))
 }
 
 fn check(outcome: c_int) -> io::Result<()> {

@@ -7,14 +7,18 @@ mod net;
 mod fanout;
 mod offload;
 
+use std::io::Write;
+use std::net::UdpSocket;
+use std::num::NonZeroU8;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use weir_capture::{Bpf, BpfError, LiveCapture, LiveConfig, LiveError};
 
+use crate::ALLOCATOR;
 use crate::make::Kept;
 use frames::{Ends, TCP, UDP, ethernet, tagged};
-use net::{Net, RawSender};
+use net::{Net, RawSender, tunnel, without_privilege};
 
 /// Reads until nothing came for a while.
 fn drain(capture: &mut LiveCapture) -> Vec<Kept> {
@@ -168,10 +172,9 @@ fn filter_holds_from_the_first_frame_on() {
 fn what_has_no_room_is_counted() {
     let Some(net) = Net::with_pairs(1) else { return };
     let sent = vec![Ends::numbered(1).ipv4(UDP); 40_000];
-    let config = LiveConfig { ring_bytes: 2 << 20, ..LiveConfig::new("b0") };
-    let mut capture = net.within(1, || LiveCapture::open(&config)).unwrap();
+    let config = LiveConfig { ring_bytes: 2 << 20, ..LiveConfig::new("a0") };
+    let mut capture = net.within(0, || LiveCapture::open(&config)).unwrap();
     net.within(0, || RawSender::open("a0").send(&sent));
-    thread::sleep(Duration::from_millis(300));
     let stats = capture.stats().unwrap();
     assert!(stats.dropped > 1_000 && stats.freezes > 0, "{stats:?}");
     assert_eq!(stats.received + stats.dropped, 40_000);
@@ -191,6 +194,50 @@ fn loopback_is_seen_once() {
         RawSender::open("lo").send(&sent);
         assert_eq!(data(&drain(&mut capture)), sent);
     });
+}
+
+#[test]
+fn tunnel_has_no_link_header() {
+    let Some(net) = Net::with_pairs(0) else { return };
+    net.within(0, || {
+        let mut tunnel = tunnel("t0");
+        net.ip(0, "addr add 10.8.0.1/24 dev t0");
+        net.ip(0, "link set t0 up");
+        let workers = NonZeroU8::new(4).unwrap();
+        let mut captures = LiveCapture::open_workers(&LiveConfig::new("t0"), workers).unwrap();
+        // Out through the stack, and back.
+        let ends = Ends { addresses: [0x0a08_0002, 0x0a08_0001], ports: [9, 40_000] };
+        let socket = UdpSocket::bind("10.8.0.1:40000").unwrap();
+        socket.send_to(b"out", "10.8.0.2:9").unwrap();
+        let back = ends.ipv4(UDP).split_off(14);
+        tunnel.write_all(&back).unwrap();
+        let seen: Vec<_> = captures.iter_mut().map(drain).filter(|kept| !kept.is_empty()).collect();
+        let [kept] = &seen[..] else { panic!("both directions at one worker: {seen:?}") };
+        let [out, into] = &kept[..] else { panic!("two packets: {kept:?}") };
+        assert_eq!((out.link_type, into.link_type), (101, 101));
+        assert_eq!((out.data[0], &out.data[12..20], &out.data[28..]), (0x45, &[10, 8, 0, 1, 10, 8, 0, 2][..], &b"out"[..]));
+        assert_eq!(into.data, back);
+    });
+}
+
+#[test]
+fn no_allocation_per_frame() {
+    let Some(net) = Net::with_pairs(1) else { return };
+    let sent = vec![tagged(&Ends::numbered(1).ipv4(UDP), 0x8100, 7); 10_000];
+    let filter = can_compile().then(|| "vlan".to_owned());
+    let config = LiveConfig { filter, ..LiveConfig::new("b0") };
+    let mut capture = net.within(1, || LiveCapture::open(&config)).unwrap();
+    net.within(0, || RawSender::open("a0").send(&sent));
+    let (frames, made) = ALLOCATOR.count(|| {
+        let mut frames = 0;
+        while let Some(mut block) = capture.next_block(2 * LiveCapture::MAX_DELAY).unwrap() {
+            while block.next().is_some() {
+                frames += 1;
+            }
+        }
+        frames
+    });
+    assert_eq!((frames, made.count), (10_000, 0));
 }
 
 #[test]
@@ -246,6 +293,8 @@ fn refusals_teach() {
         assert!(text.starts_with("BPF filter `udp prot 53`: ") && text.contains("syntax error"), "{text}");
     }
     let Some(net) = Net::with_pairs(1) else { return };
+    let error = without_privilege(|| LiveCapture::open(&LiveConfig::new("lo"))).unwrap_err().to_string();
+    assert!(error.starts_with("lo: not permitted to capture") && error.contains("CAP_NET_RAW"), "{error}");
     net.ip(1, "link set b0 down");
     let error = net.within(1, || LiveCapture::open(&LiveConfig::new("b0"))).unwrap_err();
     assert!(matches!(error, LiveError::Down { .. }), "{error}");

@@ -81,6 +81,28 @@ fn in_namespace<T: Send>(name: &str, run: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(inside).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
+/// Runs a function on a thread without any privilege.
+pub(crate) fn without_privilege<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let inside = || {
+        // SAFETY: the call as such, unlike the C library's function of this name, changes this thread alone, which ends here.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, 65_534, 65_534, 65_534) }, 0);
+        run()
+    };
+    thread::scope(|scope| scope.spawn(inside).join()).unwrap()
+}
+
+/// An interface whose packets have no link header; what is written to the file arrives on it.
+pub(crate) fn tunnel(name: &str) -> File {
+    let file = File::options().read(true).write(true).open("/dev/net/tun").unwrap();
+    // SAFETY: zeros are a valid request.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    request.ifr_name.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from as libc::c_char);
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
+    // SAFETY: the request outlives the call.
+    assert_eq!(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) }, 0);
+    file
+}
+
 /// A socket that sends frames as they are.
 pub(crate) struct RawSender {
     fd: OwnedFd,

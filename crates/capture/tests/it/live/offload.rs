@@ -1,8 +1,8 @@
-//! Packets that the kernel joined or has yet to cut, as real TCP makes them.
-#![allow(unsafe_code, reason = "TCP_INFO has no safe interface")]
+//! Packets that the kernel joined or has yet to cut, as real TCP and UDP make them.
+#![allow(unsafe_code, reason = "options of sockets that the standard library does not know")]
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
@@ -51,6 +51,38 @@ fn joined_packets_say_how_many_they_are() {
         assert_eq!((seen.packets, seen.payload), (sent, VOLUME), "{seen:?}");
         assert!(seen.frames * 4 < seen.packets, "packets were joined: {seen:?}");
     }
+}
+
+#[test]
+fn datagrams_that_are_cut_later_say_how_many_they_are() {
+    let Some(net) = Net::with_pairs(1) else { return };
+    net.ip(0, "addr add 10.9.0.1/24 dev a0");
+    net.ip(1, "addr add 10.9.0.2/24 dev b0");
+    let mut capture = net.within(0, || LiveCapture::open(&LiveConfig::new("a0"))).unwrap();
+    let receiver = net.within(1, || UdpSocket::bind("10.9.0.2:7000")).unwrap();
+    net.within(0, || {
+        let socket = UdpSocket::bind("10.9.0.1:7001").unwrap();
+        let size = 1_000_i32;
+        let length = size_of_val(&size) as u32;
+        // SAFETY: the value is of the length that is told.
+        let outcome =
+            unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, (&raw const size).cast(), length) };
+        assert_eq!(outcome, 0);
+        assert_eq!(socket.send_to(&[0x55; 10_500], "10.9.0.2:7000").unwrap(), 10_500);
+    });
+    let received: Vec<_> = (0..11).map(|_| receiver.recv(&mut [0; 2_000]).unwrap()).collect();
+    assert_eq!(received, [[1_000; 10].as_slice(), &[500]].concat());
+
+    let mut seen = Vec::new();
+    while let Some(mut block) = capture.next_block(2 * LiveCapture::MAX_DELAY).unwrap() {
+        while let Some(frame) = block.next() {
+            // Neighbour discovery aside.
+            if frame.data[12..14] == [8, 0] {
+                seen.push((frame.original_len, frame.segment_size));
+            }
+        }
+    }
+    assert_eq!(seen, [(14 + 20 + 8 + 10_500, 1_000)]);
 }
 
 /// Counts what a frame has of the direction of the data.
