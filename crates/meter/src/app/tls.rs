@@ -308,4 +308,4 @@ fn is_last_alert(level: u8, what: u8) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -4,7 +4,7 @@
 use weir_record::Column;
 use weir_wire::Reader;
 
-use super::assembly::Message;
+pub(in crate::app) use super::assembly::Message;
 use super::fingerprint;
 use crate::facts::Facts;
 
