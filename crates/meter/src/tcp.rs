@@ -101,7 +101,7 @@ impl Connection {
     const REFUSED: u16 = 0x004;
     /// SYN and SYN-ACK were seen in this order, `rtt_server` holds.
     const ANSWERED: u16 = 0x008;
-    /// SYN or SYN-ACK was sent again, or both sides sent a SYN: which one was answered is not known (Karn's rule).
+    /// SYN or SYN-ACK was sent again, or both sides sent a SYN: which one was answered is not known (Karn's rule). Or times go backwards.
     const AMBIGUOUS: u16 = 0x010;
     /// `rtt_client` holds too.
     const MEASURED: u16 = 0x020;

@@ -13,45 +13,56 @@ impl Connection {
         self.flags & (Self::OPENED | Self::COMPLETE) == Self::OPENED
     }
 
-    /// Takes a SYN or SYN-ACK. False where it is no part of this connection.
+    /// Takes a SYN or SYN-ACK. False where it takes no place in the stream.
     #[cold]
     pub(super) fn synchronise(&mut self, segment: &Segment<'_>) -> bool {
-        let tcp = segment.tcp;
-        let first = tcp.seq.wrapping_add(1);
-        let has_ack = tcp.flags & Tcp::ACK != 0;
-        let is_to_client = segment.direction == Direction::ToClient;
+        let first = segment.tcp.seq.wrapping_add(1);
         let is_complete = self.is(Self::COMPLETE);
         let side = &mut self.sides[segment.direction as usize];
         let is_again = side.is(Side::SYN);
-        if is_again && side.first != first {
-            if is_complete {
-                return false;
-            }
-            // A server that keeps no state answers a repeated SYN with another number (RFC 4987, section 3.6).
-            side.flags &= !Side::KNOWN;
+        let is_known = side.is(Side::KNOWN) && side.first == first;
+        if is_again && !is_known && is_complete {
+            return false;
         }
         if !is_again {
             note_syn(side, segment);
         }
         side.first = first;
-        side.flags |= Side::SYN;
+        if !is_known {
+            // A server that keeps no state answers a repeated SYN with another number (RFC 4987, section 3.6); or what came before the SYN was
+            // of an older connection.
+            side.flags &= !Side::KNOWN;
+        }
         self.flags |= Self::OPENED;
-        match (is_to_client, has_ack) {
-            _ if is_again => self.ambiguous(),
-            (false, false) => self.since = segment.time,
-            (true, true) if self.is_answer(segment) => {
-                self.rtt_server = microseconds(segment.time.saturating_sub(self.since));
+        if !is_complete {
+            self.flags &= !Self::RESET;
+            self.time_syn(segment, is_again);
+        }
+        // The first segment of the stream may have overtaken it.
+        is_again || !is_known
+    }
+
+    /// Takes the time of a SYN or SYN-ACK for the round-trip time.
+    fn time_syn(&mut self, segment: &Segment<'_>, is_again: bool) {
+        let has_ack = segment.tcp.flags & Tcp::ACK != 0;
+        let passed = segment.time.saturating_sub(self.since);
+        match (segment.direction, has_ack) {
+            _ if is_again => self.flags |= Self::AMBIGUOUS,
+            (Direction::ToServer, false) => self.since = segment.time,
+            (Direction::ToClient, true) if self.is_answer(segment) => {
+                self.rtt_server = microseconds(passed);
                 self.since = segment.time;
-                self.flags |= Self::ANSWERED;
+                self.flags |= if passed < 0 { Self::AMBIGUOUS } else { Self::ANSWERED };
             }
-            (true, true) => {}
-            // Both sides open it at once, or roles that we took wrongly.
-            (true, false) | (false, true) => self.ambiguous(),
+            // It overtook the SYN.
+            (Direction::ToClient, true) => {}
+            // Both sides open it at once (RFC 9293, figure 7), or roles that we took wrongly.
+            (Direction::ToClient, false) | (Direction::ToServer, true) => self.flags |= Self::AMBIGUOUS,
         }
-        if has_ack {
-            self.confirm_both_open(segment);
+        let is_first_answer = has_ack && !self.sides[segment.direction as usize].is(Side::SYN_ACK);
+        if is_again && is_first_answer && self.is_answer(segment) {
+            self.flags |= Self::COMPLETE;
         }
-        true
     }
 
     /// A segment behind the SYNs: does it show that both sides agreed?
@@ -73,8 +84,9 @@ impl Connection {
         }
         let request_time = self.request_time();
         if self.flags & (Self::ANSWERED | Self::AMBIGUOUS) == Self::ANSWERED {
-            self.rtt_client = microseconds(segment.time.saturating_sub(self.since));
-            self.flags |= Self::MEASURED;
+            let passed = segment.time.saturating_sub(self.since);
+            self.rtt_client = microseconds(passed);
+            self.flags |= if passed < 0 { Self::AMBIGUOUS } else { Self::MEASURED };
         }
         self.since = request_time;
         self.flags |= Self::COMPLETE;
@@ -87,8 +99,8 @@ impl Connection {
         let first = segment.tcp.seq.wrapping_add(1);
         let is_unknown = !side.is(Side::SYN | Side::KNOWN) || side.first != first;
         if segment.tcp.flags & Tcp::ACK != 0 {
-            // Before the end, a server without state may answer twice; after it, the SYN was lost on its way to us.
-            return is_unknown && self.is_closed();
+            // Of another connection only where that one's SYN was lost on its way to us.
+            return is_unknown && self.is_closed() && !self.is_answer(segment);
         }
         if side.is(Side::SYN | Side::KNOWN) {
             return is_unknown;
@@ -103,29 +115,16 @@ impl Connection {
         if is_server_timed { self.since.saturating_sub(i64::from(self.rtt_server) * 1000) } else { self.since }
     }
 
-    /// A SYN-ACK that answers the other side's SYN after both had sent one.
-    fn confirm_both_open(&mut self, segment: &Segment<'_>) {
-        let had_sent_syn = self.sides[segment.direction as usize].is(Side::KNOWN);
-        if had_sent_syn && !self.is(Self::ANSWERED) && self.is_answer(segment) {
-            self.flags |= Self::COMPLETE;
-        }
-    }
-
     /// Whether the segment acknowledges the other side's SYN.
     fn is_answer(&self, segment: &Segment<'_>) -> bool {
         let peer = self.peer(segment.direction);
         peer.is(Side::SYN) && distance(peer.first, segment.tcp.ack) >= 0
     }
-
-    fn ambiguous(&mut self) {
-        if !self.is(Self::COMPLETE) {
-            self.flags |= Self::AMBIGUOUS;
-        }
-    }
 }
 
 fn note_syn(side: &mut Side, segment: &Segment<'_>) {
     let options = segment.tcp.options(segment.frame);
+    side.flags |= Side::SYN;
     side.syn_options = options.kinds;
     side.syn_size = u16::try_from(segment.ip_length).unwrap_or(u16::MAX);
     side.syn_window = segment.tcp.window;
