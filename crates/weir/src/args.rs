@@ -2,7 +2,11 @@
 //!
 //! Nothing here looks at the world; what the words mean is worked out by each command.
 
+mod meter;
+
 use std::path::PathBuf;
+
+pub(crate) use meter::{CheckArgs, FlowArgs, MeterArgs, PacketArgs, RunArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -20,6 +24,12 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 nothing matched, 2 wrong use or 
 pub(crate) enum Command {
     /// Decode flow-export datagrams in capture files to records
     Decode(DecodeArgs),
+    /// Meter packets of capture files or interfaces: flows with performance and applications
+    Meter(Box<MeterArgs>),
+    /// Run the service: whatever the configuration enables
+    Run(RunArgs),
+    /// Validate a configuration
+    Check(CheckArgs),
     /// List the columns of a record: name, type, unit, meaning
     Columns(ColumnsArgs),
     /// Print a completion script for a shell

@@ -51,7 +51,8 @@ impl Job {
     }
 }
 
-fn check_files(files: &[PathBuf]) -> Result<(), Failure> {
+/// Refuses to read the standard input twice.
+pub(crate) fn check_files(files: &[PathBuf]) -> Result<(), Failure> {
     if files.iter().filter(|file| file.as_path() == Path::new("-")).count() > 1 {
         return Err(Failure::Misuse("the standard input (-) can be read once, it is named more often".into()));
     }

@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     Arguments(clap::Error),
     /// Arguments or configuration that mean nothing.
     Misuse(String),
+    /// Something that was to be done could not be.
+    Failed(String),
     /// Whoever read our output has seen enough.
     PipeClosed,
     /// Output that cannot be written.
@@ -41,6 +43,10 @@ pub(crate) fn code(result: Result<Outcome, Failure>) -> ExitCode {
         Err(Failure::Misuse(message)) => {
             tell(&message);
             2
+        }
+        Err(Failure::Failed(message)) => {
+            tell(&message);
+            3
         }
         Err(Failure::Write(error)) => {
             tell(&format!("cannot write to standard output: {error}"));

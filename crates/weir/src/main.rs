@@ -3,17 +3,22 @@
 //! Never: decides what a number means; that is for the rooms below.
 
 mod args;
+mod config;
 mod exit;
 
 // The commands, from what was typed to what it means.
+mod check;
 mod columns;
 mod decode;
+mod meter;
 
 // The work: stages in order, and what they are made of.
+mod export;
 mod output;
 mod pipeline;
 mod progress;
 mod report;
+mod stop;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,6 +35,10 @@ fn main() -> ExitCode {
 fn run() -> Result<Outcome, Failure> {
     match Typed::try_parse()?.command {
         Command::Decode(typed) => pipeline::decode::run(decode::Job::new(typed)?),
+        Command::Meter(typed) if typed.list_interfaces => meter::list_interfaces(),
+        Command::Meter(typed) => pipeline::meter::run(meter::Job::new(*typed)?),
+        Command::Run(typed) => pipeline::meter::run(meter::Job::of_service(&typed)?),
+        Command::Check(typed) => check::run(&typed),
         Command::Columns(typed) => columns::print(typed),
         Command::Completions { shell } => print_completions(shell),
     }

@@ -8,6 +8,7 @@ mod sink;
 use std::io::{self, Write};
 
 use weir_codec::Output;
+use weir_record::FlowBatch;
 
 pub(crate) use columns::Columns;
 pub(crate) use selection::Selection;
@@ -31,11 +32,18 @@ impl Rows {
 
     /// Writes what was asked for of a batch.
     pub(crate) fn write(&mut self, batch: &Output) -> io::Result<()> {
+        self.write_flows(&batch.flows)?;
         let Self { selection, sink, text, to } = self;
         let mut flush = |text: &mut Vec<u8>| if text.len() < BUFFER_OCTETS { Ok(()) } else { write_all(to, text) };
-        sink.write_flows(text, &batch.flows, selection.flows(&batch.flows), &mut flush)?;
         sink.write_counters(text, &batch.counters, selection.counters(&batch.counters), &mut flush)?;
         sink.write_options(text, &batch.options, selection.options(&batch.options), &mut flush)
+    }
+
+    /// Writes what was asked for of a batch of flow records.
+    pub(crate) fn write_flows(&mut self, batch: &FlowBatch) -> io::Result<()> {
+        let Self { selection, sink, text, to } = self;
+        let mut flush = |text: &mut Vec<u8>| if text.len() < BUFFER_OCTETS { Ok(()) } else { write_all(to, text) };
+        sink.write_flows(text, batch, selection.flows(batch), &mut flush)
     }
 
     /// Writes what belongs at the end, and everything that is still held.

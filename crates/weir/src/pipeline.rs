@@ -1,6 +1,14 @@
 //! The pipelines: each has one function that lists its stages in order.
 
 pub(crate) mod decode;
+pub(crate) mod meter;
 
 // From frames to the messages of flow protocols.
 mod messages;
+
+// From frames to flows, and on.
+mod files;
+mod front;
+mod live;
+mod outlet;
+mod queue;

@@ -1,0 +1,144 @@
+//! `[meter]`: which packets, how they become flows, and what is kept of them.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use weir_capture::LiveConfig;
+
+use super::{Condition, Sample, Size, Span};
+
+/// How packets are taken and metered.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Meter {
+    /// Interfaces to listen on, by name: one switch an interface.
+    pub(crate) interfaces: Vec<String>,
+    /// Packets to take, in the language of tcpdump.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bpf: Option<String>,
+    /// Octets taken of each packet.
+    pub(crate) snap_length: u32,
+    /// Take packets to others too.
+    pub(crate) promiscuous: bool,
+    /// Memory for packets that wait to be read, for each interface and worker.
+    pub(crate) ring: Size,
+    /// Threads, each with its share of the connections.
+    pub(crate) workers: u8,
+    /// Which packets are metered.
+    pub(crate) sample: Sample,
+    /// A flow that goes on for longer is reported, and counted anew.
+    pub(crate) active_timeout: Span,
+    /// A flow without a packet for longer has ended.
+    pub(crate) inactive_timeout: Span,
+    /// Most flows at a time, for each worker.
+    pub(crate) max_flows: usize,
+    /// What tells flows apart besides addresses, ports and protocol.
+    pub(crate) key: Vec<KeyPart>,
+    /// Meter the packets inside of tunnels.
+    pub(crate) decapsulate: bool,
+    /// Measure round-trip and response times, retransmissions, gaps and jitter.
+    pub(crate) performance: bool,
+    /// Look into payloads for applications.
+    pub(crate) applications: bool,
+    /// What to keep of people.
+    pub(crate) keep: Vec<Keep>,
+    /// Histograms of response times.
+    pub(crate) histograms: bool,
+    /// Flows to report.
+    pub(crate) filter: Condition,
+}
+
+/// A part of a flow's key that is off by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum KeyPart {
+    /// The VLAN
+    Vlan,
+    /// The interface
+    Interface,
+}
+
+/// What packets carry of people, kept only when named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Keep {
+    /// The part of URLs behind the question mark
+    UrlQueries,
+    /// The text of SQL statements
+    SqlText,
+    /// Mail addresses
+    MailAddresses,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        let table = weir_meter::Config::default();
+        let capture = LiveConfig::new("");
+        Self {
+            interfaces: Vec::new(),
+            bpf: None,
+            snap_length: capture.snap_length,
+            promiscuous: true,
+            ring: Size(capture.ring_bytes),
+            workers: 1,
+            sample: Sample::All,
+            active_timeout: Span(table.active_timeout),
+            inactive_timeout: Span(table.inactive_timeout),
+            max_flows: table.max_flows,
+            key: Vec::new(),
+            decapsulate: table.decapsulate,
+            performance: table.performance,
+            applications: true,
+            keep: Vec::new(),
+            histograms: table.histograms,
+            filter: Condition::any(),
+        }
+    }
+}
+
+impl Meter {
+    /// What no type says. The error is a sentence that begins with the key.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.workers == 0 {
+            return Err("workers: 0, expected 1 or more".into());
+        }
+        if self.max_flows == 0 {
+            return Err("max_flows: 0, expected 1 or more".into());
+        }
+        if !self.applications && !self.keep.is_empty() {
+            return Err(
+                "keep: what is to be kept is found by the application decoders, which applications = false turns off".into()
+            );
+        }
+        Ok(())
+    }
+
+    /// What the flow table is told. `seed` is a secret of this run.
+    pub(crate) fn table(&self, seed: u64) -> weir_meter::Config {
+        let keeps = |what| self.keep.contains(&what);
+        let applications = weir_meter::Applications {
+            url_queries: keeps(Keep::UrlQueries),
+            sql_text: keeps(Keep::SqlText),
+            mail_addresses: keeps(Keep::MailAddresses),
+        };
+        let (sampled_packets, sample_connections) = match self.sample {
+            Sample::All => (1, 1),
+            Sample::Every(number) | Sample::Random(number) => (number, 1),
+            Sample::Connections(number) => (1, number),
+        };
+        weir_meter::Config {
+            active_timeout: self.active_timeout.0,
+            inactive_timeout: self.inactive_timeout.0,
+            max_flows: self.max_flows,
+            key_vlan: self.key.contains(&KeyPart::Vlan),
+            key_interface: self.key.contains(&KeyPart::Interface),
+            decapsulate: self.decapsulate,
+            performance: self.performance,
+            histograms: self.histograms,
+            applications: self.applications.then_some(applications),
+            sample_connections,
+            sampled_packets,
+            seed,
+            ..weir_meter::Config::default()
+        }
+    }
+}

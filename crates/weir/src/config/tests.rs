@@ -1,0 +1,153 @@
+use super::*;
+
+fn refused(text: &str) -> String {
+    Config::parse(text, "weir.toml").unwrap_err()
+}
+
+const WHOLE: &str = r#"
+[meter]
+interfaces = ["eth0", "eth1"]
+active_timeout = "2m"
+sample = "connections:1/10"
+keep = ["sql-text"]
+key = ["vlan"]
+filter = "port 443"
+
+[export.collector]
+url = "udp://collector.example:4739"
+format = "ipfix"
+from = "meter"
+filter = "tcp"
+sampling = 4
+
+[export.old]
+url = "udp://192.0.2.9"
+format = "netflow9"
+source = "192.0.2.1"
+"#;
+
+#[test]
+fn what_is_written_is_read_and_the_rest_has_defaults() {
+    let config = Config::parse(WHOLE, "weir.toml").unwrap();
+    let meter = config.meter.as_ref().unwrap();
+    assert_eq!(meter.interfaces, ["eth0", "eth1"]);
+    assert_eq!((meter.active_timeout, meter.inactive_timeout), (Span::seconds(120), Span::seconds(30)));
+    assert_eq!((meter.sample, meter.keep.as_slice()), (Sample::Connections(10), &[Keep::SqlText][..]));
+    let table = meter.table(7);
+    assert!(table.key_vlan && !table.key_interface && table.applications.unwrap().sql_text);
+    assert_eq!((table.sample_connections, table.sampled_packets, table.seed), (10, 1, 7));
+    assert_eq!(config.export["collector"].sampling, OneIn(4));
+    // The port of the format.
+    assert_eq!(config.export["old"].url.to_string(), "udp://192.0.2.9:2055");
+    assert_eq!(config.export["old"].source, Some("192.0.2.1".parse().unwrap()));
+}
+
+#[test]
+fn what_is_printed_in_full_reads_back_as_the_same() {
+    let page = Config::parse(WHOLE, "weir.toml").unwrap().dump().unwrap();
+    assert!(page.contains("inactive_timeout = \"30s\"") && page.contains("template_refresh = \"10m\""), "{page}");
+    assert_eq!(Config::parse(&page, "dump").unwrap().dump().unwrap(), page);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest() {
+    let text = "[meter]\ninterfaces = [\"eth0\"]\nactiv_timeout = \"60s\"\n";
+    assert_eq!(refused(text), "weir.toml line 3: meter.activ_timeout: unknown key; did you mean active_timeout?");
+    assert_eq!(refused("[metre]\n"), "weir.toml line 1: metre: unknown key; did you mean meter?");
+    let text = "[meter]\n[export.a]\nurl = \"udp://h\"\nfromat = \"ipfix\"\n";
+    assert_eq!(refused(text), "weir.toml line 4: export.a.fromat: unknown key; did you mean format?");
+    assert!(refused("[meter]\nxyzzyxyzzy = 1\n").contains("unknown key, expected interfaces, bpf, "));
+}
+
+#[test]
+fn refusals_say_where_and_what_was_expected() {
+    let cases = [
+        (
+            "[meter]\nactive_timeout = 60",
+            "line 2: meter.active_timeout: invalid value: integer `60`, expected a duration such as \"30s\"",
+        ),
+        ("[meter]\nactive_timeout = \"60\"", "line 2: meter.active_timeout: \"60\" is no duration: write a number and a unit"),
+        ("[meter]\ninterfaces = \"eth0\"", "line 2: meter.interfaces: invalid type: string \"eth0\", expected a sequence"),
+        (
+            "[meter]\nkeep = [\"sql\"]",
+            "line 2: meter.keep[0]: unknown word \"sql\", expected url-queries, sql-text or mail-addresses",
+        ),
+        ("[meter]\nfilter = \"src_adr = 1\"", "line 2: meter.filter: "),
+        ("[meter]\nsample = \"half\"", "line 2: meter.sample: \"half\" is no sampling: write 1/N"),
+        ("[meter]\nring = 64", "line 2: meter.ring: invalid value: integer `64`, expected a size such as \"64MiB\""),
+        ("[meter]\nworkers = 0", "meter.workers: 0, expected 1 or more"),
+        ("[meter]\nworkers = 300", "line 2: meter.workers: invalid value: integer `300`, expected u8"),
+        ("[meter]\n[export.a]", "line 2: export.a.url is missing"),
+        ("[meter]\n[export.a]\nurl = \"tls://h\"", "line 3: export.a.url: tls:// is not there yet"),
+        (
+            "[meter]\n[export.a]\nurl = \"udp://h\"\nformat = \"netflow8\"",
+            "line 4: export.a.format: unknown word \"netflow8\"; did you mean netflow9?",
+        ),
+        ("[meter]\n[export.a]\nurl = \"tcp://h\"\nformat = \"netflow9\"", "export.a.url: NetFlow goes over UDP alone"),
+        (
+            "[meter]\n[export.a]\nurl = \"udp://h\"\nformat = \"netflow9\"\nprofile = \"biflow\"",
+            "export.a.profile: reverse elements are IPFIX's alone",
+        ),
+        ("[export.a]\nurl = \"udp://h\"", "[export] has nothing to send without [meter]"),
+        (
+            "[listen.netflow]\nurl = \"udp://[::]:2055\"",
+            "line 1: listen: is not there yet: this version serves [meter] and [export.NAME]",
+        ),
+        ("[meter\n", "line 1: "),
+    ];
+    for (text, expected) in cases {
+        let error = refused(text);
+        assert!(error.starts_with("weir.toml") && error.contains(expected), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn a_url_has_the_keys_of_the_configuration_behind_it() {
+    let text = "udp://h:4739?format=netflow9&filter=src net 10.0.0.0/8 and port 443&sampling=1/10&source=192.0.2.1&domain=7&template_refresh=1m";
+    let export: Export = text.parse().unwrap();
+    assert_eq!((export.format, export.sampling, export.domain), (Format::NetFlow9, OneIn(10), 7));
+    assert_eq!(
+        (export.filter.to_string().as_str(), export.template_refresh),
+        ("src ip 10.0.0.0/8 and port 443", Span::seconds(60))
+    );
+    assert_eq!("udp://h".parse::<Export>().unwrap().url.to_string(), "udp://h:4739");
+    let biflow: Export = "tcp://[::1]:1?profile=biflow&times=us&private_enterprise=64512&filter=port%20%3e%201".parse().unwrap();
+    assert_eq!((biflow.profile, biflow.times, biflow.private_enterprise), (Profile::Biflow, Times::Microseconds, Some(64_512)));
+    assert_eq!(biflow.filter.to_string(), "port > 1");
+    let cases = [
+        ("udp://h?fromat=ipfix", "fromat: unknown key; did you mean format?"),
+        ("udp://h?format=ipfx", "format: unknown word \"ipfx\"; did you mean ipfix?"),
+        ("udp://h?sampling=0", "sampling: \"0\" is no ratio: write N or 1/N"),
+        ("udp://h?domain=x", "domain: "),
+        ("udp://h?url=udp://i", "url: "),
+        ("h:4739", "expected udp://, tcp://"),
+        ("udp://h?mtu=100", "mtu: 100 octets, expected 576 or more"),
+    ];
+    for (text, expected) in cases {
+        let error = text.parse::<Export>().unwrap_err();
+        assert!(error.contains(expected), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn values_print_as_they_are_read() {
+    for text in ["30s", "1h30m", "500ms", "2d", "1m30s"] {
+        assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
+    }
+    assert_eq!("90m".parse::<Span>().unwrap().to_string(), "1h30m");
+    for text in ["", "0s", "30", "s", "1y", "-1s", "99999999999999d", "1.5s"] {
+        assert!(text.parse::<Span>().is_err(), "{text}");
+    }
+    for text in ["1/1", "1/100", "random:1/100", "connections:1/7"] {
+        assert_eq!(text.parse::<Sample>().unwrap().to_string(), text);
+    }
+    for text in ["", "1/0", "2/3", "random", "packets:1/2", "random:"] {
+        assert!(text.parse::<Sample>().is_err(), "{text}");
+    }
+    for text in ["64MiB", "1GiB", "100KiB"] {
+        assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
+    }
+    for text in ["64", "64MB", "MiB", "-1MiB", "99999999999999GiB"] {
+        assert!(text.parse::<Size>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Packets of capture files, one after the other as one stream of time, on one thread.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use weir_capture::CaptureFile;
+use weir_record::FlowBatch;
+
+use super::front::Front;
+use super::meter::{BATCH_ROWS, ROWS_WAIT};
+use super::outlet::Outlet;
+use crate::exit::Failure;
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::report::meter::Totals;
+use crate::stop::Stop;
+
+/// Frames between two looks at the clock.
+const LOOK_FRAMES: u64 = 1024;
+
+/// Meters the files; what cannot be read costs only itself.
+pub(super) fn read(files: &[PathBuf], front: Front, outlet: &mut Outlet, stop: &Stop) -> Result<Totals, Failure> {
+    let mut reader = Reader { front, flows: FlowBatch::new(), outlet, stop, report: Report::new(false, false) };
+    files.iter().try_for_each(|file| reader.read(file))?;
+    reader.finish()
+}
+
+struct Reader<'a> {
+    front: Front,
+    flows: FlowBatch,
+    outlet: &'a mut Outlet,
+    stop: &'a Stop,
+    report: Report,
+}
+
+impl Reader<'_> {
+    fn read(&mut self, file: &Path) -> Result<(), Failure> {
+        let Some(mut capture) = self.report.begin(file, CaptureFile::open(file)) else {
+            return Ok(());
+        };
+        let is_pipe = capture.size().is_none();
+        let mut progress = Progress::new(file, capture.size());
+        let mut written = Instant::now();
+        while let Some(frame) = self.report.next(capture.next()) {
+            let number = frame.number;
+            let pushed = self.front.push(&frame, &mut self.flows);
+            if !pushed.map_err(|error| Failure::Misuse(format!("{}: {error}", file.display())))? {
+                self.report.unreadable_link(frame.link_type);
+            }
+            if self.flows.rows() >= BATCH_ROWS {
+                self.hand_over()?;
+            }
+            if number.is_multiple_of(LOOK_FRAMES) || is_pipe {
+                if self.stop.is_due() || self.outlet.is_full() {
+                    break;
+                }
+                if is_pipe && written.elapsed() > ROWS_WAIT {
+                    self.hand_over()?;
+                    self.outlet.flush(self.front.now)?;
+                    written = Instant::now();
+                }
+                progress.show(capture.position());
+            }
+        }
+        self.report.end(capture.stats());
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), Failure> {
+        self.outlet.take(&self.flows, self.front.now)?;
+        self.flows.clear();
+        Ok(())
+    }
+
+    /// Reports the flows that are still open.
+    fn finish(mut self) -> Result<Totals, Failure> {
+        while self.front.meter.finish(&mut self.flows) {
+            self.hand_over()?;
+        }
+        self.hand_over()?;
+        Ok(Totals { failures: self.report.failed_files(), ..Totals::of([(self.front.meter.stats(), self.front.unreadable)]) })
+    }
+}

@@ -1,0 +1,233 @@
+//! Packets of interfaces: a thread for each worker captures and meters its share of the connections, of all interfaces; one thread, the caller's,
+//! prints and exports.
+
+use std::num::NonZeroU8;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use weir_capture::{LiveCapture, LiveConfig, LiveError, LiveStats};
+use weir_record::FlowBatch;
+
+use super::front::Front;
+use super::meter::{BATCH_ROWS, ROWS_WAIT};
+use super::outlet::Outlet;
+use super::queue::{Queue, Taken};
+use crate::config::Meter;
+use crate::exit::{Failure, tell};
+use crate::export::About;
+use crate::report::meter::{Kernel, Totals};
+use crate::stop::Stop;
+
+/// Batches that may wait for the exporting thread, for each worker: past it the oldest is given up and counted.
+const QUEUE_BATCHES: usize = 64;
+
+/// How long a worker waits for packets before it looks at the clock.
+const PACKETS_WAIT: Duration = Duration::from_millis(50);
+
+/// How often the kernel is asked what it counted; its counters are narrow.
+const KERNEL_ASKED: Duration = Duration::from_secs(10);
+
+/// Listens until it is time to stop, and reports every flow.
+pub(super) fn listen(
+    config: &Meter,
+    front: impl Fn(usize) -> Front,
+    outlet: &mut Outlet,
+    stop: &Stop,
+    about: &About,
+) -> Result<Totals, Failure> {
+    let workers = open(config)?;
+    let queue = Queue::new(QUEUE_BATCHES * workers.len(), workers.len());
+    let workers: Vec<Worker<'_>> = workers
+        .into_iter()
+        .enumerate()
+        .map(|(number, captures)| Worker::new(front(number), captures, &queue, stop, about))
+        .collect();
+    let (written, fronts, kernel) = thread::scope(|scope| {
+        let threads: Vec<_> = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
+        let written = hand_out(&queue, outlet, stop, about);
+        let ended: Vec<_> = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
+        let kernel = ended.iter().fold(Kernel::default(), |sum, worker| sum.and(worker.kernel));
+        (written, ended.into_iter().map(|worker| worker.front).collect::<Vec<_>>(), kernel)
+    });
+    written?;
+    let failures = kernel.gone;
+    Ok(Totals {
+        kernel: Some(kernel),
+        queue_dropped: queue.dropped(),
+        failures,
+        ..Totals::of(fronts.iter().map(|front| (front.meter.stats(), front.unreadable)))
+    })
+}
+
+/// The captures of each worker, one an interface: the kernel gives both directions of a connection to the worker of one number on all of them.
+fn open(config: &Meter) -> Result<Vec<Vec<LiveCapture>>, Failure> {
+    let count = NonZeroU8::new(config.workers).unwrap_or(NonZeroU8::MIN);
+    let mut workers: Vec<Vec<LiveCapture>> = (0..count.get()).map(|_| Vec::new()).collect();
+    for interface in &config.interfaces {
+        let live = LiveConfig {
+            filter: config.bpf.clone(),
+            snap_length: config.snap_length,
+            promiscuous: config.promiscuous,
+            ring_bytes: config.ring.0,
+            ..LiveConfig::new(interface.as_str())
+        };
+        let opened = match count.get() {
+            1 => LiveCapture::open(&live).map(|capture| vec![capture]),
+            _ => LiveCapture::open_workers(&live, count),
+        };
+        let opened = opened.map_err(|error| Failure::Failed(error.to_string()))?;
+        workers.iter_mut().zip(opened).for_each(|(worker, capture)| worker.push(capture));
+    }
+    Ok(workers)
+}
+
+/// Numbers and names of these interfaces.
+pub(super) fn find(names: &[String]) -> Result<Vec<(u32, String)>, Failure> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = weir_capture::interfaces().map_err(|error| Failure::Failed(format!("cannot list interfaces: {error}")))?;
+    // One that is not there is refused when it is opened.
+    let found = found.into_iter().filter(|interface| names.contains(&interface.name));
+    Ok(found.map(|interface| (interface.index, interface.name)).collect())
+}
+
+/// Takes batches from the queue to the outlet until all workers have ended. After an error batches are taken all the same, so that no worker waits.
+fn hand_out(queue: &Queue, outlet: &mut Outlet, stop: &Stop, about: &About) -> Result<(), Failure> {
+    let mut result = Ok(());
+    let mut flushed = Instant::now();
+    loop {
+        let taken = queue.take(ROWS_WAIT);
+        let now = now();
+        about.lost_records.store(queue.dropped(), Ordering::Relaxed);
+        if result.is_ok() && flushed.elapsed() > ROWS_WAIT {
+            result = outlet.flush(now).map_err(Failure::from);
+            flushed = Instant::now();
+        }
+        match taken {
+            Taken::Batch(batch) => {
+                if result.is_ok() {
+                    result = outlet.take(&batch, now).map_err(Failure::from);
+                }
+                queue.give_back(batch);
+            }
+            Taken::Nothing => {}
+            Taken::End => return result,
+        }
+        if result.is_err() || outlet.is_full() {
+            stop.now();
+        }
+    }
+}
+
+/// Captures and meters its share.
+struct Worker<'a> {
+    front: Front,
+    captures: Vec<LiveCapture>,
+    queue: &'a Queue,
+    stop: &'a Stop,
+    about: &'a About,
+    flows: FlowBatch,
+    kernel: Kernel,
+    /// The part of interfaces that went away.
+    gone: Kernel,
+}
+
+impl<'a> Worker<'a> {
+    fn new(front: Front, captures: Vec<LiveCapture>, queue: &'a Queue, stop: &'a Stop, about: &'a About) -> Self {
+        Self { front, captures, queue, stop, about, flows: FlowBatch::new(), kernel: Kernel::default(), gone: Kernel::default() }
+    }
+
+    fn run(mut self) -> Self {
+        let (mut handed_over, mut asked) = (Instant::now(), Instant::now());
+        let mut is_busy = false;
+        while !self.stop.is_due() && !self.captures.is_empty() {
+            is_busy = self.round(is_busy);
+            if !is_busy {
+                // All that came before this was seen, so time goes on without packets.
+                let seen = now().saturating_sub(LiveCapture::MAX_DELAY.as_nanos() as i64);
+                while self.front.meter.advance(seen, &mut self.flows) {
+                    self.queue.push_or_drop(&mut self.flows);
+                }
+            }
+            let is_time = handed_over.elapsed() > ROWS_WAIT;
+            if is_time && !self.flows.is_empty() {
+                self.queue.push_or_drop(&mut self.flows);
+            }
+            if is_time {
+                handed_over = Instant::now();
+            }
+            if asked.elapsed() > KERNEL_ASKED {
+                self.ask_kernel();
+                asked = Instant::now();
+            }
+        }
+        self.finish();
+        self
+    }
+
+    /// Takes what each interface has. False where none had anything.
+    fn round(&mut self, is_busy: bool) -> bool {
+        let Self { front, captures, queue, flows, gone, .. } = self;
+        let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / captures.len().max(1) as u32 };
+        let mut had_any = false;
+        captures.retain_mut(|capture| {
+            let taken = capture.next_block(wait).map(|block| {
+                let Some(mut block) = block else { return };
+                had_any = true;
+                while let Some(frame) = block.next() {
+                    // Interfaces of other link types are refused when they are opened, and the kernel filters.
+                    let _ = front.push(&frame, flows);
+                    if flows.rows() >= BATCH_ROWS {
+                        queue.push_or_drop(flows);
+                    }
+                }
+            });
+            taken.map_err(|error| gone.lose(capture, &error)).is_ok()
+        });
+        had_any
+    }
+
+    /// Reports the flows that are still open, waiting for room: no packet is lost by it any more.
+    fn finish(&mut self) {
+        while self.front.meter.finish(&mut self.flows) {
+            self.queue.push(&mut self.flows);
+        }
+        if !self.flows.is_empty() {
+            self.queue.push(&mut self.flows);
+        }
+        self.ask_kernel();
+        self.queue.leave();
+    }
+
+    /// What the kernel counted, of the interfaces that are there and of those that went away.
+    fn ask_kernel(&mut self) {
+        let mut counted = self.gone;
+        self.captures.iter_mut().for_each(|capture| counted.add(capture.stats()));
+        self.about.lost_packets.fetch_add(counted.dropped - self.kernel.dropped, Ordering::Relaxed);
+        self.kernel = counted;
+    }
+}
+
+impl Kernel {
+    /// An interface is captured on no more; its counters are kept.
+    fn lose(&mut self, capture: &mut LiveCapture, error: &LiveError) {
+        tell(&error.to_string());
+        self.gone += 1;
+        self.add(capture.stats());
+    }
+
+    fn add(&mut self, counted: Result<LiveStats, LiveError>) {
+        if let Ok(counted) = counted {
+            self.received += counted.received;
+            self.dropped += counted.dropped;
+        }
+    }
+}
+
+/// The clock, nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,70 @@
+//! The life of a packet: what `weir meter` and `weir run` do, stage by stage.
+//!
+//! frame with its time -> those that were asked for -> meter -> (live: bounded queue) -> flows that were asked for -> text, and for each
+//! collector: filter, sample, encode -> send.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use weir_capture::Bpf;
+
+use super::front::Front;
+use super::outlet::Outlet;
+use super::{files, live};
+use crate::config::{Export, Sample};
+use crate::exit::{Failure, Outcome};
+use crate::export::{About, Exporter};
+use crate::meter::Job;
+use crate::stop::Stop;
+
+/// Rows gathered before they go on: enough to make the cost of a batch small, few enough for the cache.
+pub(super) const BATCH_ROWS: usize = 4096;
+
+/// How long rows wait for others while somebody may be looking on.
+pub(super) const ROWS_WAIT: Duration = Duration::from_millis(500);
+
+/// Meters what a job names.
+pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
+    if let Some(text) = &job.meter.bpf {
+        // Of Ethernet, to refuse a bad text before any work.
+        Bpf::compile(text, 1).map_err(|error| Failure::Misuse(error.to_string()))?;
+    }
+    let is_live = job.files.is_empty();
+    let about = Arc::new(about(&job)?);
+    let open = |(name, export): &(String, Export)| Exporter::open(name, export, is_live, &about).map_err(Failure::Misuse);
+    let exporters = job.exports.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let stop = Stop::on_signals(job.duration).map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?;
+    let mut outlet = Outlet::new(&mut job, exporters);
+
+    // A secret of this run, so that nobody who can only send packets makes flows collide.
+    let front = |worker: usize| Front::new(&job.meter, !is_live, RandomState::new().hash_one(worker));
+    let metered = if is_live {
+        live::listen(&job.meter, front, &mut outlet, &stop, &about)
+    } else {
+        files::read(&job.files, front(0), &mut outlet, &stop)
+    };
+    let ended = metered.and_then(|totals| {
+        outlet.finish()?;
+        Ok(totals)
+    });
+    let matched = outlet.matched;
+    let mut totals = ended?;
+    totals.exports = outlet.exporters.into_iter().map(Exporter::close).collect();
+    totals.print(job.stats);
+    Ok(match totals.failures {
+        0 if job.must_match && matched == 0 => Outcome::NothingMatched,
+        0 => Outcome::Done,
+        _ => Outcome::PartlyFailed,
+    })
+}
+
+/// What collectors are told of this run.
+fn about(job: &Job) -> Result<About, Failure> {
+    let (sampling, random) = match job.meter.sample {
+        Sample::All => (1, false),
+        Sample::Every(number) | Sample::Connections(number) => (number, false),
+        Sample::Random(number) => (number, true),
+    };
+    Ok(About { sampling, random, interfaces: live::find(&job.meter.interfaces)?, ..About::default() })
+}

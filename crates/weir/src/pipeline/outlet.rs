@@ -1,0 +1,77 @@
+//! Where flows go: those that were asked for are printed, and sent to collectors.
+
+use std::io;
+
+use weir_query::{Filter, Mask};
+use weir_record::FlowBatch;
+
+use crate::export::Exporter;
+use crate::meter::Job;
+use crate::output::Rows;
+
+/// Takes batches of the meter.
+pub(super) struct Outlet {
+    /// None where every flow is wanted.
+    filter: Option<Filter>,
+    /// Records that may still be reported.
+    left: u64,
+    /// Records reported.
+    pub(super) matched: u64,
+    mask: Mask,
+    chosen: FlowBatch,
+    rows: Option<Rows>,
+    pub(super) exporters: Vec<Exporter>,
+}
+
+impl Outlet {
+    pub(super) fn new(job: &mut Job, exporters: Vec<Exporter>) -> Self {
+        let filter = job.meter.filter.0.clone();
+        Self {
+            filter: Some(filter).filter(|filter| *filter != Filter::any()),
+            left: job.limit,
+            matched: 0,
+            mask: Mask::new(),
+            chosen: FlowBatch::new(),
+            rows: job.rows.take(),
+            exporters,
+        }
+    }
+
+    /// Takes the rows that were asked for further. `now` is the time of export, nanoseconds since 1970.
+    pub(super) fn take(&mut self, batch: &FlowBatch, now: i64) -> io::Result<()> {
+        let Self { filter, left, mask, chosen, rows, exporters, .. } = self;
+        let everything = filter.is_none() && *left >= batch.rows() as u64;
+        let batch = if everything {
+            batch
+        } else {
+            match filter {
+                Some(filter) => filter.evaluate(batch, mask),
+                None => mask.select_all(batch.rows()),
+            }
+            let last = mask.iter().take(usize::try_from(*left).unwrap_or(usize::MAX)).last();
+            chosen.clear();
+            chosen.append_where(batch, |row| mask.get(row) && Some(row) <= last);
+            chosen
+        };
+        *left -= batch.rows() as u64;
+        self.matched += batch.rows() as u64;
+        exporters.iter_mut().for_each(|exporter| exporter.send(batch, now));
+        rows.as_mut().map_or(Ok(()), |rows| rows.write_flows(batch))
+    }
+
+    /// Lets go what is held back for the sake of larger portions; somebody may be looking on.
+    pub(super) fn flush(&mut self, now: i64) -> io::Result<()> {
+        self.exporters.iter_mut().for_each(|exporter| exporter.idle(now));
+        self.rows.as_mut().map_or(Ok(()), Rows::flush)
+    }
+
+    /// Writes what belongs at the end.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.rows.as_mut().map_or(Ok(()), Rows::finish)
+    }
+
+    /// True when as many records were reported as were asked for.
+    pub(super) const fn is_full(&self) -> bool {
+        self.left == 0
+    }
+}
