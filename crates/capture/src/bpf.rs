@@ -88,7 +88,7 @@ impl Bpf {
             let message = "has a zero octet".to_owned();
             return Err(BpfError::Refused { text: text.replace('\0', "\\0"), message });
         };
-        Bpf::checked(libpcap::compile(text, &terminated, dlt(link_type))?)
+        Bpf::checked(libpcap::compile(text, &terminated, link_type)?)
     }
 
     /// True where the filter selects the frame. `original_len` is its length on the wire, which `len`, `less` and `greater` compare.
@@ -126,14 +126,6 @@ impl Bpf {
             None if program.is_empty() => Err(BpfError::BadProgram { at: 0 }),
             None => Ok(Bpf { program }),
         }
-    }
-}
-
-/// The number that libpcap has for a link type: the same but for those that were numbered before there was a registry.
-fn dlt(link_type: u16) -> i32 {
-    match link_type {
-        101 => 12,
-        other => other.into(),
     }
 }
 

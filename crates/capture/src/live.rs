@@ -290,10 +290,10 @@ fn prepare(config: &LiveConfig) -> Result<(Interface, u16, Option<Bpf>), LiveErr
     };
     let kind = interface.kind;
     let link_type = kind.link_type().ok_or_else(|| LiveError::UnsupportedLink { name: name(), kind })?;
+    let filter = config.filter.as_deref().map(|text| Bpf::compile(text, link_type)).transpose()?;
     if !interface.is_up {
         return Err(LiveError::Down { name: name() });
     }
-    let filter = config.filter.as_deref().map(|text| Bpf::compile(text, link_type)).transpose()?;
     Ok((interface, link_type, filter))
 }
 

@@ -124,4 +124,7 @@ fn link_types_differ() {
     assert!(!raw.matches(&packet[..23], 28), "cut before the port");
     packet[23] = 54;
     assert!(!raw.matches(&packet, 28));
+    // A file's loopback frames may come from any BSD, each with a number of its own for IPv6.
+    let loopback = Bpf::compile("ip6", 0).unwrap();
+    assert_eq!([2_u32, 24, 28, 30].map(|family| loopback.matches(&family.to_ne_bytes(), 44)), [false, true, true, true]);
 }

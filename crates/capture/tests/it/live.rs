@@ -94,9 +94,14 @@ fn snap_length_cuts_and_the_length_on_the_wire_stays() {
     let Some(net) = Net::with_pairs(1) else { return };
     let sent = [ethernet(0x88b5, &[7; 1_000]), ethernet(0x88b5, &[8; 40])];
     let config = LiveConfig { snap_length: 100, ..LiveConfig::new("b0") };
-    let kept = captured(&net, &config, &sent);
-    let lengths: Vec<_> = kept.iter().map(|frame| (frame.data.len(), frame.original_len)).collect();
-    assert_eq!(lengths, [(100, 1_014), (54, 54)]);
+    let lengths = |config: &LiveConfig| -> Vec<_> {
+        captured(&net, config, &sent).iter().map(|frame| (frame.data.len(), frame.original_len)).collect()
+    };
+    assert_eq!(lengths(&config), [(100, 1_014), (54, 54)]);
+    if can_compile() {
+        let filter = Some("ether proto 0x88b5".to_owned());
+        assert_eq!(lengths(&LiveConfig { filter, ..config }), [(100, 1_014), (54, 54)]);
+    }
 }
 
 #[test]
