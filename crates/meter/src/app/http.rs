@@ -6,7 +6,7 @@
 
 use weir_record::Column;
 
-use super::lines::{begins, decimal, line, status, word};
+use super::lines::{Lines, begins, decimal, line, status, word};
 use super::protocol::{Carrier, Context, Decoder, Probe, Protocol, Step};
 use crate::facts::Facts;
 use crate::packet::Direction;
@@ -26,8 +26,6 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     proxy::PROTOCOL,
 ];
 
-/// The longest line that is waited for; of longer ones this much is read.
-const LONGEST_LINE: usize = 8 << 10;
 /// Methods that are believed before the rest of the line is there.
 const WELL_KNOWN: &[&str] = &["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT"];
 const ANSWER: &[u8] = b"HTTP/1.";
@@ -159,8 +157,7 @@ enum Place {
 #[derive(Debug, Default)]
 struct Messages {
     place: Place,
-    /// The line that is being read was longer than what is waited for: the rest is passed over.
-    in_line: bool,
+    lines: Lines,
     /// The method of a request whose line is not there in whole.
     begun: Option<&'static str>,
     /// 0 for a request.
@@ -206,27 +203,16 @@ impl Http {
     /// Reads whole lines, and passes over bodies.
     fn lines(&mut self, messages: &mut Messages, octets: &[u8], context: &Context<'_>, facts: &mut Facts) -> Step {
         if messages.place == Place::Lost && (octets.starts_with(ANSWER) || matches!(method(octets), Method::Whole(_))) {
-            messages.place = Place::Start;
+            *messages = Messages::default();
         }
         let mut at = 0;
-        while let Some(rest) = octets.get(at..)
-            && !rest.is_empty()
-            && messages.place != Place::Lost
-        {
-            let (line, taken, is_whole) = match line(rest) {
-                Some((line, taken)) => (line, taken, true),
-                None if messages.in_line || rest.len() >= LONGEST_LINE => (rest, rest.len(), false),
-                None => {
-                    let Method::Whole(method) = method(rest) else { return Step::Take(at as u64) };
-                    messages.begun = if messages.place == Place::Start { well_known(method) } else { None };
-                    return Step::Take(at as u64);
+        while messages.place != Place::Lost {
+            let Some((line, is_whole)) = messages.lines.next(octets, &mut at) else {
+                if let (Place::Start, Method::Whole(method)) = (messages.place, method(octets.get(at..).unwrap_or_default())) {
+                    messages.begun = well_known(method);
                 }
+                return Step::Take(at as u64);
             };
-            at += taken;
-            let is_rest = std::mem::replace(&mut messages.in_line, !is_whole);
-            if is_rest {
-                continue;
-            }
             match messages.place {
                 // Clients are known to send empty lines between requests (RFC 9112, 2.2).
                 Place::Start if line.is_empty() => {}
@@ -258,7 +244,7 @@ impl Http {
 
     /// The first line of a message. False where it is none.
     fn start(&mut self, messages: &mut Messages, line: &[u8], is_whole: bool, context: &Context<'_>, facts: &mut Facts) -> bool {
-        *messages = Messages { place: Place::Lost, in_line: messages.in_line, ..Messages::default() };
+        *messages = Messages { place: Place::Lost, lines: std::mem::take(&mut messages.lines), ..Messages::default() };
         if let Some(rest) = line.strip_prefix(ANSWER) {
             return self.requests != Some(context.direction) && self.answer(messages, rest, facts);
         }

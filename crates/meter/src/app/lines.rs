@@ -30,3 +30,31 @@ pub(super) fn status(line: &[u8]) -> Option<u16> {
 pub(super) fn begins(octets: &[u8], with: &[u8]) -> bool {
     octets.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
 }
+
+/// The longest line that is waited for; of longer ones this much is shown.
+const LONGEST_LINE: usize = 8 << 10;
+
+/// Takes lines off one direction of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The last line that was shown had no end yet.
+    in_line: bool,
+}
+
+impl Lines {
+    /// The line at this place, which is moved behind it, and whether it is there in whole. None where its end has not come.
+    pub(super) fn next<'a>(&mut self, octets: &'a [u8], at: &mut usize) -> Option<(&'a [u8], bool)> {
+        loop {
+            let rest = octets.get(*at..).filter(|rest| !rest.is_empty())?;
+            let (line, taken, is_whole) = match line(rest) {
+                Some((line, taken)) => (line, taken, true),
+                None if self.in_line || rest.len() >= LONGEST_LINE => (rest, rest.len(), false),
+                None => return None,
+            };
+            *at += taken;
+            if !std::mem::replace(&mut self.in_line, !is_whole) {
+                return Some((line, is_whole));
+            }
+        }
+    }
+}
