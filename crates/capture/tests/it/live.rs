@@ -205,7 +205,7 @@ fn loopback_is_seen_once() {
 fn tunnel_has_no_link_header() {
     let Some(net) = Net::with_pairs(0) else { return };
     net.within(0, || {
-        let mut tunnel = tunnel("t0");
+        let Some(mut tunnel) = tunnel("t0") else { return };
         net.ip(0, "addr add 10.8.0.1/24 dev t0");
         net.ip(0, "link set t0 up");
         let workers = NonZeroU8::new(4).unwrap();

@@ -91,16 +91,20 @@ pub(crate) fn without_privilege<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(inside).join()).unwrap()
 }
 
-/// An interface whose packets have no link header; what is written to the file arrives on it.
-pub(crate) fn tunnel(name: &str) -> File {
-    let file = File::options().read(true).write(true).open("/dev/net/tun").unwrap();
+/// An interface whose packets have no link header; what is written to the file arrives on it. None, and a line that says
+/// so, where the kernel has no such interfaces.
+pub(crate) fn tunnel(name: &str) -> Option<File> {
+    let Ok(file) = File::options().read(true).write(true).open("/dev/net/tun") else {
+        println!("skipped: needs /dev/net/tun");
+        return None;
+    };
     // SAFETY: zeros are a valid request.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     request.ifr_name.iter_mut().zip(name.bytes()).for_each(|(to, from)| *to = from as libc::c_char);
     request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as i16;
     // SAFETY: the request outlives the call.
     assert_eq!(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) }, 0);
-    file
+    Some(file)
 }
 
 /// A socket that sends frames as they are.
