@@ -22,7 +22,7 @@ mod response;
 // Packets that the capture saw twice.
 mod duplicates;
 
-use duplicates::Recent;
+use duplicates::{REMEMBERED_LONGER, Recent};
 use holes::Holes;
 
 /// A segment as the connection is told of it.
@@ -118,7 +118,8 @@ impl Connection {
     pub(crate) fn push(&mut self, segment: &Segment<'_>, histograms: bool) -> Heard {
         let side = &self.sides[segment.direction as usize];
         let in_order = side.is(Side::KNOWN) && segment.tcp.seq == side.next && segment.length > 0;
-        if self.recent.meet(segment, in_order) {
+        let longer = self.rare.as_mut().map(|rare| &mut rare.recent);
+        if self.recent.meet(segment, in_order, longer) {
             self.count(segment.direction, |counts| &mut counts.duplicates, segment.segments);
             return Heard { duplicate: true, fresh: false };
         }
@@ -320,10 +321,17 @@ impl Side {
 }
 
 /// What most connections do without.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Rare {
     counts: [Counts; 2],
     holes: [Holes; 2],
+    recent: [u32; REMEMBERED_LONGER],
+}
+
+impl Default for Rare {
+    fn default() -> Self {
+        Self { counts: Default::default(), holes: Default::default(), recent: [0; REMEMBERED_LONGER] }
+    }
 }
 
 /// Packets of one direction, of the record in the making.

@@ -11,6 +11,8 @@ use super::Segment;
 
 /// Packets remembered of a connection.
 const REMEMBERED: usize = 4;
+/// Packets remembered once something rare was seen: the copies come in bursts where the capture takes them at two places.
+pub(super) const REMEMBERED_LONGER: usize = 64;
 /// Longest time between a packet and its copy, in units of 1024 ns.
 const WITHIN: u32 = 1_000_000 >> 10;
 
@@ -27,9 +29,9 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Remembers the packet. True where it is a copy of one remembered; one that is known to be new is not looked for.
+    /// Remembers the packet, with `longer` in more places. True where it is a copy of one remembered; one that is known to be new is not looked for.
     #[inline]
-    pub(super) fn meet(&mut self, segment: &Segment<'_>, is_new: bool) -> bool {
+    pub(super) fn meet(&mut self, segment: &Segment<'_>, is_new: bool, longer: Option<&mut [u32; REMEMBERED_LONGER]>) -> bool {
         let direction = segment.direction as u8;
         self.turns = self.turns.wrapping_add(u8::from(direction != self.direction));
         self.direction = direction;
@@ -40,10 +42,14 @@ impl Recent {
         }
         let turns = if segment.ip_id == 0 && flags & Tcp::SYN == 0 { self.turns } else { 0 };
         let stamp = fingerprint(segment, turns).wrapping_add((segment.time >> 10) as u32);
-        if !is_new && self.stamps.iter().any(|held| stamp.wrapping_sub(*held) <= WITHIN) {
+        let is_copy = |held: &u32| stamp.wrapping_sub(*held) <= WITHIN;
+        if !is_new && (self.stamps.iter().any(is_copy) || longer.as_ref().is_some_and(|longer| longer.iter().any(is_copy))) {
             return true;
         }
         self.stamps[usize::from(self.place) % REMEMBERED] = stamp;
+        if let Some(longer) = longer {
+            longer[usize::from(self.place) % REMEMBERED_LONGER] = stamp;
+        }
         self.place = self.place.wrapping_add(1);
         false
     }

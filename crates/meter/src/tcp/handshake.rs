@@ -102,8 +102,12 @@ impl Connection {
             // Of another connection only where that one's SYN was lost on its way to us.
             return is_unknown && self.is_closed() && !self.is_answer(segment);
         }
-        if side.is(Side::SYN | Side::KNOWN) {
+        if side.is(Side::SYN) {
             return is_unknown;
+        }
+        if side.is(Side::KNOWN) {
+            // Its first segment may have overtaken the SYN, but not its last.
+            return is_unknown || self.is_closed();
         }
         let peer = self.peer(segment.direction);
         self.is_closed() || (peer.is(Side::KNOWN) && !peer.is(Side::SYN))
