@@ -3,4 +3,5 @@
 mod captures;
 
 mod http_truth;
+mod tcp_truth;
 mod volume_truth;
