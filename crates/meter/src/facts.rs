@@ -5,6 +5,7 @@
 
 use weir_record::{Address, Column};
 
+use crate::packet::Direction;
 use crate::samples::Samples;
 
 /// Longest text kept of one value, octets. Longer ones are cut at a whole character.
@@ -15,6 +16,8 @@ pub(crate) const MAX_TEXT: usize = 512;
 pub(crate) struct Facts {
     /// One entry for each column.
     entries: Vec<(Column, Value)>,
+    /// Numbers of one direction alone.
+    directed: Vec<(Direction, Column, u64)>,
     /// The octets of all texts.
     texts: String,
     /// Response times that a decoder measured itself (DNS over UDP and the like); those of TCP come from its sequence numbers.
@@ -69,6 +72,19 @@ impl Facts {
         })
     }
 
+    /// The number of a column for one direction.
+    pub(crate) fn directed(&self, direction: Direction, column: Column) -> Option<u64> {
+        self.directed.iter().find(|(way, held, _)| (*way, *held) == (direction, column)).map(|(.., number)| *number)
+    }
+
+    /// A number of one direction, in place of the one before. Such numbers begin anew with each record of a connection.
+    pub(crate) fn replace_directed(&mut self, direction: Direction, column: Column, number: u64) {
+        match self.directed.iter_mut().find(|(way, held, _)| (*way, *held) == (direction, column)) {
+            Some((.., held)) => *held = number,
+            None => self.directed.push((direction, column, number)),
+        }
+    }
+
     /// A text, unless the column has one already or this one is empty. Faulty UTF-8 becomes U+FFFD, control characters (NUL padding too) are left out at the end.
     pub(crate) fn text(&mut self, column: Column, octets: &[u8]) {
         let octets = octets.trim_ascii();
@@ -119,7 +135,14 @@ impl Facts {
         })
     }
 
-    /// Every value, with the octets of texts.
+    /// Every number of this direction alone.
+    pub(crate) fn each_directed(&self, direction: Direction, mut take: impl FnMut(Column, Value, &str)) {
+        for (_, column, number) in self.directed.iter().filter(|(way, ..)| *way == direction) {
+            take(*column, Value::Number(*number), "");
+        }
+    }
+
+    /// Every value of the connection, with the octets of texts.
     pub(crate) fn each(&self, mut take: impl FnMut(Column, Value, &str)) {
         for (column, value) in &self.entries {
             let text = match value {
@@ -133,12 +156,15 @@ impl Facts {
     /// A record was written, and the connection goes on: counts begin anew.
     pub(crate) fn begin_record(&mut self) {
         self.entries.retain(|(column, _)| *column != Column::http_count);
+        self.directed.clear();
         (self.response_times, self.unanswered) = (None, 0);
     }
 
     /// Octets of memory beside the struct.
     pub(crate) fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<(Column, Value)>() + self.texts.capacity()
+        self.entries.capacity() * size_of::<(Column, Value)>()
+            + self.directed.capacity() * size_of::<(Direction, Column, u64)>()
+            + self.texts.capacity()
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a flow to rows of a batch: one for each direction that was seen, the initiator's first.
 
-use weir_record::{AnyColumnMut, FlowBatch, names};
+use weir_record::{AnyColumnMut, Column, FlowBatch, names};
 use weir_wire::{TunnelKind, protocol};
 
 use crate::app::{self, Carrier};
@@ -62,7 +62,7 @@ fn write_row(ended: &Ended<'_>, direction: Direction, out: &mut FlowBatch) {
     }
     write_application(ended, out);
     if let Some(facts) = facts {
-        write_facts(facts, out);
+        write_facts(facts, direction, out);
     }
     if let Some(rare) = &flow.rare {
         write_rare(rare, direction, out);
@@ -215,9 +215,9 @@ fn write_application(ended: &Ended<'_>, out: &mut FlowBatch) {
 }
 
 /// What decoders found out.
-fn write_facts(facts: &Facts, out: &mut FlowBatch) {
+fn write_facts(facts: &Facts, direction: Direction, out: &mut FlowBatch) {
     let row = out.rows();
-    facts.each(|column, value, text| match (out.column_mut(column), value) {
+    let mut write = |column: Column, value: Value, text: &str| match (out.column_mut(column), value) {
         (AnyColumnMut::U8(places), Value::Number(number)) => places.push(row, u8::try_from(number).unwrap_or(u8::MAX)),
         (AnyColumnMut::U16(places), Value::Number(number)) => places.push(row, u16::try_from(number).unwrap_or(u16::MAX)),
         (AnyColumnMut::U32(places), Value::Number(number)) => places.push(row, u32::try_from(number).unwrap_or(u32::MAX)),
@@ -226,7 +226,9 @@ fn write_facts(facts: &Facts, out: &mut FlowBatch) {
         (AnyColumnMut::Ip(places), Value::Address(address)) => places.push(row, address),
         // A decoder that gives a column what it cannot hold; a test of each decoder would show it.
         _ => debug_assert!(false, "{column:?} cannot hold {value:?}"),
-    });
+    };
+    facts.each(&mut write);
+    facts.each_directed(direction, &mut write);
 }
 
 fn write_rare(rare: &Rare, direction: Direction, out: &mut FlowBatch) {
