@@ -50,7 +50,9 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
 ];
 
 /// Queries that wait for their answers at a time; when there are more, the oldest counts as unanswered.
-const MAX_OPEN: usize = 16;
+const MAX_OPEN: usize = 64;
+/// A query that is repeated within this time waits since it was first sent; later it counts as another one (nanoseconds; resolvers give up after this long).
+const REPEATED_WITHIN: i64 = 5_000_000_000;
 /// Octets of the length in front of each message of a stream (RFC 1035, 4.2.2).
 const LENGTH: usize = 2;
 
@@ -60,7 +62,7 @@ fn probe_datagram(octets: &[u8], context: &Context<'_>) -> Probe {
         return Probe::No;
     };
     let is_dns = if context.has_port(53) {
-        header.is_plausible(context.wire_length) && header.is_opcode_of(&[0, 1, 2, 4, 5, 6])
+        header.is_plausible() && header.is_opcode_of(&[0, 1, 2, 4, 5, 6])
     } else {
         header.is_strict() && Question::read(octets).is_ok_and(|question| question.is_strict(&header, context.wire_length))
     };
@@ -82,9 +84,7 @@ fn probe_netbios(octets: &[u8], context: &Context<'_>) -> Probe {
 
 fn is_named_service(octets: &[u8], context: &Context<'_>, opcodes: &[u8]) -> bool {
     Header::read(octets).is_some_and(|header| {
-        header.is_plausible(context.wire_length)
-            && header.is_opcode_of(opcodes)
-            && has_question(octets, &header, context.wire_length)
+        header.is_plausible() && header.is_opcode_of(opcodes) && has_question(octets, &header, context.wire_length)
     })
 }
 
@@ -109,7 +109,7 @@ fn probe_stream(octets: &[u8], context: &Context<'_>) -> Probe {
         return if length >= HEADER { Probe::More } else { Probe::No };
     };
     let strict = || header.is_strict() && Question::read(message).is_ok_and(|question| question.is_strict(&header, length));
-    let is_dns = header.is_plausible(length) && header.is_opcode_of(&[0, 4, 5, 6]) && (context.has_port(53) || strict());
+    let is_dns = header.is_plausible() && header.is_opcode_of(&[0, 4, 5, 6]) && (context.has_port(53) || strict());
     match Question::read(message) {
         _ if !is_dns => Probe::No,
         Err(message::Fault::Short) if header.questions > 0 && message.len() < length => Probe::More,
@@ -188,7 +188,8 @@ impl Dns {
     }
 
     fn message(&mut self, header: &Header, octets: &[u8], context: &Context<'_>, facts: &mut Facts) {
-        if header.questions > 0
+        // An answer about NetBIOS names has no question, and its record begins as one does (RFC 1002, 4.2.13).
+        if (header.questions > 0 || self.kind == Kind::NetBios)
             && !facts.has(Column::dns_name)
             && let Ok(question) = Question::read(octets)
         {
@@ -208,8 +209,11 @@ impl Dns {
         if self.kind != Kind::Dns && self.kind != Kind::NetBios {
             return;
         }
-        // Asked again while it waits: the time runs from the first.
-        if self.open.iter().any(|open| open.id == header.id) {
+        if let Some(open) = self.open.iter_mut().find(|open| open.id == header.id) {
+            if context.time - open.time >= REPEATED_WITHIN {
+                open.time = context.time;
+                facts.unanswered += u32::from(self.kind == Kind::Dns);
+            }
             return;
         }
         if self.open.len() >= MAX_OPEN {

@@ -2,6 +2,7 @@
 
 mod captures;
 
+mod dns_truth;
 mod http_truth;
 mod tcp_truth;
 mod volume_truth;

@@ -43,12 +43,13 @@ impl Header {
         opcodes.contains(&(self.flags.to_be_bytes()[0] >> 3 & 15))
     }
 
-    /// Whether everything that the header announces can be in so many octets.
-    pub(super) fn is_plausible(&self, length: usize) -> bool {
+    /// Whether everything that the header announces can be in the longest message. What is at hand may be cut, or the first fragment of more.
+    pub(super) fn is_plausible(&self) -> bool {
         let records = [self.answers, self.authorities, self.additional].map(usize::from).iter().sum::<usize>();
         let is_empty = records == 0 && self.questions == 0;
         // What says nothing at all is an answer that reports an error, or a keep-alive of another protocol.
-        (!is_empty || self.is_answer()) && HEADER + usize::from(self.questions) * QUESTION + records * RECORD <= length
+        (!is_empty || self.is_answer())
+            && HEADER + usize::from(self.questions) * QUESTION + records * RECORD <= usize::from(u16::MAX)
     }
 
     /// Whether it looks like a plain query or its answer, for ports that tell nothing.

@@ -59,6 +59,16 @@ fn a_query_that_is_repeated_is_one() {
 }
 
 #[test]
+fn a_query_that_is_repeated_late_is_another() {
+    let mut talk = Talk::datagrams(53).client(&message(7, QUERY, 0, WWW, 1));
+    for _ in 0..500 {
+        talk = talk.client(&[]);
+    }
+    let talk = talk.client(&message(7, QUERY, 0, WWW, 1)).server(&message(7, ANSWER, 0, WWW, 1));
+    assert_eq!(times(&talk), (1, 10_000, 1));
+}
+
+#[test]
 fn open_queries_are_bounded() {
     let mut talk = Talk::datagrams(53);
     for id in 0..1000 {
@@ -96,6 +106,9 @@ fn relatives_are_told_by_their_ports() {
     assert_eq!((talk.app.name(), talk.text(Column::dns_name)), (Some("netbios-ns"), Some("DHPCE189<00>")));
     let talk = Talk::datagrams(137).client(&message(5, 0x0110, 0, &[b"CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"], 33));
     assert_eq!(talk.text(Column::dns_name), Some("*<00>"));
+    let mut answer = message(5, 0x8500, 1, &[b"EEEIFAEDEFDBDIDJCACACACACACACAAA"], 32);
+    answer[5] = 0;
+    assert_eq!(Talk::datagrams(137).server(&answer).text(Column::dns_name), Some("DHPCE189<00>"));
 }
 
 #[test]
@@ -116,7 +129,7 @@ fn other_ports_must_look_like_dns() {
     let pointer = [&query[..12], &[0xc0, 12, 0, 1, 0, 1]].concat();
     assert_eq!(Talk::datagrams(53).client(&pointer).app.name(), None);
     let mut many = query.clone();
-    many[10] = 9;
+    many[10] = 99;
     assert_eq!(Talk::datagrams(53).client(&many).app.name(), None);
 }
 
