@@ -27,6 +27,7 @@ pub mod encode;
 pub mod ipfix;
 pub mod limits;
 mod netflow9;
+pub mod private;
 mod session;
 mod sets;
 pub mod template;

@@ -1,16 +1,18 @@
 //! Whether two rows are the halves of one two-way record (RFC 5103) that says all that both say.
 
-use weir_record::{AnyColumn, Column, FlowBatch, Scope, names};
+use weir_record::{AnyColumn, Column, Scope, names};
 
+use super::pattern::Rows;
 use crate::template::reverse_of;
 
 /// True where a row is an initiator's half, the next one the responder's, and reverse elements can carry what differs.
-pub(super) fn is_pair(flows: &FlowBatch, row: usize) -> bool {
+pub(super) fn is_pair(rows: &Rows<'_>, row: usize) -> bool {
+    let flows = rows.flows;
     if flows.biflow.get(row) != Some(names::INITIATOR) || flows.biflow.get(row + 1) != Some(names::RESPONDER) {
         return false;
     }
     let mut reversed = false;
-    for column in flows.filled().filter(|column| *column != Column::biflow) {
+    for column in rows.filled().filter(|column| *column != Column::biflow) {
         let fits = match column.info().scope {
             Scope::Record | Scope::Connection => is_same(flows.column(column), row, flows.column(column), row + 1),
             Scope::Key => is_same(flows.column(column), row, flows.column(column.mirror()), row + 1),

@@ -30,6 +30,10 @@ pub(super) struct MessageWriter {
     exported: i64,
     /// Template records that go before the next record, with the ids of their sets.
     templates: Vec<(u16, Vec<u8>)>,
+    /// Messages handed over since the beginning.
+    messages: u64,
+    /// Records in them.
+    total_records: u64,
 }
 
 impl MessageWriter {
@@ -45,7 +49,22 @@ impl MessageWriter {
             sequence: 0,
             exported: 0,
             templates: Vec::new(),
+            messages: 0,
+            total_records: 0,
         }
+    }
+
+    /// A new session counts its messages or records from 0 on (RFC 7011, section 3.1).
+    pub(super) const fn restart_sequence(&mut self) {
+        self.sequence = 0;
+    }
+
+    pub(super) const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    pub(super) const fn total_records(&self) -> u64 {
+        self.total_records
     }
 
     pub(super) const fn begin_export(&mut self, exported: i64) {
@@ -69,28 +88,33 @@ impl MessageWriter {
     pub(super) fn record(&mut self, id: u16, record: &[u8], sink: &mut impl FnMut(&[u8])) -> bool {
         // The header and the padding of each set, at the most.
         let around = SET_HEADER + 3;
-        let templates: usize = self.templates.iter().map(|(_, template)| template.len() + around).sum();
-        let needed = templates + record.len() + around;
-        if self.header() + needed > LONGEST {
-            self.templates.clear();
+        if !self.templates.is_empty() {
+            let templates: usize = self.templates.iter().map(|(_, template)| template.len() + around).sum();
+            self.make_room(templates + record.len() + around, sink);
+            for (set, template) in std::mem::take(&mut self.templates) {
+                self.open_set(set);
+                self.octets.extend_from_slice(&template);
+                // NetFlow v9 counts them in the header, IPFIX does not in its sequence.
+                self.records += u32::from(self.protocol == TemplateProtocol::NetFlow9);
+            }
+        }
+        // What does not fit together goes one after the other.
+        self.make_room(record.len() + around, sink);
+        if self.header() + record.len() + around > LONGEST {
             return false;
-        }
-        if !self.octets.is_empty() && self.octets.len() + needed > self.limit {
-            self.finish(sink);
-        }
-        if self.octets.is_empty() {
-            self.octets.resize(self.header(), 0);
-        }
-        for (set, template) in std::mem::take(&mut self.templates) {
-            self.open_set(set);
-            self.octets.extend_from_slice(&template);
-            // NetFlow v9 counts them in the header, IPFIX does not in its sequence.
-            self.records += u32::from(self.protocol == TemplateProtocol::NetFlow9);
         }
         self.open_set(id);
         self.octets.extend_from_slice(record);
         self.records += 1;
+        self.total_records += 1;
         true
+    }
+
+    /// Hands the message over if so many octets more would be too many.
+    fn make_room(&mut self, needed: usize, sink: &mut impl FnMut(&[u8])) {
+        if !self.octets.is_empty() && self.octets.len() + needed > self.limit {
+            self.finish(sink);
+        }
     }
 
     /// Hands the message over, if anything is in it.
@@ -127,6 +151,7 @@ impl MessageWriter {
             TemplateProtocol::NetFlow9 => 1,
             TemplateProtocol::Ipfix => self.records,
         });
+        self.messages += 1;
         self.octets.clear();
         self.records = 0;
     }
@@ -144,6 +169,9 @@ impl MessageWriter {
             return;
         }
         self.close_set();
+        if self.octets.is_empty() {
+            self.octets.resize(self.header(), 0);
+        }
         self.set = Some((self.octets.len(), id));
         self.octets.extend_from_slice(&id.to_be_bytes());
         self.octets.extend_from_slice(&[0; 2]);

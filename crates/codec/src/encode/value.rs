@@ -160,13 +160,20 @@ pub(super) fn base_name(name: &str) -> &str {
     }
 }
 
-/// RFC 7011, section 7: one octet, or three.
 fn length_prefix(octets: usize) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    write_length(&mut prefix, octets);
+    prefix
+}
+
+/// Appends the length of a field that varies (RFC 7011, section 7): one octet, or three.
+#[inline]
+pub(super) fn write_length(out: &mut Vec<u8>, octets: usize) {
     match u8::try_from(octets) {
-        Ok(short) if short < 255 => vec![short],
+        Ok(short) if short < 255 => out.push(short),
         _ => {
-            let [high, low] = (octets as u16).to_be_bytes();
-            vec![255, high, low]
+            out.push(255);
+            out.extend_from_slice(&(octets as u16).to_be_bytes());
         }
     }
 }
@@ -255,6 +262,13 @@ pub(super) fn ntp(time: i64) -> Option<u64> {
     let seconds = u64::try_from(time.div_euclid(1_000_000_000) + NTP_EPOCH).ok()?;
     let fraction = ((time.rem_euclid(1_000_000_000) as u64) << 32).div_ceil(1_000_000_000);
     Some((seconds << 32) | fraction)
+}
+
+/// NTP time of which whole microseconds count (RFC 7011, section 6.1.9). The low bits that readers ignore are rounded up, so that readers that
+/// round and readers that cut both get the microsecond.
+pub(super) fn ntp_microseconds(time: i64) -> Option<u64> {
+    const IGNORED: u64 = 0x7ff;
+    Some((ntp(time.div_euclid(1000) * 1000)? + IGNORED) & !IGNORED)
 }
 
 /// Appends an address of 4 or 16 octets.

@@ -16,6 +16,8 @@ use crate::members::number_in;
 const AS_TRANS: u16 = 23456;
 /// Nanoseconds of a millisecond.
 const MILLISECOND: i64 = 1_000_000;
+/// The longest uptime that is told, nanoseconds: a little less than 32 bits of milliseconds.
+const LONGEST_UPTIME: i64 = ((1 << 32) - 1000) * MILLISECOND;
 /// Nanoseconds of a second.
 const SECOND: i64 = 1_000_000_000;
 
@@ -65,12 +67,15 @@ pub struct Encoder {
     count: usize,
     /// Sampling rate of its records.
     sampling: u16,
+    /// The boot time that datagrams tell, nanoseconds since 1970: uptimes are unsigned and last 49 days, so it goes back to flows that began
+    /// before the exporter did, and forward when the uptime would not fit.
+    boot: i64,
 }
 
 impl Encoder {
     /// An encoder that begins at sequence number 0.
     pub const fn new(options: EncodeOptions) -> Self {
-        Self { options, sequence: 0, buffer: Vec::new(), count: 0, sampling: 0 }
+        Self { options, sequence: 0, buffer: Vec::new(), count: 0, sampling: 0, boot: options.boot_time }
     }
 
     /// Hands the datagrams that carry these rows to `sink`. `now` is the time of export, nanoseconds since 1970.
@@ -88,10 +93,27 @@ impl Encoder {
                 self.flush(now, sink);
             }
             self.sampling = sampling;
+            let times = flows.time_start.get(row).into_iter().chain(flows.time_end.get(row));
+            self.place_boot(times.min(), now, sink);
             self.record(flows, row, src, dst, now);
         }
         self.flush(now, sink);
         left_out
+    }
+
+    /// Sees that the boot time lies before the flow and not too far before now. A datagram tells one, so another begins another datagram.
+    fn place_boot(&mut self, flow: Option<i64>, now: i64, sink: &mut impl FnMut(&[u8])) {
+        let earliest = now.saturating_sub(LONGEST_UPTIME);
+        let needed = flow.unwrap_or(now).min(now).max(earliest);
+        if earliest <= self.boot && self.boot <= needed {
+            return;
+        }
+        self.flush(now, sink);
+        let wanted = needed.min(now.saturating_sub(LONGEST_UPTIME / 2));
+        let wanted = if self.boot > needed { needed } else { wanted };
+        // Whole milliseconds from the exporter's start, so that times stay what they are.
+        let start = self.options.boot_time;
+        self.boot = start.saturating_add(wanted.saturating_sub(start).div_euclid(MILLISECOND) * MILLISECOND);
     }
 
     /// Records that fit in a datagram, at least one.
@@ -185,9 +207,10 @@ impl Encoder {
         self.count = 0;
     }
 
-    /// Milliseconds from the start to this time, modulo 2^32.
-    const fn uptime(&self, time: i64) -> u32 {
-        time.wrapping_sub(self.options.boot_time).div_euclid(MILLISECOND) as u32
+    /// Milliseconds from the boot time that is told to this time, as far as they fit.
+    fn uptime(&self, time: i64) -> u32 {
+        let milliseconds = time.saturating_sub(self.boot).div_euclid(MILLISECOND).max(0);
+        u32::try_from(milliseconds).unwrap_or(u32::MAX)
     }
 }
 

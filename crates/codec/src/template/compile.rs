@@ -1,6 +1,6 @@
 //! Turns a template into a [`Program`]: finds for each column of the record the field that fills it, and keeps the rest for `extra`.
 
-use weir_record::flow::PEN_FLOWMON;
+use weir_record::flow::{PEN_CESNET, PEN_FLOWMON};
 use weir_record::registry::{DataType, Registry};
 use weir_record::{Column, ColumnType, ElementId, Scope};
 
@@ -63,6 +63,8 @@ struct Compiler<'a> {
     reverse: bool,
     /// Initiator's and responder's counters stand in the record.
     initiator: bool,
+    /// Elements that are known under the name of a column: ours ([`crate::private`]), or a user's.
+    named: Vec<(Column, ElementId)>,
     numbers: Vec<(Column, usize)>,
     steps: Vec<Step>,
     frame: Option<FrameField>,
@@ -79,6 +81,7 @@ impl<'a> Compiler<'a> {
             column_of: vec![None; template.fields.len()],
             reverse: false,
             initiator: (has(231) || has(298)) && (has(232) || has(299)),
+            named: template.fields.iter().filter_map(|field| named(registry, field.element)).collect(),
             numbers: Vec::new(),
             steps: Vec::new(),
             frame: None,
@@ -88,7 +91,7 @@ impl<'a> Compiler<'a> {
 
     /// The plan of the record, and that of its responder's half where it has one.
     fn plans(mut self) -> (Plan, Option<Plan>) {
-        let two_way = self.initiator || self.template.fields.iter().any(|field| forward_of(field.element).is_some());
+        let two_way = self.is_two_way();
         let (mut forward, forward_uptimes) = self.columns();
         if !two_way {
             forward.extras = self.extras(None, &forward_uptimes);
@@ -106,10 +109,8 @@ impl<'a> Compiler<'a> {
     fn columns(&mut self) -> (Plan, Vec<usize>) {
         self.frame();
         for column in Column::ALL.iter().copied() {
-            if column.info().elements.is_empty() {
-                continue;
-            }
             match column {
+                Column::biflow => self.biflow_direction(),
                 Column::src_addr | Column::dst_addr => self.address(column),
                 Column::time_start | Column::time_end => self.own_time(column),
                 Column::bytes | Column::packets => self.counter(column),
@@ -149,7 +150,7 @@ impl<'a> Compiler<'a> {
         let field = self.find(element)?;
         let length = self.template.fields.get(field)?.length;
         let suits = match column_type {
-            ColumnType::Text => true,
+            ColumnType::Text | ColumnType::List => true,
             ColumnType::Ip if data_type(self.registry, element) == DataType::Ipv4Address => length == 4,
             ColumnType::Ip => length == 16,
             ColumnType::Mac => length == 6,
@@ -196,11 +197,23 @@ impl<'a> Compiler<'a> {
 
     /// A column that takes a value over.
     fn plain(&mut self, column: Column) {
-        let Some((field, element)) = self.resolve(column, column.info().elements) else {
+        let known = self.resolve(column, column.info().elements);
+        let named = || {
+            let (_, element) = self.named.iter().find(|(named, _)| *named == column)?;
+            self.resolve(column, &[*element])
+        };
+        let Some((field, element)) = known.or_else(named) else {
             return;
         };
+        if column == Column::tcp_syn_size && element.pen == PEN_CESNET {
+            // The other element says the same in fewer bits, for collectors that know only that.
+            if let Some((other, _)) = self.resolve(column, &[ElementId::enterprise(PEN_FLOWMON, 80)]) {
+                self.mark(column, other);
+            }
+        }
         let data_type = data_type(self.registry, element);
-        let all_ones = element.pen == PEN_FLOWMON && data_type.is_integer();
+        let is_named = known.is_none();
+        let all_ones = (element.pen == PEN_FLOWMON || is_named) && data_type.is_integer();
         let step = match (column, column.info().column_type) {
             (Column::direction, _) => Step::NumberExcept { column, field, absent: Absent::Value(255) },
             (Column::flow_count, _) => Step::NumberExcept { column, field, absent: Absent::Value(1) },
@@ -213,11 +226,16 @@ impl<'a> Compiler<'a> {
             (_, ColumnType::Text) if data_type.is_integer() => Step::Text { column, field, form: TextForm::Number(all_ones) },
             (_, ColumnType::Text) => Step::Text { column, field, form: TextForm::Utf8 },
             (_, ColumnType::Ip) if data_type == DataType::Ipv4Address => Step::Address4 { column, field },
+            (_, ColumnType::Ip) if is_named => Step::AddressMapped { column, field },
             (_, ColumnType::Ip) => Step::Address6 { column, field },
             (_, ColumnType::Time) => match time_form(data_type) {
                 Some(form) => Step::Time { column, field, form },
                 None => return,
             },
+            (_, ColumnType::Enum(words)) => Step::Word { column, field, words: words.len() },
+            (_, ColumnType::Bool) => Step::Word { column, field, words: 2 },
+            (_, ColumnType::List) => Step::List { column, field },
+            (_, ColumnType::Json) => return,
             _ if all_ones => Step::NumberExcept { column, field, absent: Absent::AllOnes },
             _ => return self.number(column, field),
         };
@@ -277,6 +295,17 @@ impl<'a> Compiler<'a> {
         if let Some(field) = found {
             self.number(column, field);
         }
+    }
+
+    /// A record that is no two-way one may say which half of a connection it is.
+    fn biflow_direction(&mut self) {
+        if let (Some(field), false) = (self.find_for(ie(239), ColumnType::U8), self.is_two_way()) {
+            self.push(Column::biflow, field, Step::BiflowDirection { field });
+        }
+    }
+
+    fn is_two_way(&self) -> bool {
+        self.initiator || self.template.fields.iter().any(|field| forward_of(field.element).is_some())
     }
 
     fn icmp(&mut self) {
@@ -463,6 +492,14 @@ impl<'a> Compiler<'a> {
             None => self.registry.key(element),
         }
     }
+}
+
+/// The column under whose name an element is known, where its enterprise is none of those whose elements stand in the table of columns.
+fn named(registry: &Registry, element: ElementId) -> Option<(Column, ElementId)> {
+    if matches!(element.pen, 0 | ElementId::REVERSE_PEN | PEN_FLOWMON | PEN_CESNET) {
+        return None;
+    }
+    Some((Column::by_name(&registry.get(element)?.name)?, element))
 }
 
 const fn time_form(data_type: DataType) -> Option<TimeForm> {

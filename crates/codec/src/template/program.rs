@@ -69,6 +69,14 @@ pub(crate) enum Step {
     Address4 { column: Column, field: usize },
     /// IPv6 addresses.
     Address6 { column: Column, field: usize },
+    /// Addresses of either family in 16 octets, IPv4 mapped; `::` is absent.
+    AddressMapped { column: Column, field: usize },
+    /// One of so many words, by its number; other numbers are absent.
+    Word { column: Column, field: usize, words: usize },
+    /// A list of numbers (RFC 6313, section 4.5.1); an empty one is absent.
+    List { column: Column, field: usize },
+    /// Which half of a connection a one-way record is (element 239).
+    BiflowDirection { field: usize },
     /// Addresses of the family that the record is of.
     AddressEither { column: Column, v4: usize, v6: usize, version: Option<usize> },
     /// The IP version where the template alone tells it.

@@ -168,6 +168,26 @@ impl Pass<'_> {
                     }
                 }
             }
+            Step::AddressMapped { column, field } => {
+                if let AnyColumnMut::Ip(out) = flows.column_mut(*column) {
+                    for (index, octets) in self.cells(*field).iter().enumerate() {
+                        out.push_some(row + index, mapped(octets));
+                    }
+                }
+            }
+            Step::Word { column, field, words } => {
+                let word = |octets| Some(number(octets)).filter(|number| *number < *words as u64);
+                write_some(flows.column_mut(*column), row, self.cells(*field).iter().map(word));
+            }
+            Step::List { column, field } => self.lists(flows, row, *column, *field),
+            Step::BiflowDirection { field } => {
+                let half = |octets| match number(octets) {
+                    1 => Some(names::INITIATOR),
+                    2 => Some(names::RESPONDER),
+                    _ => None,
+                };
+                flows.biflow.extend_some(row, self.cells(*field).iter().map(half));
+            }
             Step::AddressEither { column, v4, v6, version } => self.address_either(flows, row, *column, *v4, *v6, *version),
             Step::IpVersion(version) => flows.ip_version.fill(row, count, *version),
             Step::IpVersionOfAddress => {
@@ -284,6 +304,20 @@ impl Pass<'_> {
             }
             if !text.is_empty() {
                 out.push_lossy(row, text);
+            }
+        }
+    }
+
+    fn lists(&mut self, flows: &mut FlowBatch, row: usize, column: Column, field: usize) {
+        let AnyColumnMut::List(out) = flows.column_mut(column) else {
+            return;
+        };
+        for (index, octets) in self.shape.cells(self.records, field).iter().enumerate() {
+            match list_of_numbers(Reader::new(octets)) {
+                Some(numbers) if !numbers.is_empty() => out.push(row + index, numbers),
+                Some(_) => {}
+                None if octets.is_empty() => {}
+                None => self.faults.add(Fault::new(Reason::BadList, self.offset, octets.len() as u64)),
             }
         }
     }
@@ -518,6 +552,27 @@ fn present(octets: &[u8], absent: Absent) -> Option<u64> {
 
 fn address6(octets: &[u8]) -> Address {
     Address::v6(octets.first_chunk().copied().unwrap_or_default())
+}
+
+/// The address of 16 octets, IPv4 mapped.
+fn mapped(octets: &[u8]) -> Option<Address> {
+    let address = std::net::Ipv6Addr::from(*octets.first_chunk::<16>()?).to_canonical();
+    (!address.is_unspecified()).then(|| address.into())
+}
+
+/// The numbers of a list of one element.
+fn list_of_numbers(mut list: Reader<'_>) -> Option<Vec<u32>> {
+    let _semantic = list.u8().ok()?;
+    let is_enterprise = list.u16().ok()? & 0x8000 != 0;
+    let length = usize::from(list.u16().ok()?);
+    if is_enterprise {
+        list.u32().ok()?;
+    }
+    let octets = list.rest();
+    if !(1..=8).contains(&length) || !octets.len().is_multiple_of(length) {
+        return None;
+    }
+    Some(octets.chunks(length).map(|octets| Fit::fit(number(octets))).collect())
 }
 
 /// A number that is made to fit; what is too large saturates.

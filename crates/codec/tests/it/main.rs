@@ -20,6 +20,10 @@ mod template_sessions;
 mod template_truth;
 mod template_vendors;
 
+// Messages made of rows as the meter makes them.
+mod encoded;
+mod meter_rows;
+
 // The protocols without templates.
 mod datagram_allocations;
 mod netflow5;
