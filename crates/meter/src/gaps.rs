@@ -46,6 +46,11 @@ impl Gaps {
         self.count = self.count.saturating_add(1);
     }
 
+    /// Gaps so far.
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
     /// The delay; it takes two packets.
     pub(crate) fn delay(&self) -> Option<Summary> {
         self.delay.summary(self.count)

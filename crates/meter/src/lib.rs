@@ -20,6 +20,7 @@ mod rows;
 // A flow and where it is kept.
 mod expiry;
 mod flow;
+mod index;
 mod key;
 mod table;
 

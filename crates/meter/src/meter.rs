@@ -12,7 +12,7 @@ use crate::key::{self, Key, Keyed};
 use crate::packet::{Direction, Packet};
 use crate::rows;
 use crate::stats::Stats;
-use crate::table::FlowTable;
+use crate::table::{FlowTable, GROUP};
 use crate::tcp::Segment;
 
 /// Flows that are looked at for idleness with each packet, so that a tick of the clock does not become a pause.
@@ -37,8 +37,8 @@ pub(crate) enum EndReason {
 #[derive(Debug)]
 pub struct Meter {
     config: Config,
-    /// Taken out while a packet is looked at.
-    walk: Option<Box<Walk>>,
+    /// Taken out while packets are looked at.
+    walks: Vec<Walk>,
     table: FlowTable,
     idle: Idle,
     fragments: FragmentPorts,
@@ -65,7 +65,7 @@ impl Meter {
     /// A meter without flows.
     pub fn new(config: Config) -> Self {
         Self {
-            walk: Some(Box::default()),
+            walks: Vec::new(),
             table: FlowTable::new(config.seed),
             idle: Idle::new(config.inactive_timeout),
             fragments: FragmentPorts::new(config.inactive_timeout),
@@ -79,12 +79,37 @@ impl Meter {
 
     /// Takes a packet in, and writes the records that it ends, and those whose time is over.
     pub fn push(&mut self, packet: &Packet<'_>, out: &mut FlowBatch) {
+        self.push_all(std::slice::from_ref(packet), out);
+    }
+
+    /// Takes packets in, in their order. Many at once cost less each: while the memory of one flow is waited for, that of the others comes too.
+    pub fn push_all(&mut self, packets: &[Packet<'_>], out: &mut FlowBatch) {
         let depth = if self.config.decapsulate { Depth::Inner } else { Depth::Outer };
-        let mut walk = self.walk.take().unwrap_or_default();
-        walk.read(packet.link, packet.data, packet.original_len, depth);
-        self.walked(&walk, packet, out);
-        self.walk = Some(walk);
-        self.advance_a_little(out, EXPIRED_AT_ONCE);
+        let mut walks = std::mem::take(&mut self.walks);
+        walks.resize_with(GROUP, Walk::default);
+        for group in packets.chunks(GROUP) {
+            let mut hashes = [0; GROUP];
+            for ((walk, packet), hash) in walks.iter_mut().zip(group).zip(&mut hashes) {
+                walk.read(packet.link, packet.data, packet.original_len, depth);
+                *hash = self.hash(walk, packet);
+            }
+            if group.len() > 1 {
+                self.table.warm(hashes.get(..group.len()).unwrap_or_default());
+            }
+            for (walk, packet) in walks.iter().zip(group) {
+                self.walked(walk, packet, out);
+                self.advance_a_little(out, EXPIRED_AT_ONCE);
+            }
+        }
+        self.walks = walks;
+    }
+
+    /// The hash of the flow that a packet most likely belongs to.
+    #[inline]
+    fn hash(&self, walk: &Walk, packet: &Packet<'_>) -> u64 {
+        let ports = ports(&walk.headers, packet.data);
+        let keyed = Key::new(&self.config, &walk.headers, ports, walk.tunnels.last(), packet.interface);
+        keyed.map_or(0, |keyed| self.table.hash(&keyed.key))
     }
 
     /// Lets time go on without a packet. True where more records wait to be written: call it again with room in the batch.

@@ -1,17 +1,19 @@
 //! Where connections are kept: records side by side in slabs, found by a hash of their key.
 
-use hashbrown::HashTable;
-
 use crate::flow::{Flow, Place};
 use crate::gaps::Gaps;
+use crate::index::Index;
 use crate::key::{Key, Secret};
 use crate::tcp::Connection;
+
+/// Packets whose memory is asked for together.
+pub(crate) const GROUP: usize = 16;
 
 /// The connections, and the parts that only some have.
 #[derive(Debug)]
 pub(crate) struct FlowTable {
     secret: Secret,
-    index: HashTable<u32>,
+    index: Index,
     flows: Slab<Flow>,
     pub(crate) tcp: Slab<Connection>,
     pub(crate) gaps: Slab<[Gaps; 2]>,
@@ -93,7 +95,7 @@ impl<T: Default> Slab<T> {
 
 impl FlowTable {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { secret: Secret::new(seed), index: HashTable::new(), flows: Slab::new(), tcp: Slab::new(), gaps: Slab::new() }
+        Self { secret: Secret::new(seed), index: Index::new(), flows: Slab::new(), tcp: Slab::new(), gaps: Slab::new() }
     }
 
     /// Connections in the table.
@@ -110,16 +112,35 @@ impl FlowTable {
     /// Where the connection of this key stands.
     #[inline]
     pub(crate) fn find(&self, key: &Key, hash: u64) -> Option<u32> {
-        let is_it = |place: &u32| self.flows.get(*place).is_some_and(|flow| flow.key == *key);
-        self.index.find(hash, is_it).copied()
+        self.index.find(hash, |place| self.flows.get(place).is_some_and(|flow| flow.key == *key))
+    }
+
+    /// Asks for the memory that packets of these hashes will need, for all of them together: while one is waited for, the others come too.
+    #[inline]
+    pub(crate) fn warm(&self, hashes: &[u64]) {
+        let mut places = [None; GROUP];
+        for (place, hash) in places.iter_mut().zip(hashes) {
+            *place = self.index.guess(*hash);
+        }
+        let mut parts = [(None, None); GROUP];
+        let mut seen = 0;
+        for (part, place) in parts.iter_mut().zip(places) {
+            if let Some(flow) = place.and_then(|place| self.flows.get(place)) {
+                *part = (flow.tcp, flow.gaps);
+                seen ^= flow.halves[0].last ^ flow.halves[1].last ^ i64::from(flow.key.low_port);
+            }
+        }
+        for (tcp, gaps) in parts {
+            seen ^= self.tcp.at(tcp).map_or(0, Connection::touch);
+            seen ^= self.gaps.at(gaps).map_or(0, |[one, other]| i64::from(one.count()) ^ i64::from(other.count()));
+        }
+        std::hint::black_box(seen);
     }
 
     /// Adds a connection that is not there; gives its place.
     pub(crate) fn insert(&mut self, flow: Flow, hash: u64) -> u32 {
-        let Self { secret, index, flows, .. } = self;
-        let place = flows.insert(flow);
-        let rehash = |place: &u32| flows.get(*place).map_or(0, |flow| flow.key.hash(secret));
-        index.insert_unique(hash, place, rehash);
+        let place = self.flows.insert(flow);
+        self.index.insert(hash, place);
         place
     }
 
@@ -153,9 +174,7 @@ impl FlowTable {
         let Some(flow) = flows.get_mut(place).filter(|flow| flow.live) else {
             return;
         };
-        if let Ok(entry) = index.find_entry(flow.key.hash(secret), |held| *held == place) {
-            entry.remove();
-        }
+        index.remove(flow.key.hash(secret), place);
         flow.live = false;
         (flow.app, flow.rare) = (None, None);
         tcp.free_at(flow.tcp.take());
@@ -165,7 +184,6 @@ impl FlowTable {
 
     /// Octets of memory, without what applications keep.
     pub(crate) fn memory(&self) -> usize {
-        let index = self.index.allocation_size();
-        index + self.flows.memory() + self.tcp.memory() + self.gaps.memory()
+        self.index.memory() + self.flows.memory() + self.tcp.memory() + self.gaps.memory()
     }
 }
