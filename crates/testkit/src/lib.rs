@@ -8,13 +8,19 @@ mod shared;
 
 mod datagrams;
 
+mod conversation;
+
 mod load;
 
 mod allocations;
 
+mod relay;
+
 pub use allocations::{Allocations, CountingAllocator};
+pub use conversation::{Conversation, Expected, ExpectedSide};
 pub use datagrams::{Datagram, datagrams, datagrams_in, ethernet_frame, pcap_of};
 /// Random numbers that a seed repeats: `Rng::with_seed(7)`.
 pub use fastrand::Rng;
 pub use load::generated;
+pub use relay::{Impairment, Relay, Relayed};
 pub use shared::{json_lines, json_object, shared_dir};

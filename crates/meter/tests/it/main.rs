@@ -4,5 +4,7 @@ mod captures;
 
 mod dns_truth;
 mod http_truth;
+mod ndpi_truth;
+mod made;
 mod tcp_truth;
 mod volume_truth;
