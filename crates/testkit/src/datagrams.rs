@@ -117,7 +117,7 @@ fn udp_datagram(source: SocketAddr, destination: SocketAddr, payload: &[u8]) -> 
 }
 
 /// The Internet checksum (RFC 1071); all parts but the last have an even length.
-fn checksum(parts: &[&[u8]]) -> u16 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));
     let sum: u64 = words.map(|word| u64::from(word[0]) << 8 | u64::from(word.get(1).copied().unwrap_or(0))).sum();
     let folded = (0..4).fold(sum, |sum, _| (sum & 0xffff) + (sum >> 16));
