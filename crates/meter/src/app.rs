@@ -198,9 +198,13 @@ impl App {
         let (octets, gap) = side.ready()?;
         if let State::Open = self.state {
             if !octets.is_empty() && self.recognise(octets, context) {
+                sides[context.direction.reverse() as usize].rejoin();
                 return Some(true);
             }
             if gap > 0 || octets.len() >= RECOGNISED_WITHIN || octets.is_empty() || !self.any_left(octets, context) {
+                if side.try_next() {
+                    return Some(true);
+                }
                 side.enough();
                 if sides.iter().all(Side::is_enough_or_new) && self.looked_at > 0 {
                     self.state = State::Closed(None);

@@ -8,6 +8,8 @@ const MAX_WAITING: usize = 16 << 10;
 const MAX_AHEAD: usize = 16 << 10;
 /// Segments that came ahead of others.
 const MAX_SEGMENTS_AHEAD: usize = 16;
+/// Segments that are tried further on where a stream was joined in its middle.
+const MAX_TRIES: u8 = 3;
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -18,6 +20,9 @@ pub(super) struct Side {
     next: u32,
     started: bool,
     enough: bool,
+    /// The stream's start was not seen.
+    joined: bool,
+    tries: u8,
     /// Octets to pass over.
     skip: u64,
     /// Octets missing behind `waiting`: lost, or cut by the capture.
@@ -35,7 +40,7 @@ impl Side {
             return false;
         }
         if !self.started {
-            self.started = true;
+            (self.started, self.joined) = (true, segment.first.is_none());
             self.next = segment.first.unwrap_or(segment.seq);
         }
         let distance = segment.seq.wrapping_sub(self.next) as i32;
@@ -93,9 +98,27 @@ impl Side {
         self.waiting.clear();
     }
 
+    /// No protocol begins here. Where the stream was joined in its middle that may be the rest of a message: true where the next segment is to be tried.
+    pub(super) fn try_next(&mut self) -> bool {
+        let is_left = self.joined && self.tries < MAX_TRIES;
+        if is_left {
+            self.tries += 1;
+            self.waiting.clear();
+            self.pass_gap(0);
+        }
+        is_left
+    }
+
+    /// The other direction was recognised: what comes next in this one, if it was joined in its middle and given up, is wanted after all.
+    pub(super) fn rejoin(&mut self) {
+        if self.enough && self.joined {
+            *self = Self::default();
+        }
+    }
+
     /// Nothing more is wanted.
     pub(super) fn enough(&mut self) {
-        *self = Self { enough: true, started: self.started, ..Self::default() };
+        *self = Self { enough: true, started: self.started, joined: self.joined, ..Self::default() };
     }
 
     pub(super) fn is_enough(&self) -> bool {

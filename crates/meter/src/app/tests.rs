@@ -15,6 +15,9 @@ pub(super) struct Talk {
     ports: (u16, u16),
     settings: Applications,
     time: i64,
+    /// Sequence numbers of the first octets, and whether they are known.
+    first: [u32; 2],
+    joined: bool,
     next: [u32; 2],
 }
 
@@ -32,8 +35,15 @@ impl Talk {
     pub(super) fn new(carrier: Carrier, client_port: u16, server_port: u16) -> Self {
         let settings = Applications::default();
         // Sequence numbers wrap on the way.
-        let next = [u32::MAX - 5, 1000];
-        Self { app: App::new(), pool: Pool::default(), carrier, ports: (client_port, server_port), settings, time: 0, next }
+        let first = [u32::MAX - 5, 1000];
+        let (app, pool) = (App::new(), Pool::default());
+        Self { app, pool, carrier, ports: (client_port, server_port), settings, time: 0, first, joined: false, next: first }
+    }
+
+    /// The stream's start was not seen.
+    pub(super) fn joined(mut self) -> Self {
+        self.joined = true;
+        self
     }
 
     /// Keeps what is off by default.
@@ -92,7 +102,8 @@ impl Talk {
             Carrier::Datagram => self.app.datagram(octets, &context),
             Carrier::Stream => {
                 let next = &mut self.next[direction as usize];
-                let segment = StreamOctets { seq: *next, first: None, octets, length: wire_length };
+                let first = (!self.joined).then_some(self.first[direction as usize]);
+                let segment = StreamOctets { seq: *next, first, octets, length: wire_length };
                 *next = next.wrapping_add(wire_length as u32);
                 self.app.segment(&segment, &context, &mut self.pool);
             }
@@ -115,4 +126,30 @@ fn an_unknown_stream_is_given_up_and_holds_nothing() {
     assert_eq!(talk.app.name(), None);
     assert_eq!(talk.app.held(), 0);
     assert!(!talk.app.wants(ToServer) && !talk.app.wants(ToClient));
+}
+
+#[test]
+fn a_stream_joined_in_its_middle_is_tried_a_few_times() {
+    let rest = [0xfe; 100];
+    let talk = Talk::stream(4711).joined().client(&rest).server(&rest).client(&rest);
+    assert!(talk.app.wants(ToServer) && talk.app.wants(ToClient));
+    let talk = talk.client(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!((talk.app.name(), talk.number(weir_record::Column::http_status)), (Some("http"), Some(200)));
+    let mut talk = Talk::stream(4711).joined();
+    for _ in 0..4 {
+        talk = talk.client(&rest).server(&rest);
+    }
+    assert_eq!((talk.app.name(), talk.app.held()), (None, 0));
+    assert!(!talk.app.wants(ToServer) && !talk.app.wants(ToClient));
+}
+
+#[test]
+fn the_rest_of_an_answer_does_not_hide_the_next() {
+    let mut talk = Talk::stream(4711).joined();
+    for _ in 0..40 {
+        talk = talk.server(&[0xfe; 1000]);
+    }
+    assert!(!talk.app.wants(ToClient));
+    let talk = talk.client(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 404 Not Found\r\n\r\n");
+    assert_eq!((talk.app.name(), talk.number(weir_record::Column::http_status)), (Some("http"), Some(404)));
 }
