@@ -15,7 +15,7 @@ mod stores;
 pub(super) const PROTOCOLS: &[Protocol] = &[
     // Remote work.
     stream("ssh", &[22], remote::ssh),
-    stream("rdp", &[3389], remote::rdp),
+    with_tls(stream("rdp", &[3389], remote::rdp)),
     datagram("rdp", &[3389], remote::rdp_datagram),
     stream("vnc", &[5900, 5901], remote::vnc),
     stream("telnet", &[23], remote::telnet),
@@ -30,7 +30,7 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     // Who may, and who is who.
     stream("kerberos", &[88], control::kerberos),
     datagram("kerberos", &[88], control::kerberos_datagram),
-    stream("ldap", &[389], control::ldap),
+    with_tls(stream("ldap", &[389], control::ldap)),
     stream("ldap", &[636, 3268, 3269], port),
     datagram("cldap", &[389], control::ldap),
     datagram("radius", &[1812, 1813, 1645, 1646, 3799], control::radius),
@@ -66,7 +66,7 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     datagram("geneve", &[6081], encrypted::geneve),
     datagram("gtp", &[2152, 2123], encrypted::gtp),
     datagram("teredo", &[3544], encrypted::teredo),
-    stream("socks", &[1080], encrypted::socks),
+    with_tls(stream("socks", &[1080], encrypted::socks)),
     // Peers.
     datagram("stun", &[3478], peers::stun_datagram),
     stream("stun", &[3478], peers::stun),
@@ -79,7 +79,7 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     stream("nats", &[4222], messages::nats),
     stream("stomp", &[61613], messages::stomp),
     stream("irc", &[6667, 6697], messages::irc),
-    stream("xmpp", &[5222, 5269], messages::xmpp),
+    with_tls(stream("xmpp", &[5222, 5269], messages::xmpp)),
     stream("rtsp", &[554], messages::rtsp),
     // Stores.
     stream("redis", &[6379], stores::redis),
@@ -96,6 +96,11 @@ const fn stream(name: &'static str, ports: &'static [u16], probe: fn(&[u8], &Con
 
 const fn datagram(name: &'static str, ports: &'static [u16], probe: fn(&[u8], &Context<'_>) -> Probe) -> Protocol {
     Protocol { name, carrier: Carrier::Datagram, ports, probe, decoder: None }
+}
+
+/// A protocol in which both ends may agree to go on in TLS.
+const fn with_tls(protocol: Protocol) -> Protocol {
+    Protocol { decoder: Some(super::tls::later::decoder), ..protocol }
 }
 
 /// Yes or no.

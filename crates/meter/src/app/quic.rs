@@ -62,6 +62,7 @@ struct Quic {
     client: Crypto,
     server: Crypto,
     has_client_hello: bool,
+    has_retried: bool,
     looked_at: u8,
 }
 
@@ -91,8 +92,10 @@ impl Quic {
             };
             facts.number(Column::quic_version, header.version.0);
             if kind == Kind::Retry {
-                // The keys change, for both (RFC 9001 section 5.2).
-                self.id = ConnectionId::new(header.source);
+                // The keys change, for both (RFC 9001 section 5.2). A client takes the first only.
+                if !std::mem::replace(&mut self.has_retried, true) {
+                    self.id = ConnectionId::new(header.source);
+                }
                 return Step::Take(0);
             }
             let Some((packet, behind)) = header.packet(rest) else {
@@ -100,26 +103,23 @@ impl Quic {
             };
             match (kind, direction) {
                 (Kind::Initial, Direction::ToServer) if !self.has_client_hello => self.client_initial(&header, &packet, facts),
-                (Kind::Initial, Direction::ToClient) => {
-                    if self.server_initial(&header, &packet, facts) {
-                        return Step::Done;
-                    }
-                }
-                // The server has sent its hello, and it was missed.
-                (Kind::Handshake, _) if self.has_client_hello => return Step::Done,
+                (Kind::Initial, Direction::ToClient) if self.server_initial(&header, &packet, facts) => return Step::Done,
+                // The client has the server's hello, and it was missed here.
+                (Kind::Handshake, Direction::ToServer) if self.has_client_hello => return Step::Done,
                 _ => {}
             }
             rest = behind;
         }
-        let is_short = octets.first().is_some_and(|first| *first < 0x80);
-        if is_short && self.has_client_hello { Step::Done } else { Step::Take(0) }
+        let is_past_hellos =
+            self.has_client_hello && direction == Direction::ToServer && octets.first().is_some_and(|first| *first < 0x80);
+        if is_past_hellos { Step::Done } else { Step::Take(0) }
     }
 
     /// Version negotiation, or a version of which the name alone is known.
     fn other_version(&mut self, header: &Header<'_>, facts: &mut Facts) -> Step {
         if header.version == Version::NEGOTIATION {
             // The client begins anew, with another version.
-            (self.id, self.client, self.has_client_hello) = (None, Crypto::default(), false);
+            *self = Self { looked_at: self.looked_at, ..Self::default() };
             return Step::Take(0);
         }
         facts.replace_number(Column::quic_version, header.version.0);

@@ -17,6 +17,7 @@ mod certificate;
 mod datagrams;
 mod fingerprint;
 pub(super) mod hello;
+pub(super) mod later;
 
 use assembly::{Message, Messages};
 use hello::{ClientHello, ServerHello, Transport, is_tls13, kind};
@@ -49,6 +50,11 @@ mod record {
 /// Reads a stream from its first TLS record on, be it in the middle of a connection (RFC 3207 and the like).
 pub(super) fn decoder() -> Box<dyn Decoder> {
     Box::new(Tls::default())
+}
+
+/// Reads DTLS, datagram by datagram, that another protocol opened the way for.
+pub(super) fn datagrams() -> Box<dyn Decoder> {
+    datagrams::decoder()
 }
 
 /// A record of each kind as it may come first; more often than not a ClientHello.

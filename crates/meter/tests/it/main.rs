@@ -7,4 +7,5 @@ mod http_truth;
 mod ndpi_truth;
 mod made;
 mod tcp_truth;
+mod tls_truth;
 mod volume_truth;

@@ -17,6 +17,8 @@ mod frame {
     pub(super) const ACK: u64 = 2;
     pub(super) const ACK_WITH_ECN: u64 = 3;
     pub(super) const CRYPTO: u64 = 6;
+    /// The same in Google's versions with TLS; elsewhere an Initial packet has no such frame.
+    pub(super) const GOOGLE_CRYPTO: u64 = 8;
 }
 
 /// One direction of the stream, from its beginning.
@@ -62,7 +64,7 @@ impl Crypto {
                     varint(reader)?;
                 }
             }
-            frame::CRYPTO => {
+            frame::CRYPTO | frame::GOOGLE_CRYPTO => {
                 let offset = varint(reader)?;
                 let length = usize::try_from(varint(reader)?).ok()?;
                 let octets = reader.bytes(length).ok()?;

@@ -4,8 +4,8 @@ use super::hello::kind::{CERTIFICATE, CLIENT_HELLO, SERVER_HELLO};
 
 /// Octets before the body: kind and length.
 const HEADER: usize = 4;
-/// Octets kept of a hello. Those with keys for the time after quantum computers have two thousand.
-const MAX_HELLO: usize = 8 << 10;
+/// Octets kept of a hello. Those with keys for the time after quantum computers have two thousand, and some are filled up to the longest record.
+const MAX_HELLO: usize = 16 << 10;
 /// Octets kept of a Certificate message: the names stand near its beginning.
 const MAX_CERTIFICATE: usize = 4 << 10;
 

@@ -80,7 +80,7 @@ impl<'a> ClientHello<'a> {
         let length = usize::from(reader.u16()?);
         let is_there = reader.left() >= length;
         self.extensions = Extensions(up_to(reader, length));
-        self.whole = is_there && self.extensions.is_whole() && self.ciphers.len() % 2 == 0;
+        self.whole = is_there && self.extensions.is_whole() && self.ciphers.len().is_multiple_of(2);
         Ok(())
     }
 
@@ -166,8 +166,8 @@ impl<'a> ServerHello<'a> {
         let mut reader = Reader::new(message.body);
         let version = reader.u16().ok()?;
         reader.skip(32).ok()?;
-        // Drafts of TLS 1.3 had the version here, and no session.
-        let is_draft = matches!(version >> 8, 0x7f | 0xfb);
+        // Drafts of TLS 1.3 had the version here, and no session. TLS 1.3 itself has that of 1.2 here.
+        let is_draft = version == 0x0304 || matches!(version >> 8, 0x7f | 0xfb);
         if !is_draft {
             if !is_version(version) {
                 return None;
