@@ -22,7 +22,7 @@ mod response;
 // Packets that the capture saw twice.
 mod duplicates;
 
-use duplicates::{REMEMBERED_LONGER, Recent};
+use duplicates::{Recent, RecentLonger};
 use holes::Holes;
 
 /// A segment as the connection is told of it.
@@ -90,6 +90,8 @@ pub(crate) struct Connection {
     /// Sequence number of the client's next TLS record while TLS is being set up.
     tls_next: u32,
     flags: u16,
+    /// How often one side has spoken after the other, from the client on: odd while it is the server.
+    turns: u8,
 }
 
 impl Connection {
@@ -119,7 +121,10 @@ impl Connection {
         let side = &self.sides[segment.direction as usize];
         let in_order = side.is(Side::KNOWN) && segment.tcp.seq == side.next && segment.length > 0;
         let longer = self.rare.as_mut().map(|rare| &mut rare.recent);
-        if self.recent.meet(segment, in_order, longer) {
+        if self.turns & 1 != segment.direction as u8 {
+            self.turns = self.turns.wrapping_add(1);
+        }
+        if self.recent.meet(segment, self.turns, in_order, longer) {
             self.count(segment.direction, |counts| &mut counts.duplicates, segment.segments);
             return Heard { duplicate: true, fresh: false };
         }
@@ -327,17 +332,11 @@ impl Side {
 }
 
 /// What most connections do without.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Rare {
     counts: [Counts; 2],
     holes: [Holes; 2],
-    recent: [u32; REMEMBERED_LONGER],
-}
-
-impl Default for Rare {
-    fn default() -> Self {
-        Self { counts: Default::default(), holes: Default::default(), recent: [0; REMEMBERED_LONGER] }
-    }
+    recent: RecentLonger,
 }
 
 /// Packets of one direction, of the record in the making.

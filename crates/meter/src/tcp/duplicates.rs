@@ -12,46 +12,52 @@ use super::Segment;
 /// Packets remembered of a connection.
 const REMEMBERED: usize = 4;
 /// Packets remembered once something rare was seen: the copies come in bursts where the capture takes them at two places.
-pub(super) const REMEMBERED_LONGER: usize = 64;
+const REMEMBERED_LONGER: usize = 64;
 /// Longest time between a packet and its copy, in units of 1024 ns.
 const WITHIN: u32 = 1_000_000 >> 10;
 
-/// The last packets of a connection.
+/// The last packets of a connection, newest first: of each its fingerprint plus its time, so that the difference to that of a copy is the time
+/// between the two.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Recent {
-    /// Of each its fingerprint plus its time, so that the difference to that of a copy is the time between the two.
-    stamps: [u32; REMEMBERED],
-    /// Place of the oldest stamp in the low bits.
-    place: u8,
-    /// How often the other side has taken its turn.
-    turns: u8,
-    direction: u8,
+pub(super) struct Recent([u32; REMEMBERED]);
+
+/// More of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecentLonger {
+    stamps: [u32; REMEMBERED_LONGER],
+    oldest: u8,
 }
 
 impl Recent {
-    /// Remembers the packet, with `longer` in more places. True where it is a copy of one remembered; one that is known to be new is not looked for.
+    /// Remembers the packet, in `longer` too. True where it is a copy of one remembered; one that is known to be new is not looked for.
+    /// `turns`: how often the other side has begun to speak.
     #[inline]
-    pub(super) fn meet(&mut self, segment: &Segment<'_>, is_new: bool, longer: Option<&mut [u32; REMEMBERED_LONGER]>) -> bool {
-        let direction = segment.direction as u8;
-        self.turns = self.turns.wrapping_add(u8::from(direction != self.direction));
-        self.direction = direction;
+    pub(super) fn meet(&mut self, segment: &Segment<'_>, turns: u8, is_new: bool, longer: Option<&mut RecentLonger>) -> bool {
         let flags = segment.tcp.flags;
         let is_bare = segment.length == 0 && flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0;
         if segment.ip_id == 0 && is_bare {
             return false;
         }
-        let turns = if segment.ip_id == 0 && flags & Tcp::SYN == 0 { self.turns } else { 0 };
+        let turns = if segment.ip_id == 0 && flags & Tcp::SYN == 0 { turns } else { 0 };
         let stamp = fingerprint(segment, turns).wrapping_add((segment.time >> 10) as u32);
         let is_copy = |held: &u32| stamp.wrapping_sub(*held) <= WITHIN;
-        if !is_new && (self.stamps.iter().any(is_copy) || longer.as_ref().is_some_and(|longer| longer.iter().any(is_copy))) {
+        let is_remembered = !is_new && self.0.iter().any(is_copy);
+        if is_remembered || (!is_new && longer.as_ref().is_some_and(|longer| longer.stamps.iter().any(is_copy))) {
             return true;
         }
-        self.stamps[usize::from(self.place) % REMEMBERED] = stamp;
+        self.0.rotate_right(1);
+        self.0[0] = stamp;
         if let Some(longer) = longer {
-            longer[usize::from(self.place) % REMEMBERED_LONGER] = stamp;
+            longer.stamps[usize::from(longer.oldest) % REMEMBERED_LONGER] = stamp;
+            longer.oldest = longer.oldest.wrapping_add(1);
         }
-        self.place = self.place.wrapping_add(1);
         false
+    }
+}
+
+impl Default for RecentLonger {
+    fn default() -> Self {
+        Self { stamps: [0; REMEMBERED_LONGER], oldest: 0 }
     }
 }
 

@@ -100,7 +100,7 @@ impl Connection {
         let is_unknown = !side.is(Side::SYN | Side::KNOWN) || side.first != first;
         if segment.tcp.flags & Tcp::ACK != 0 {
             // Of another connection only where that one's SYN was lost on its way to us.
-            return is_unknown && self.is_closed() && !self.is_answer(segment);
+            return is_unknown && self.is_closed() && (self.is(Self::COMPLETE) || !self.is_answer(segment));
         }
         if side.is(Side::SYN) {
             return is_unknown;
