@@ -147,6 +147,8 @@ pub(crate) enum Stop {
     CutShort(CutShort),
     /// The rest cannot be read.
     Failed(ErrorKind),
+    /// The next record is not whole in memory, and what is there must stay where it is.
+    Held,
 }
 
 impl From<ErrorKind> for Stop {

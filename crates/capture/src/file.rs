@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use crate::source::Source;
 use crate::window::Window;
 
 /// One captured frame, lent until the next is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// When it was captured, nanoseconds since 1970 (Unix time). 0 where the format has no time (simple packet blocks);
     /// times that do not fit are the nearest that do.
@@ -81,6 +82,34 @@ pub struct CaptureFile {
     position: Arc<AtomicU64>,
     size: Option<u64>,
     ended: bool,
+    /// Met behind frames that were given first.
+    stop: Option<Stop>,
+}
+
+/// Frames that [`Group`] holds at the most.
+pub const GROUP_FRAMES: usize = 16;
+
+/// Frames that lie in memory together, in their order; lent until the next are asked for.
+#[derive(Debug)]
+pub struct Group<'a> {
+    pub(crate) frames: [Frame<'a>; GROUP_FRAMES],
+    pub(crate) count: usize,
+}
+
+impl<'a> Deref for Group<'a> {
+    type Target = [Frame<'a>];
+
+    fn deref(&self) -> &Self::Target {
+        self.frames.get(..self.count).unwrap_or_default()
+    }
+}
+
+/// A record that was consumed, and where its frame lies.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    record: Record,
+    from: usize,
+    number: u64,
 }
 
 enum Format {
@@ -90,6 +119,7 @@ enum Format {
 }
 
 /// A record that is whole in the window: where its frame lies in it, and what its header says.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Record {
     pub(crate) time_ns: i64,
     pub(crate) link_type: u16,
@@ -126,7 +156,9 @@ impl CaptureFile {
         let Source { reader, position, size } = source;
         let mut window = Window::new(reader);
         match Format::recognise(&mut window) {
-            Ok(format) => Ok(CaptureFile { name, window, format, stats: FileStats::default(), position, size, ended: false }),
+            Ok(format) => {
+                Ok(CaptureFile { name, window, format, stats: FileStats::default(), position, size, ended: false, stop: None })
+            }
             Err(kind) => Err(Error { name, kind }),
         }
     }
@@ -140,19 +172,44 @@ impl CaptureFile {
         if self.ended {
             return Ok(None);
         }
-        let found = match &mut self.format {
-            Format::Pcap(pcap) => pcap.next(&mut self.window),
-            Format::Pcapng(pcapng) => pcapng.next(&mut self.window, &mut self.stats),
-            Format::Ipfix => ipfix::next(&mut self.window),
-        };
-        match found {
-            Ok(Some(record)) => Ok(Some(self.lend(&record))),
+        match self.take_record() {
+            Ok(Some(place)) => Ok(Some(self.lend(&place))),
             Ok(None) => {
                 self.ended = true;
                 Ok(None)
             }
             Err(stop) => self.stop(stop).map(|()| None),
         }
+    }
+
+    /// The next frames, as many as lie whole in memory and fit into a group: at least one before the end of the file, none at it.
+    ///
+    /// Errors are those of [`CaptureFile::next`]; all frames before one are given first.
+    pub fn next_group(&mut self) -> Result<Group<'_>, Error> {
+        let mut places = [Place::default(); GROUP_FRAMES];
+        let mut count = 0;
+        for place in &mut places {
+            if self.ended {
+                break;
+            }
+            self.window.hold(count > 0);
+            match self.take_record() {
+                Ok(Some(taken)) => {
+                    *place = taken;
+                    count += 1;
+                }
+                Ok(None) => self.ended = true,
+                Err(Stop::Held) => break,
+                Err(stop) if count > 0 => {
+                    self.stop = Some(stop);
+                    break;
+                }
+                Err(stop) => self.stop(stop)?,
+            }
+        }
+        self.window.hold(false);
+        let frames = places.map(|place| self.lend(&place));
+        Ok(Group { frames, count })
     }
 
     /// Bytes read of the file so far, as it lies there (compressed if it is). Runs ahead of the frames by up to a buffer.
@@ -170,17 +227,36 @@ impl CaptureFile {
         &self.stats
     }
 
+    /// Consumes the next record.
     #[inline]
-    fn lend(&mut self, record: &Record) -> Frame<'_> {
+    fn take_record(&mut self) -> Result<Option<Place>, Stop> {
+        if let Some(stop) = self.stop.take() {
+            return Err(stop);
+        }
+        let record = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next(&mut self.window),
+            Format::Pcapng(pcapng) => pcapng.next(&mut self.window, &mut self.stats),
+            Format::Ipfix => ipfix::next(&mut self.window),
+        };
+        let Some(record) = record? else {
+            return Ok(None);
+        };
         self.stats.frames += 1;
         self.stats.captured_bytes += record.captured as u64;
         self.stats.original_bytes += u64::from(record.original);
+        let from = self.window.take(record.total, record.data_at);
+        Ok(Some(Place { record, from, number: self.stats.frames }))
+    }
+
+    #[inline]
+    fn lend(&self, place: &Place) -> Frame<'_> {
+        let Place { record, from, number } = place;
         Frame {
             time_ns: record.time_ns,
             link_type: record.link_type,
-            data: self.window.take(record.total, record.data_at, record.captured),
+            data: self.window.lend(*from, record.captured),
             original_len: record.original,
-            number: self.stats.frames,
+            number: *number,
             interface: record.interface,
             segment_size: 0,
         }
@@ -195,6 +271,7 @@ impl CaptureFile {
                 Ok(())
             }
             Stop::Failed(kind) => Err(Error { name: self.name.clone(), kind }),
+            Stop::Held => Ok(()),
         }
     }
 }
@@ -218,6 +295,8 @@ impl Format {
         opened.map_err(|stop| match stop {
             Stop::Failed(kind) => kind,
             Stop::CutShort(CutShort { present, needed, .. }) => ErrorKind::HeaderCutShort { format, needed, present },
+            // Only groups of frames hold what is in memory.
+            Stop::Held => ErrorKind::Empty,
         })
     }
 }

@@ -38,7 +38,7 @@ mod error;
 
 pub use bpf::{Bpf, BpfError, MAX_BPF_TEXT};
 pub use error::{Error, ErrorKind};
-pub use file::{CaptureFile, CutShort, FileStats, Frame};
+pub use file::{CaptureFile, CutShort, FileStats, Frame, GROUP_FRAMES, Group};
 pub use live::{Block, Interface, LinkKind, LiveCapture, LiveConfig, LiveError, LiveStats, interfaces};
 pub use sampling::{Sampler, Sampling};
 pub use write::{PcapWriter, TimeUnit};

@@ -27,7 +27,7 @@ pub use error::LiveError;
 pub use interfaces::{Interface, LinkKind, interfaces};
 
 use crate::bpf::{Bpf, Instruction, WHOLE_FRAME, op};
-use crate::file::Frame;
+use crate::file::{Frame, GROUP_FRAMES, Group};
 use block::{Frames, Packet};
 use sys::{PacketSocket, Ring, Woken};
 
@@ -241,6 +241,41 @@ impl Block<'_> {
             interface: capture.interface.index,
             segment_size: packet.segment_size,
         })
+    }
+
+    /// The next frames of the block, as many as fit into a group; none at its end.
+    pub fn next_group(&mut self) -> Group<'_> {
+        let mut packets = [None; GROUP_FRAMES];
+        let mut count = 0;
+        for place in &mut packets {
+            *place = self.next_packet();
+            if place.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        let capture = &mut *self.capture;
+        let LiveCapture { ring, interface, link_type, frames, .. } = capture;
+        let before = *frames;
+        *frames += count as u64;
+        let block: &[u8] = ring.block().map_or(&[], |block| block);
+        let mut number = before;
+        let frames = packets.map(|packet| {
+            number += 1;
+            let Some(packet) = packet else {
+                return Frame { link_type: *link_type, ..Frame::default() };
+            };
+            Frame {
+                time_ns: packet.time_ns,
+                link_type: *link_type,
+                data: block.get(packet.start..packet.end).unwrap_or_default(),
+                original_len: packet.original_len,
+                number,
+                interface: interface.index,
+                segment_size: packet.segment_size,
+            }
+        });
+        Group { frames, count }
     }
 
     #[inline]

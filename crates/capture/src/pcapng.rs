@@ -101,8 +101,8 @@ impl Pcapng {
             if matches!(kind, SECTION_HEADER | INTERFACE_DESCRIPTION | PACKET | SIMPLE_PACKET | ENHANCED_PACKET) {
                 return Err(ErrorKind::RecordTooLong { offset, length, limit: MAX_FRAME_BYTES }.into());
             }
-            stats.skipped_blocks += 1;
             window.skip(length.into())?;
+            stats.skipped_blocks += 1;
             return Ok(Next::Other);
         }
 

@@ -22,6 +22,8 @@ pub(crate) struct Window {
     /// Where `start` lies in the capture.
     offset: u64,
     ending: Ending,
+    /// Nothing may move: frames are lent.
+    held: bool,
 }
 
 /// Whether more can be read.
@@ -36,7 +38,7 @@ enum Ending {
 
 impl Window {
     pub(crate) fn new(reader: Box<dyn Read + Send>) -> Self {
-        Window { reader, buffer: vec![0; START_BYTES], start: 0, end: 0, offset: 0, ending: Ending::NotYet }
+        Window { reader, buffer: vec![0; START_BYTES], start: 0, end: 0, offset: 0, ending: Ending::NotYet, held: false }
     }
 
     /// Where the next byte lies in the capture.
@@ -53,7 +55,7 @@ impl Window {
     /// The first `N` bytes of a new record; none when the capture ends here, as it may between records.
     #[inline]
     pub(crate) fn begin<const N: usize>(&mut self) -> Result<Option<&[u8; N]>, Stop> {
-        if self.end - self.start < N && !self.fill(N)? {
+        if self.end - self.start < N && !self.fill_for_record(N)? {
             let whole = self.bytes().is_empty() && self.ending == Ending::Whole;
             return if whole { Ok(None) } else { Err(self.cut_short(N)) };
         }
@@ -63,10 +65,20 @@ impl Window {
     /// The first `count` bytes of a record that has begun.
     #[inline]
     pub(crate) fn need(&mut self, count: usize) -> Result<&[u8], Stop> {
-        if self.end - self.start < count && !self.fill(count)? {
+        if self.end - self.start < count && !self.fill_for_record(count)? {
             return Err(self.cut_short(count));
         }
         Ok(self.bytes().get(..count).unwrap_or_default())
+    }
+
+    /// Keeps what is in memory in its place, or no longer.
+    pub(crate) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// The same as [`Window::fill`], unless nothing may move.
+    fn fill_for_record(&mut self, count: usize) -> Result<bool, Stop> {
+        if self.held { Err(Stop::Held) } else { Ok(self.fill(count)?) }
     }
 
     /// Tries to make `count` bytes available, without asking for them.
@@ -110,16 +122,25 @@ impl Window {
         self.offset += count as u64;
     }
 
-    /// Consumes a record and lends the part of it that is data. It stays in place until the next call that reads.
+    /// Consumes a record; says where the part of it that is data lies, until the next call that reads.
     #[inline]
-    pub(crate) fn take(&mut self, record: usize, data_at: usize, data_length: usize) -> &[u8] {
+    pub(crate) fn take(&mut self, record: usize, data_at: usize) -> usize {
         let from = self.start + data_at;
         self.consume(record);
-        self.buffer.get(from..from + data_length).unwrap_or_default()
+        from
+    }
+
+    /// Bytes of a record that was taken.
+    #[inline]
+    pub(crate) fn lend(&self, from: usize, length: usize) -> &[u8] {
+        self.buffer.get(from..from + length).unwrap_or_default()
     }
 
     /// Consumes a record of any length that nobody wants to see.
     pub(crate) fn skip(&mut self, record: u64) -> Result<(), Stop> {
+        if self.held && record > self.bytes().len() as u64 {
+            return Err(Stop::Held);
+        }
         let offset = self.offset;
         let mut left = record;
         while left > 0 {

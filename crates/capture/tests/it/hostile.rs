@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::make::{Order, Reading, drain, gzip, open, refusal, small_pcap, zstandard};
+use crate::make::{Order, Reading, drain, drain_groups, gzip, open, refusal, small_pcap, zstandard};
 
 /// A small file of each format, with the places between its records. The first place is where frames may begin.
 fn samples() -> Vec<(&'static str, Vec<u8>, Vec<usize>)> {
@@ -59,6 +59,8 @@ fn a_file_cut_at_any_byte_gives_all_records_before_the_cut() {
                 }
             };
             let reading = drain(file);
+            let groups = drain_groups(open(&bytes[..cut]).unwrap());
+            assert!(groups.frames == reading.frames && groups.stats == reading.stats, "{format} cut at {cut}, in groups");
             assert!(all.frames.starts_with(&reading.frames), "{format} cut at {cut}");
             assert!(reading.error.is_none(), "{format} cut at {cut}: {:?}", reading.error);
             let between_records = ends.contains(&cut);

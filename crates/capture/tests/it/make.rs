@@ -4,7 +4,7 @@ use std::io::{Cursor, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use weir_capture::{CaptureFile, Error, FileStats, PcapWriter, TimeUnit};
+use weir_capture::{CaptureFile, Error, FileStats, Frame, PcapWriter, TimeUnit};
 
 /// A frame that outlives its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +28,41 @@ pub(crate) fn open(bytes: &[u8]) -> Result<CaptureFile, Error> {
     CaptureFile::from_reader(Box::new(Cursor::new(bytes.to_vec())), "test")
 }
 
+impl Kept {
+    fn of(frame: &Frame<'_>, before: usize) -> Self {
+        assert_eq!(frame.number, before as u64 + 1);
+        let Frame { time_ns, link_type, original_len, interface, .. } = *frame;
+        Kept { time_ns, link_type, data: frame.data.to_vec(), original_len, interface }
+    }
+}
+
 /// Reads to the end, and checks that numbers count from 1, that statistics add up, and that nothing follows the end.
 pub(crate) fn drain(mut file: CaptureFile) -> Reading {
     let mut frames: Vec<Kept> = Vec::new();
     let error = loop {
         match file.next() {
-            Ok(Some(frame)) => {
-                frames.push(Kept {
-                    time_ns: frame.time_ns,
-                    link_type: frame.link_type,
-                    data: frame.data.to_vec(),
-                    original_len: frame.original_len,
-                    interface: frame.interface,
-                });
-                assert_eq!(frame.number, frames.len() as u64);
-            }
+            Ok(Some(frame)) => frames.push(Kept::of(&frame, frames.len())),
             Ok(None) => break None,
             Err(error) => break Some(error),
         }
     };
+    ended(file, frames, error)
+}
+
+/// The same, by groups of frames.
+pub(crate) fn drain_groups(mut file: CaptureFile) -> Reading {
+    let mut frames: Vec<Kept> = Vec::new();
+    let error = loop {
+        match file.next_group() {
+            Ok(group) if group.is_empty() => break None,
+            Ok(group) => group.iter().for_each(|frame| frames.push(Kept::of(frame, frames.len()))),
+            Err(error) => break Some(error),
+        }
+    };
+    ended(file, frames, error)
+}
+
+fn ended(mut file: CaptureFile, frames: Vec<Kept>, error: Option<Error>) -> Reading {
     assert!(matches!(file.next(), Ok(None)), "nothing after the end");
     let stats = file.stats().clone();
     assert_eq!(stats.frames, frames.len() as u64);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use weir_capture::CaptureFile;
 use weir_testkit::{json_lines, json_object, shared_dir};
 
-use crate::make::{Reading, drain, gzip, open, zstandard};
+use crate::make::{Reading, drain, drain_groups, gzip, open, zstandard};
 
 /// What tshark found in a file; a figure that its truth file does not have is not compared.
 #[derive(Default)]
@@ -35,6 +35,10 @@ fn every_shared_capture_gives_the_frames_that_tshark_sees() {
         let plain = drain(CaptureFile::open(&path).unwrap());
         differences.extend(compare(name, expected, &plain));
 
+        let again = drain_groups(CaptureFile::open(&path).unwrap());
+        if again.frames != plain.frames || again.stats != plain.stats {
+            differences.push(format!("{name}: groups give other frames"));
+        }
         let bytes = fs::read(&path).unwrap();
         for (how, compressed) in [("gzip", gzip(&bytes)), ("zstd", zstandard(&bytes))] {
             let again = drain(open(&compressed).unwrap());
