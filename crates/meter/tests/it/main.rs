@@ -1,11 +1,13 @@
 //! Tests of the meter over whole captures, beside what independent tools say of them.
+#![allow(clippy::unwrap_used, reason = "tests, their helpers included")]
 
 mod captures;
 
 mod dns_truth;
 mod http_truth;
 mod ndpi_truth;
-mod made;
 mod tcp_truth;
 mod tls_truth;
 mod volume_truth;
+
+mod made;
