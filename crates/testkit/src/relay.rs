@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, bind, recvfrom, send, socket,
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, bind, recvfrom, send, setsockopt, socket,
+    sockopt,
 };
 
 use crate::Rng;
@@ -45,6 +46,9 @@ pub struct Impairment {
     /// Seed of the choice.
     pub seed: u64,
 }
+
+/// Octets that may wait for the relay.
+const RECEIVE_BUFFER: usize = 64 << 20;
 
 /// How often the relay looks for frames: an addition to the delay.
 const LOOK: Duration = Duration::from_micros(100);
@@ -83,6 +87,8 @@ fn open(name: &str) -> io::Result<OwnedFd> {
         (address.family() == Some(AddressFamily::Packet)).then(|| *address.as_link_addr().expect("it is of this family"))
     });
     let address = address.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {name}")))?;
+    // Bursts come faster than a thread is woken; what the relay loses, it loses on purpose.
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
     bind(socket.as_raw_fd(), &address)?;
     Ok(socket)
 }

@@ -102,7 +102,8 @@ fn statements<'a>(about: &'a About, export: &Export, encoder: &encode::Encoder, 
 
 impl Encoder {
     fn new(export: &Export, now: i64) -> Self {
-        let boot_time = now - UPTIME_BEFORE;
+        // A whole millisecond, so that times told in milliseconds of uptime are those that were measured.
+        let boot_time = (now - UPTIME_BEFORE) / 1_000_000 * 1_000_000;
         let protocol = match export.format {
             Format::Ipfix => TemplateProtocol::Ipfix,
             Format::NetFlow9 => TemplateProtocol::NetFlow9,

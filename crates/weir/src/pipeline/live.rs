@@ -37,6 +37,7 @@ pub(super) fn listen(
     about: &About,
 ) -> Result<Totals, Failure> {
     let workers = open(config)?;
+    tell(&format!("listening on {}", config.interfaces.join(", ")));
     let queue = Queue::new(QUEUE_BATCHES * workers.len(), workers.len());
     let workers: Vec<Worker<'_>> = workers
         .into_iter()

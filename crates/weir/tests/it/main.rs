@@ -4,7 +4,14 @@
 mod make;
 mod run;
 
+mod namespaces;
+
 mod arguments;
 mod carriers;
 mod output;
 mod shared;
+
+mod config;
+mod export;
+mod live;
+mod meter;

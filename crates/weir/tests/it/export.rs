@@ -1,0 +1,207 @@
+//! Flows sent to collectors: what arrives there, read by ourselves and by nfdump.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use weir_testkit::{Datagram, pcap_of};
+
+use crate::make;
+use crate::meter::connection;
+use crate::run::{File, Run, weir, weir_reading};
+
+/// A collector that keeps the datagrams that come.
+struct Collector {
+    address: SocketAddr,
+    done: Arc<AtomicBool>,
+    reader: JoinHandle<Vec<Datagram>>,
+}
+
+impl Collector {
+    fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let (address, done) = (socket.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::clone(&done);
+        let reader = thread::spawn(move || {
+            let (mut datagrams, mut buffer) = (Vec::new(), [0; 65_536]);
+            loop {
+                match socket.recv_from(&mut buffer) {
+                    Ok((length, source)) => datagrams.push(Datagram {
+                        frame: 0,
+                        time_ns: i64::from(make::NOW) * 1_000_000_000,
+                        source,
+                        destination: address,
+                        payload: buffer[..length].to_vec(),
+                    }),
+                    Err(_) if stop.load(Ordering::Relaxed) => return datagrams,
+                    Err(_) => {}
+                }
+            }
+        });
+        Self { address, done, reader }
+    }
+
+    /// What came, as `weir decode` reads it.
+    fn decoded(self, flags: &[&str]) -> Run {
+        self.done.store(true, Ordering::Relaxed);
+        let datagrams = self.reader.join().unwrap();
+        weir_reading(&[&["decode", "-", "--stats"], flags].concat(), &pcap_of(&datagrams))
+    }
+}
+
+/// A hundred connections.
+fn capture(name: &str) -> File {
+    let frames: Vec<_> = (0..100).flat_map(|index| connection(50_000 + index)).collect();
+    File::new(name, &make::pcap(1, &frames))
+}
+
+fn sum(records: &[Value], name: &str) -> u64 {
+    records.iter().filter_map(|record| record[name].as_u64()).sum()
+}
+
+#[test]
+fn every_format_arrives_with_the_totals_that_were_metered() {
+    let file = capture("formats.pcap");
+    for format in ["ipfix", "netflow9", "netflow5", "fastnetmon"] {
+        let collector = Collector::new();
+        let url = format!("udp://{}?format={format}", collector.address);
+        let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
+        assert_eq!((run.code, run.stdout.as_str()), (0, ""), "{}", run.stderr);
+        let (stats, decoded) = (run.stats(), collector.decoded(&[]));
+        let records = decoded.records();
+        assert_eq!(decoded.stats()["faults"], serde_json::json!({}), "{format}");
+        assert_eq!(records.len(), 200, "{format}");
+        assert_eq!(sum(&records, "bytes"), stats["bytes"].as_u64().unwrap(), "{format}");
+        assert_eq!(sum(&records, "packets"), 600, "{format}");
+    }
+}
+
+#[test]
+fn ipfix_carries_performance_and_applications() {
+    let (file, collector) = (capture("fields.pcap"), Collector::new());
+    let metered = weir(&["meter", "-r", file.path(), "--export", &format!("udp://{}", collector.address), "--format", "json"]);
+    let (metered, decoded) = (metered.records(), collector.decoded(&[]).records());
+    for (metered, decoded) in metered.iter().zip(&decoded) {
+        for name in
+            ["src_addr", "dst_port", "rtt", "srt", "retransmissions", "jitter_avg", "http_host", "http_status", "end_reason"]
+        {
+            assert_eq!((name, &metered[name]), (name, &decoded[name]));
+        }
+    }
+}
+
+#[test]
+fn an_endpoint_has_its_own_filter_and_sampling() {
+    let (file, one, other) = (capture("endpoints.pcap"), Collector::new(), Collector::new());
+    let filtered = format!("udp://{}?filter=src port 80", one.address);
+    let sampled = format!("udp://{}?sampling=1/10&domain=9&profile=biflow", other.address);
+    let run = weir(&["meter", "-r", file.path(), "--export", &filtered, "--export", &sampled]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let filtered = one.decoded(&[]).records();
+    assert!(filtered.len() == 100 && filtered.iter().all(|record| record["src_port"] == 80));
+    let sampled = other.decoded(&[]).records();
+    // Ten connections, both directions of each, and what they stand for.
+    assert_eq!(sampled.len(), 20);
+    assert!(sampled.iter().all(|record| record["sampling_rate"] == 10 && record["obs_domain"] == 9), "{:?}", sampled[0]);
+    assert_eq!(sampled.iter().filter(|record| record["biflow"] == "responder").count(), 10);
+}
+
+#[test]
+fn options_data_tells_of_the_exporter() {
+    let (file, collector) = (capture("options.pcap"), Collector::new());
+    let url = format!("udp://{}", collector.address);
+    assert_eq!(weir(&["meter", "-r", file.path(), "--sample", "1/2", "--export", &url]).code, 0);
+    let told = collector.decoded(&["--kind", "options"]).records();
+    assert!(told.iter().any(|record| record["values"]["samplingInterval"] == 2), "{told:?}");
+    assert!(told.iter().any(|record| record["values"]["exportedMessageTotalCount"].is_number()), "{told:?}");
+}
+
+#[test]
+fn a_stream_carries_whole_messages() {
+    let file = capture("stream.pcap");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}", listener.local_addr().unwrap());
+    let reader = thread::spawn(move || {
+        let mut octets = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut octets).unwrap();
+        octets
+    });
+    let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    // Messages one after the other are an IPFIX file (RFC 5655).
+    let decoded = weir_reading(&["decode", "-", "--stats"], &reader.join().unwrap());
+    assert_eq!(sum(&decoded.records(), "bytes"), run.stats()["bytes"].as_u64().unwrap());
+    assert_eq!(decoded.records().len(), 200);
+}
+
+#[test]
+fn a_collector_that_is_not_there_is_counted_and_no_reason_to_wait_for_ever() {
+    let file = capture("nobody.pcap");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let begun = Instant::now();
+    let url = format!("tcp://{nobody}");
+    let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stats()["exports"][&url]["dropped_messages"].as_u64().unwrap() > 0, "{}", run.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn endpoints_that_mean_nothing_are_refused() {
+    let file = capture("refused.pcap");
+    let cases = [
+        ("192.0.2.1:4739", "expected udp://, tcp://, tls:// or dtls://"),
+        ("tls://192.0.2.1", "tls:// is not there yet"),
+        ("udp://192.0.2.1?fromat=ipfix", "fromat: unknown key; did you mean format?"),
+        ("tcp://192.0.2.1?format=netflow9", "NetFlow goes over UDP alone"),
+        ("udp://192.0.2.1?source=::1", "of the other IP version"),
+        ("udp://192.0.2.1?filter=prt 80", "filter: "),
+    ];
+    for (url, expected) in cases {
+        let run = weir(&["meter", "-r", file.path(), "--export", url]);
+        assert!(run.code == 2 && run.stderr.contains(expected), "{url}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn nfdump_reads_the_same_totals() {
+    let (Some(_), Some(_)) = (version("nfcapd"), version("nfdump")) else {
+        println!("skipped: no nfcapd and nfdump");
+        return;
+    };
+    let file = capture("nfdump.pcap");
+    for format in ["ipfix", "netflow9", "netflow5"] {
+        let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("nf-{format}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut nfcapd = nfcapd(&folder, port);
+        thread::sleep(Duration::from_millis(500));
+        let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &format!("udp://127.0.0.1:{port}?format={format}")]);
+        thread::sleep(Duration::from_millis(500));
+        Command::new("kill").arg(nfcapd.id().to_string()).status().unwrap();
+        nfcapd.wait().unwrap();
+        let output = Command::new("nfdump").arg("-R").arg(&folder).args(["-o", "csv"]).output().unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let totals = (200, run.stats()["bytes"].as_u64().unwrap(), 600);
+        let summary = text.lines().skip_while(|line| !line.starts_with("Summary")).nth(2).unwrap_or_default();
+        let read: Vec<u64> = summary.split(',').take(3).filter_map(|number| number.parse().ok()).collect();
+        assert_eq!(read, [totals.0, totals.1, totals.2], "{format}:\n{text}");
+    }
+}
+
+fn nfcapd(folder: &std::path::Path, port: u16) -> Child {
+    let mut command = Command::new("nfcapd");
+    command.arg("-l").arg(folder).args(["-b", "127.0.0.1", "-p", &port.to_string()]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+fn version(program: &str) -> Option<()> {
+    Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().ok().map(|_| ())
+}

@@ -1,0 +1,256 @@
+//! Interfaces: real programs in network namespaces, metered while they talk.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use weir_testkit::{Impairment, Relay};
+
+use crate::namespaces::{Listening, Namespace, ip, missing, name, program_path};
+
+/// A client and a server, joined by two cables.
+struct Pair {
+    client: Namespace,
+    server: Namespace,
+    /// The server's ends of the cables: 10.77.0.2 and 10.77.1.2.
+    ends: [String; 2],
+}
+
+impl Pair {
+    fn new() -> Self {
+        let (client, server) = (Namespace::new("wc"), Namespace::new("ws"));
+        let ends = [0, 1].map(|number| {
+            let (near, far) = (name("c"), name("s"));
+            ip(&format!("link add {near} netns {} type veth peer name {far} netns {}", client.name, server.name));
+            client.address(&near, &format!("10.77.{number}.1"));
+            server.address(&far, &format!("10.77.{number}.2"));
+            far
+        });
+        Self { client, server, ends }
+    }
+}
+
+/// A folder of this test that is gone afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        // PostgreSQL runs as another user, who must be able to come here.
+        let path = std::env::temp_dir().join(name("weir-live"));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A web server on 10.77.0.2 and .1.2 that serves `/hello` and a file of a megabyte.
+fn nginx(folder: &Folder) -> Vec<String> {
+    folder.file("hello", "hello\n");
+    folder.file("large", &"x".repeat(1 << 20));
+    let root = folder.0.display();
+    let text = format!(
+        "daemon off; user root; worker_processes 1; pid {root}/pid; error_log {root}/error.log;\n\
+         events {{ worker_connections 64; }}\n\
+         http {{ access_log off; default_type text/plain; client_body_temp_path {root}/b; proxy_temp_path {root}/p;\n\
+         fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;\n\
+         server {{ listen 80; root {root}; }} }}\n"
+    );
+    vec!["-p".into(), root.to_string(), "-c".into(), folder.file("nginx.conf", &text)]
+}
+
+/// Records of the client's direction with this value.
+fn of<'a>(records: &'a [Value], name: &str, value: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| record[name] == value && record["biflow"] == "initiator").collect()
+}
+
+#[test]
+fn web_and_names_on_two_interfaces_are_metered_with_their_applications() {
+    if let Some(why) = missing(&["nginx", "curl", "dnsmasq", "dig"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let arguments = nginx(&folder);
+    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let dns = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file="];
+    let _dnsmasq = pair.server.serve("dnsmasq", &[&dns[..], &["--address=/shop.example/192.0.2.80", "--port=53"]].concat());
+    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
+    pair.client.run_until("dig", &["@10.77.1.2", "+time=1", "warm.shop.example"], "192.0.2.80");
+
+    let [web, names] = &pair.ends;
+    let weir =
+        Listening::start(&pair.server, &["meter", "-i", web, "-i", names, "--workers", "2", "--format", "json", "--stats"]);
+    for _ in 0..3 {
+        let said = pair.client.run("curl", &["-s", "-H", "Host: shop.example", "http://10.77.0.2/hello?who=me"]);
+        assert_eq!(said, "hello\n");
+    }
+    pair.client.run("curl", &["-s", "-o", "/dev/null", "http://10.77.0.2/large"]);
+    pair.client.run("dig", &["@10.77.1.2", "www.shop.example", "A"]);
+    pair.client.run("dig", &["@10.77.1.2", "+tcp", "nothing.example", "AAAA"]);
+    let (records, stats) = weir.stop();
+
+    let shop = of(&records, "http_host", "shop.example");
+    assert_eq!(shop.len(), 3, "{records:?}");
+    for record in shop {
+        assert_eq!(
+            (&record["app"], &record["http_path"], &record["http_status"]),
+            (&json!("http"), &json!("/hello"), &json!(200))
+        );
+        assert!(record["tcp_handshake"] == "complete" && record["rtt"].is_u64() && record["srt"].is_u64(), "{record}");
+        assert!(record["in_if"].as_u64().is_some_and(|index| index > 0), "{record}");
+    }
+    let large = records.iter().find(|record| record["http_path"] == "/large" && record["biflow"] == "responder").unwrap();
+    let octets = large["bytes"].as_u64().unwrap();
+    assert!((1 << 20..(1 << 20) + 100_000).contains(&octets), "{octets} octets, super-packets counted as what was on the wire");
+    let asked = of(&records, "dns_name", "www.shop.example");
+    assert!(
+        asked.len() == 1 && asked[0]["app"] == "dns" && asked[0]["dns_type"] == 1 && asked[0]["dns_answers"] == 1,
+        "{asked:?}"
+    );
+    let refused = of(&records, "dns_name", "nothing.example");
+    assert!(refused.len() == 1 && refused[0]["protocol"] == 6 && refused[0]["dns_type"] == 28, "{refused:?}");
+    assert_eq!((&stats["kernel_dropped"], &stats["queue_dropped"], &stats["faults"]), (&json!(0), &json!(0), &json!({})));
+}
+
+#[test]
+fn a_database_is_metered_with_user_and_statement() {
+    if let Some(why) = missing(&["initdb", "postgres", "psql", "runuser"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let data = folder.0.join("data");
+    std::fs::create_dir(&data).unwrap();
+    assert!(Command::new("chown").args(["-R", "postgres"]).arg(&folder.0).status().unwrap().success());
+    let as_postgres = |program: &str| vec!["-u".to_owned(), "postgres".into(), "--".into(), path(program)];
+    let mut initdb = Command::new("runuser");
+    initdb.args(as_postgres("initdb")).args(["-A", "trust", "-U", "alice", "--no-sync", "-D"]).arg(&data);
+    let made = initdb.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    std::fs::write(data.join("pg_hba.conf"), "host all all 10.77.0.0/24 trust\n").unwrap();
+    let (data, sockets) = (data.to_str().unwrap(), folder.0.to_str().unwrap());
+    let mut arguments = as_postgres("postgres");
+    arguments.extend(["-D", data, "-k", sockets, "-h", "10.77.0.2"].map(str::to_owned));
+    let _postgres = pair.server.serve("runuser", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let to = "host=10.77.0.2 user=alice dbname=postgres sslmode=disable gssencmode=disable connect_timeout=2";
+    pair.client.run_until("psql", &[to, "-Atc", "select 6*7"], "42");
+
+    let listen = ["meter", "-i", &pair.ends[0], "--keep", "sql-text", "--format", "json", "--stats"];
+    let weir = Listening::start(&pair.server, &listen);
+    assert_eq!(pair.client.run("psql", &[to, "-Atc", "select 'weir', 6*7"]), "weir|42\n");
+    pair.client.run("psql", &[to, "-Atc", "select * from nowhere"]);
+    let (records, _) = weir.stop();
+    let good = of(&records, "sql_statement", "select 'weir', 6*7");
+    assert_eq!(good.len(), 1, "{records:?}");
+    let expected = [("app", "postgresql"), ("sql_user", "alice"), ("sql_database", "postgres")];
+    for (name, value) in expected {
+        assert_eq!(good[0][name], value, "{name}");
+    }
+    // 42P01: undefined table.
+    assert_eq!(of(&records, "sql_error", "42P01").len(), 1, "{records:?}");
+}
+
+fn path(program: &str) -> String {
+    program_path(program).unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn delay_and_loss_on_the_way_are_seen() {
+    if let Some(why) = missing(&["nginx", "curl", "nstat"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (client, server, folder) = (Namespace::new("wc"), Namespace::new("ws"), Folder::new());
+    let [near, near_relay, far_relay, far] = ["c", "r", "r", "s"].map(name);
+    for (end, relay, namespace, address) in [(&near, &near_relay, &client, "10.78.0.1"), (&far, &far_relay, &server, "10.78.0.2")]
+    {
+        ip(&format!("link add {end} netns {} type veth peer name {relay}", namespace.name));
+        ip(&format!("link set {relay} addrgenmode none up"));
+        ip(&format!("-n {} link set {end} gso_max_segs 1", namespace.name));
+        namespace.address(end, address);
+    }
+    let arguments = nginx(&folder);
+    let _nginx = server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let clean = Impairment { delay: Duration::ZERO, loss: 0.0, seed: 1 };
+    let slow = Impairment { delay: Duration::from_millis(10), loss: 0.01, seed: 2 };
+
+    let mut times = Vec::new();
+    for impairment in [clean, slow] {
+        let relay = match Relay::start(&near_relay, &far_relay, impairment) {
+            Ok(relay) => relay,
+            Err(error) => {
+                println!("skipped: {error}");
+                return;
+            }
+        };
+        client.run_until("curl", &["-s", "http://10.78.0.2/hello"], "hello");
+        // Where the server is, what it sends again is seen twice. Where the client is, it is seen once, late.
+        let at_server = Listening::start(&server, &["meter", "-i", &far, "--format", "json", "--stats"]);
+        let at_client = Listening::start(&client, &["meter", "-i", &near, "--format", "json", "--stats"]);
+        let before = retransmitted(&server);
+        for _ in 0..4 {
+            client.run("curl", &["-s", "-o", "/dev/null", "http://10.78.0.2/large"]);
+        }
+        let truth = retransmitted(&server) - before;
+        let [(at_server, _), (at_client, _)] = [at_server, at_client].map(Listening::stop);
+        let lost: u64 = relay.stop().iter().map(|direction| direction.lost).sum();
+        let from_server = |records: &[Value], name: &str| -> u64 {
+            records.iter().filter(|record| record["src_port"] == 80).filter_map(|record| record[name].as_u64()).sum()
+        };
+        let again = from_server(&at_server, "retransmissions");
+        let late = from_server(&at_client, "retransmissions") + from_server(&at_client, "out_of_order");
+        let trips =
+            [&at_server, &at_client].map(|records| records.iter().filter_map(|record| record["rtt"].as_u64()).min().unwrap());
+        println!("{impairment:?}: round trips {trips:?} us; {lost} lost, {truth} sent again, {again} seen again, {late} late");
+        assert_eq!(again, truth, "what the kernel says that it has sent again");
+        assert!(late <= truth && late >= truth * 8 / 10, "{late} of {truth}; those lost again on the way are not seen");
+        assert!(lost == 0 || truth > 0);
+        times.push(trips);
+    }
+    let [before, after] = times[..] else { unreachable!() };
+    for (before, after) in before.into_iter().zip(after) {
+        assert!((19_500..26_000).contains(&(after - before)), "{before} us, with 20 ms on the way {after} us");
+    }
+}
+
+/// Segments that the kernel of this namespace has sent again.
+fn retransmitted(namespace: &Namespace) -> u64 {
+    let text = namespace.run("nstat", &["-asz", "TcpRetransSegs"]);
+    let line = text.lines().find(|line| line.starts_with("TcpRetransSegs")).unwrap_or_else(|| panic!("{text}"));
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn the_service_meters_and_exports_as_its_configuration_says() {
+    if let Some(why) = missing(&["nginx", "curl"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let arguments = nginx(&folder);
+    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
+    let text = format!(
+        "[meter]\ninterfaces = [\"{}\"]\n\n[export.here]\nurl = \"udp://127.0.0.1:9\"\nfilter = \"app http\"\n",
+        pair.ends[0]
+    );
+    let config = folder.file("weir.toml", &text);
+    assert!(Path::new(&config).exists());
+    let weir = Listening::start(&pair.server, &["run", "-c", &config, "--stats"]);
+    pair.client.run("curl", &["-s", "http://10.77.0.2/hello"]);
+    let (records, stats) = weir.stop();
+    assert_eq!(records, [] as [Value; 0]);
+    assert_eq!(stats["exports"]["here"]["records"], 2, "{stats}");
+}
