@@ -1,4 +1,4 @@
-//! Protocols that are recognised by name alone: one line each, with what recognises them beside.
+//! Protocols of which the name is what counts: one line each, with what recognises them beside.
 //!
 //! A probe looks at several octets that no other protocol has in their places, or at a customary port and the structure that belongs to it.
 
@@ -11,6 +11,7 @@ mod messages;
 mod peers;
 mod remote;
 mod stores;
+mod stun;
 
 pub(super) const PROTOCOLS: &[Protocol] = &[
     // Remote work.
@@ -41,7 +42,7 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     datagram("snmp", &[161, 162], control::snmp),
     stream("snmp", &[161, 162], port),
     datagram("syslog", &[514], control::syslog),
-    stream("syslog", &[514, 601, 6514], control::syslog),
+    stream("syslog", &[601, 6514], control::syslog),
     stream("bgp", &[179], control::bgp),
     datagram("bfd", &[3784, 3785, 4784], port),
     datagram("rip", &[520, 521], port),
@@ -68,12 +69,13 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     datagram("teredo", &[3544], encrypted::teredo),
     with_tls(stream("socks", &[1080], encrypted::socks)),
     // Peers.
-    datagram("stun", &[3478], peers::stun_datagram),
-    stream("stun", &[3478], peers::stun),
+    Protocol { decoder: Some(|| Box::new(stun::Stun::default())), ..datagram("stun", &[3478], stun::probe_datagram) },
+    stream("stun", &[3478], stun::probe),
     stream("bittorrent", &[6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889], peers::bittorrent),
     datagram("bittorrent", &[6881], peers::bittorrent_datagram),
     // Messages and media.
     stream("mqtt", &[1883, 8883], messages::mqtt),
+    Protocol { decoder: Some(|| Box::new(messages::Pings::default())), ..stream("mqtt", &[], messages::mqtt_pings) },
     stream("amqp", &[5672, 5671], messages::amqp),
     stream("kafka", &[9092], messages::kafka),
     stream("nats", &[4222], messages::nats),

@@ -12,7 +12,7 @@ use crate::facts::Facts;
 mod rtcp;
 mod stream;
 
-use stream::{Media, Stream};
+use stream::{Media, Streams};
 
 pub(super) const PROTOCOLS: &[Protocol] = &[
     Protocol {
@@ -25,7 +25,7 @@ pub(super) const PROTOCOLS: &[Protocol] = &[
     Protocol { name: NAME, carrier: Carrier::Datagram, ports: &[5004], probe, decoder: Some(|| Box::new(Rtp::default())) },
 ];
 
-const NAME: &str = "rtp";
+pub(super) const NAME: &str = "rtp";
 
 /// Packets in a row, of one direction, that make it RTP.
 const IN_A_ROW: u32 = 4;
@@ -40,8 +40,8 @@ fn probe(octets: &[u8], context: &Context<'_>) -> Probe {
 
 /// One connection.
 #[derive(Debug, Default)]
-struct Rtp {
-    sides: [Stream; 2],
+pub(super) struct Rtp {
+    sides: [Streams; 2],
     is_sure: bool,
     stray: u32,
 }

@@ -8,7 +8,8 @@ use crate::app::protocol::{Context, Probe};
 pub(super) fn wireguard(octets: &[u8], context: &Context<'_>) -> Probe {
     let is_wireguard = match (octets, context.wire_length) {
         ([1, 0, 0, 0, ..], 148) | ([2, 0, 0, 0, ..], 92) | ([3, 0, 0, 0, ..], 64) => true,
-        ([4, 0, 0, 0, ..], length) => length >= 32 && length.is_multiple_of(16) && context.has_port(51_820),
+        // Data counts its packets in 8 octets, and hardly up to 2^32 before a new handshake.
+        ([4, 0, 0, 0, _, _, _, _, _, _, _, _, 0, 0, 0, 0, ..], length) => length >= 32 && length.is_multiple_of(16),
         _ => false,
     };
     yes_if(is_wireguard)

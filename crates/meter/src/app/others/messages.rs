@@ -3,7 +3,8 @@
 use super::control::is_request;
 use super::{begins_with, u16_at, u32_at, yes_if};
 use crate::app::lines::begins;
-use crate::app::protocol::{Context, Probe};
+use crate::app::protocol::{Context, Decoder, Probe, Step};
+use crate::facts::Facts;
 
 /// A wish to connect with the protocol's name, or its answer; on the customary port any message that fills its segment.
 pub(super) fn mqtt(octets: &[u8], context: &Context<'_>) -> Probe {
@@ -27,7 +28,39 @@ pub(super) fn mqtt(octets: &[u8], context: &Context<'_>) -> Probe {
         (12..=14, 0) => length == 0,
         _ => false,
     };
-    yes_if(context.has_port(1883) && is_message && body.len() >= length)
+    // Away from the customary port, a message with a topic in words that fills its segment.
+    let topic = u16_at(body, 0).and_then(|topic| body.get(2..2 + usize::from(topic))).unwrap_or_default();
+    let is_certain = first >> 4 == 3 && body.len() == length && topic.len() >= 3 && topic.iter().all(u8::is_ascii_graphic);
+    yes_if(is_message && body.len() >= length && (context.has_port(1883) || is_certain))
+}
+
+/// A ping or its answer, all that idle clients send: joined in the middle, nothing else may be seen.
+pub(super) fn mqtt_pings(octets: &[u8], _: &Context<'_>) -> Probe {
+    if matches!(octets, [0xc0 | 0xd0, 0]) { Probe::Likely } else { Probe::No }
+}
+
+/// A connection that began with a ping or its answer: it is MQTT when the other one follows.
+#[derive(Debug, Default)]
+pub(super) struct Pings {
+    seen: [bool; 2],
+}
+
+impl Decoder for Pings {
+    fn read(&mut self, octets: &[u8], context: &Context<'_>, facts: &mut Facts) -> Step {
+        let place = match octets {
+            [_] => return Step::Wait,
+            [0xc0, 0, ..] => 0,
+            [0xd0, 0, ..] => 1,
+            _ if mqtt(octets, &Context { server_port: 1883, ..*context }) == Probe::Yes => return Step::Take(octets.len() as u64),
+            _ => return Step::Refuse,
+        };
+        self.seen[place] = true;
+        if self.seen == [true; 2] {
+            facts.app = Some("mqtt");
+            return Step::Done;
+        }
+        Step::Take(2)
+    }
 }
 
 /// The protocol's name and a version; a method frame of the broker.

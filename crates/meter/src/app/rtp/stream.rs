@@ -1,4 +1,4 @@
-//! One direction of RTP: what is lost by sequence numbers (RFC 3550 A.1, A.3), jitter (6.4.1, A.8).
+//! The streams of one direction of RTP: what is lost by sequence numbers (RFC 3550 A.1, A.3), jitter (6.4.1, A.8).
 
 use weir_record::Column;
 use weir_wire::Reader;
@@ -12,6 +12,9 @@ const MAX_DROPOUT: u16 = 3000;
 const MAX_LATE: u16 = 100;
 /// Numbers that may be missing while it is not sure yet whether this is RTP.
 const MAX_MISSING_UNSURE: u16 = 5;
+
+/// Sources of one direction that are told apart.
+const MAX_SOURCES: usize = 4;
 
 /// What is read of a header.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +40,9 @@ impl Media {
     }
 }
 
-/// What is known of a direction.
+/// What is known of a source.
 #[derive(Debug, Default)]
-pub(super) struct Stream {
+struct Stream {
     source: u32,
     payload_type: Option<u8>,
     /// Packets that followed each other.
@@ -48,10 +51,8 @@ pub(super) struct Stream {
     highest: u16,
     expected: u64,
     received: u64,
-    /// Lost of streams before this one; lost when the record began; lost when it was last said.
+    /// Lost before the numbers began anew.
     lost_before: u64,
-    lost_at_start: u64,
-    lost_as_said: u64,
     clock: Clock,
     /// Jitter, and the transit time of the packet before, in ticks of the clock.
     jitter: f64,
@@ -73,19 +74,17 @@ enum Clock {
 
 impl Stream {
     /// Takes a packet in. False where it does not follow those before.
-    pub(super) fn take(&mut self, media: &Media, time: i64) -> bool {
+    fn take(&mut self, media: &Media, time: i64) -> bool {
         let ahead = media.number.wrapping_sub(self.highest);
         let late = self.highest.wrapping_sub(media.number);
         let limit = if self.in_a_row >= super::IN_A_ROW { MAX_DROPOUT } else { MAX_MISSING_UNSURE };
-        let is_same = self.expected > 0 && media.source == self.source;
-        if is_same && (1..=limit).contains(&ahead) {
+        if (1..=limit).contains(&ahead) {
             self.highest = media.number;
             self.expected += u64::from(ahead);
             self.in_a_row = self.in_a_row.saturating_add(1);
-        } else if !(is_same && late < MAX_LATE) {
-            let is_first = self.expected == 0;
+        } else if late >= MAX_LATE {
             self.begin(media, time);
-            return is_first;
+            return false;
         }
         self.received += 1;
         if self.payload_type == Some(media.payload_type) {
@@ -95,8 +94,7 @@ impl Stream {
     }
 
     fn begin(&mut self, media: &Media, time: i64) {
-        // What was no stream lost nothing.
-        let lost_before = if self.in_a_row >= super::IN_A_ROW { self.lost() } else { self.lost_before };
+        let lost_before = self.lost();
         let clock = clock_of(media.payload_type).map_or(Clock::Measured { time, timestamp: media.timestamp }, Clock::Hertz);
         *self = Self {
             source: media.source,
@@ -109,21 +107,14 @@ impl Stream {
             clock,
             jitter: 0.0,
             transit: None,
-            ..*self
         };
         self.measure(media, time);
     }
 
-    pub(super) fn in_a_row(&self) -> u32 {
-        self.in_a_row
-    }
-
-    pub(super) fn payload_type(&self) -> Option<u8> {
-        self.payload_type
-    }
-
+    /// What was no stream lost nothing.
     fn lost(&self) -> u64 {
-        self.lost_before + self.expected.saturating_sub(self.received)
+        let lost = if self.in_a_row >= super::IN_A_ROW { self.expected.saturating_sub(self.received) } else { 0 };
+        self.lost_before + lost
     }
 
     /// The difference of two packets' transit times, smoothed.
@@ -144,18 +135,68 @@ impl Stream {
         }
     }
 
-    /// Writes what was measured of this direction.
+    /// In microseconds, where the clock is known.
+    fn jitter(&self) -> Option<u64> {
+        let Clock::Hertz(hertz) = self.clock else {
+            return None;
+        };
+        Some((self.jitter * 1e6 / f64::from(hertz)).round() as u64)
+    }
+}
+
+/// The sources of a direction: several media may share the ports (RFC 8843).
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    all: Vec<Stream>,
+    /// Lost of sources that are no longer told apart.
+    lost_of_gone: u64,
+    /// Lost when the record began; lost when it was last said.
+    lost_at_start: u64,
+    lost_as_said: u64,
+}
+
+impl Streams {
+    /// Takes a packet in. False where it does not follow those before.
+    pub(super) fn take(&mut self, media: &Media, time: i64) -> bool {
+        if let Some(stream) = self.all.iter_mut().find(|stream| stream.source == media.source) {
+            return stream.take(media, time);
+        }
+        let is_first = self.all.is_empty();
+        if self.all.len() >= MAX_SOURCES {
+            // Whoever speaks now is of more use than the one that said the least.
+            let least = self.all.iter().enumerate().min_by_key(|(_, stream)| stream.received).map(|(place, _)| place);
+            self.lost_of_gone += self.all.swap_remove(least.unwrap_or(0)).lost();
+        }
+        let mut stream = Stream::default();
+        stream.begin(media, time);
+        self.all.push(stream);
+        is_first
+    }
+
+    /// The longest of them.
+    fn main(&self) -> Option<&Stream> {
+        self.all.iter().max_by_key(|stream| stream.received)
+    }
+
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.main().map_or(0, |stream| stream.in_a_row)
+    }
+
+    pub(super) fn payload_type(&self) -> Option<u8> {
+        self.main()?.payload_type
+    }
+
+    /// Writes what was measured of this direction: the losses of all, the jitter of the longest.
     pub(super) fn report(&mut self, direction: Direction, facts: &mut Facts) {
-        let lost = self.lost();
+        let lost = self.lost_of_gone + self.all.iter().map(Stream::lost).sum::<u64>();
         if facts.directed(direction, Column::rtp_lost).is_none() {
             // A record begins: what was lost before belongs to the one before.
             self.lost_at_start = self.lost_as_said;
         }
         self.lost_as_said = lost;
         facts.replace_directed(direction, Column::rtp_lost, lost.saturating_sub(self.lost_at_start));
-        if let Clock::Hertz(hertz) = self.clock {
-            let microseconds = self.jitter * 1e6 / f64::from(hertz);
-            facts.replace_directed(direction, Column::rtp_jitter, microseconds.round() as u64);
+        if let Some(jitter) = self.main().and_then(Stream::jitter) {
+            facts.replace_directed(direction, Column::rtp_jitter, jitter);
         }
     }
 }

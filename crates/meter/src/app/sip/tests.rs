@@ -19,8 +19,8 @@ fn answer(status: u16, method: &str, call: &str) -> Vec<u8> {
 #[test]
 fn the_first_call_and_its_final_answer_are_kept() {
     for slowly in [false, true] {
-        let (talk, say): (Talk, fn(Talk, &[u8]) -> Talk) =
-            if slowly { (Talk::stream(5060), Talk::client_slowly) } else { (Talk::datagrams(40_001), Talk::client) };
+        let talk = if slowly { Talk::stream(5060) } else { Talk::datagrams(40_001) };
+        let say = |talk: Talk, octets: &[u8]| if slowly { talk.client_slowly(octets) } else { talk.client(octets) };
         let talk = say(talk, &request("INVITE", "one@a"))
             .server(&answer(100, "INVITE", "one@a"))
             .server(&answer(407, "INVITE", "one@a"));

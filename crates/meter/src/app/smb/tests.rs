@@ -50,7 +50,7 @@ fn smb2_requests_may_be_chained_and_followed_by_much() {
 
 /// A request of SMB 1.
 fn smb1(command: u8, unicode: bool, words: &[u8], octets: &[u8]) -> Vec<u8> {
-    let mut message = vec![0; 32];
+    let mut message = [0; 32];
     message[..4].copy_from_slice(b"\xffSMB");
     message[4] = command;
     message[11] = if unicode { 0xc0 } else { 0 };
