@@ -55,6 +55,8 @@ const MAX_OPEN: usize = 64;
 const REPEATED_WITHIN: i64 = 5_000_000_000;
 /// Octets of the length in front of each message of a stream (RFC 1035, 4.2.2).
 const LENGTH: usize = 2;
+/// The operation whose messages have prerequisites in the place of answers (RFC 2136, 2.2).
+const UPDATE: u8 = 5;
 
 fn probe_datagram(octets: &[u8], context: &Context<'_>) -> Probe {
     let has_other_port = [5353, 5355, 137].into_iter().any(|port| context.has_port(port));
@@ -62,7 +64,7 @@ fn probe_datagram(octets: &[u8], context: &Context<'_>) -> Probe {
         return Probe::No;
     };
     let is_dns = if context.has_port(53) {
-        header.is_plausible() && header.is_opcode_of(&[0, 1, 2, 4, 5, 6])
+        header.is_plausible() && header.is_opcode_of(&[0, 1, 2, 4, UPDATE, 6])
     } else {
         header.is_strict() && Question::read(octets).is_ok_and(|question| question.is_strict(&header, context.wire_length))
     };
@@ -109,7 +111,7 @@ fn probe_stream(octets: &[u8], context: &Context<'_>) -> Probe {
         return if length >= HEADER { Probe::More } else { Probe::No };
     };
     let strict = || header.is_strict() && Question::read(message).is_ok_and(|question| question.is_strict(&header, length));
-    let is_dns = header.is_plausible() && header.is_opcode_of(&[0, 4, 5, 6]) && (context.has_port(53) || strict());
+    let is_dns = header.is_plausible() && header.is_opcode_of(&[0, 4, UPDATE, 6]) && (context.has_port(53) || strict());
     match Question::read(message) {
         _ if !is_dns => Probe::No,
         Err(message::Fault::Short) if header.questions > 0 && message.len() < length => Probe::More,
@@ -233,7 +235,9 @@ impl Dns {
         let is_first = self.first == Some(header.id);
         if !self.settled && (is_first || !self.has_result) {
             facts.replace_number(Column::dns_rcode, header.rcode());
-            facts.replace_number(Column::dns_answers, header.answers);
+            if !header.is_opcode_of(&[UPDATE]) {
+                facts.replace_number(Column::dns_answers, header.answers);
+            }
             (self.settled, self.has_result) = (is_first, true);
         }
     }

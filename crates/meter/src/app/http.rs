@@ -42,17 +42,19 @@ fn probe(octets: &[u8], _: &Context<'_>) -> Probe {
     if ANSWER.starts_with(octets) {
         return Probe::More;
     }
-    match (method(octets), line(octets)) {
-        (Method::Unfinished, None) => Probe::More,
-        (Method::Whole(_), Some((line, _))) if Request::read(line).is_some() => Probe::Yes,
-        (Method::Whole(method), None) => match octets.get(method.len() + 1) {
-            None => Probe::More,
-            Some(b'/' | b'*' | b'h' | b'H') if well_known(method).is_some() => Probe::Likely,
-            Some(b'/' | b'h' | b'H') => Probe::More,
-            Some(_) if method == b"CONNECT" => Probe::More,
-            Some(_) => Probe::No,
-        },
-        _ => Probe::No,
+    let method = match method(octets) {
+        Method::Whole(method) => method,
+        Method::Unfinished => return Probe::More,
+        Method::None => return Probe::No,
+    };
+    match (line(octets), octets.get(method.len() + 1)) {
+        (Some((line, _)), _) if Request::read(line).is_some() => Probe::Yes,
+        (Some(_), _) => Probe::No,
+        (None, None) => Probe::More,
+        (None, Some(b'/' | b'*' | b'h' | b'H')) if well_known(method).is_some() => Probe::Likely,
+        (None, Some(b'/' | b'h' | b'H')) => Probe::More,
+        (None, Some(_)) if method == b"CONNECT" => Probe::More,
+        (None, Some(_)) => Probe::No,
     }
 }
 

@@ -75,7 +75,12 @@ impl Side {
     /// The decoder goes on so many octets behind the start of what waits.
     pub(super) fn take(&mut self, count: u64) {
         let here = usize::try_from(count).unwrap_or(usize::MAX).min(self.waiting.len());
-        self.waiting.drain(..here);
+        if here == self.waiting.len() {
+            // Most of the time of most connections nothing waits, and then nothing is kept.
+            self.waiting = Vec::new();
+        } else {
+            self.waiting.drain(..here);
+        }
         let beyond = count - here as u64;
         let in_gap = beyond.min(self.gap);
         if self.waiting.is_empty() {
@@ -95,7 +100,7 @@ impl Side {
 
     /// What waits is of no use; the gap behind it is next.
     pub(super) fn drop_waiting(&mut self) {
-        self.waiting.clear();
+        self.waiting = Vec::new();
     }
 
     /// No protocol begins here. Where the stream was joined in its middle that may be the rest of a message: true where the next segment is to be tried.
@@ -103,7 +108,7 @@ impl Side {
         let is_left = self.joined && self.tries < MAX_TRIES;
         if is_left {
             self.tries += 1;
-            self.waiting.clear();
+            self.waiting = Vec::new();
             self.pass_gap(0);
         }
         is_left
