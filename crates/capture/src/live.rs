@@ -70,12 +70,13 @@ pub struct LiveCapture {
     totals: LiveStats,
     frames: u64,
     is_gone: bool,
+    /// What is left of the block that is being read.
+    left: Option<Frames>,
 }
 
 /// Frames that came one after another, lent until they are given back by dropping it. Frames not asked for until then are given up.
 pub struct Block<'a> {
     capture: &'a mut LiveCapture,
-    left: Frames,
 }
 
 /// Bytes of a block: room for the longest frame that is kept, and for some thousands of short ones.
@@ -153,7 +154,7 @@ impl LiveCapture {
             socket.set_promiscuous(interface.index).map_err(fail("make it promiscuous"))?;
         }
         let totals = LiveStats::default();
-        Ok(LiveCapture { socket, ring, interface, link_type, filter, totals, frames: 0, is_gone: false })
+        Ok(LiveCapture { socket, ring, interface, link_type, filter, totals, frames: 0, is_gone: false, left: None })
     }
 
     /// Becomes the next worker of a group, or the first of a new one; returns the number of the group.
@@ -182,11 +183,96 @@ impl LiveCapture {
     ///
     /// An interface that is switched off gives no frames until it is on again. Errors are final.
     pub fn next_block(&mut self, timeout: Duration) -> Result<Option<Block<'_>>, LiveError> {
-        if self.ring.block().is_none() {
-            self.wait(timeout)?;
+        Ok(if self.ready(timeout)? { Some(Block { capture: self }) } else { None })
+    }
+
+    /// Waits for frames, unless some are at hand. False where there were none for `timeout`, or a signal came. Errors are final.
+    ///
+    /// With [`LiveCapture::next_time`] and [`LiveCapture::next_group`] it reads several interfaces in the order of time.
+    pub fn ready(&mut self, timeout: Duration) -> Result<bool, LiveError> {
+        self.settle();
+        if self.left.is_none() {
+            if self.ring.block().is_none() {
+                self.wait(timeout)?;
+            }
+            self.left = self.ring.block().and_then(|block| Frames::of(block));
         }
-        let Some(left) = self.ring.block().and_then(|block| Frames::of(block)) else { return Ok(None) };
-        Ok(Some(Block { capture: self, left }))
+        Ok(self.left.is_some())
+    }
+
+    /// Time of the next frame at hand, nanoseconds since 1970.
+    pub fn next_time(&mut self) -> Option<i64> {
+        let left = self.left.as_ref().filter(|left| left.count > 0)?;
+        Packet::read(self.ring.block()?, left.at).map(|packet| packet.time_ns)
+    }
+
+    /// The frames at hand that are not later than `limit` (nanoseconds since 1970), as many as fit into a group and lie in one block.
+    pub fn next_group(&mut self, limit: i64) -> Group<'_> {
+        let mut packets = [None; GROUP_FRAMES];
+        let mut count = 0;
+        for place in &mut packets {
+            if limit < i64::MAX && self.next_time().is_none_or(|time| time > limit) {
+                break;
+            }
+            *place = self.next_packet();
+            if place.is_none() {
+                break;
+            }
+            count += 1;
+        }
+        let LiveCapture { ring, interface, link_type, frames, .. } = self;
+        let mut number = *frames;
+        *frames += count as u64;
+        let block: &[u8] = ring.block().map_or(&[], |block| block);
+        let frames = packets.map(|packet| {
+            number += 1;
+            let packet = packet.unwrap_or_default();
+            Frame {
+                time_ns: packet.time_ns,
+                link_type: *link_type,
+                data: block.get(packet.start..packet.end).unwrap_or_default(),
+                original_len: packet.original_len,
+                number,
+                interface: interface.index,
+                segment_size: packet.segment_size,
+            }
+        });
+        Group { frames, count }
+    }
+
+    /// The next frame of the block that the filter takes. One that it refuses behind a restored tag is passed over.
+    #[inline]
+    fn next_packet(&mut self) -> Option<Packet> {
+        let LiveCapture { ring, filter, left, .. } = self;
+        let (block, left) = (ring.block()?, left.as_mut()?);
+        while left.count > 0 {
+            let Some(mut packet) = Packet::read(block, left.at) else {
+                left.count = 0;
+                return None;
+            };
+            left.count -= 1;
+            left.at += packet.next;
+            let is_restored = packet.restore_tag(block);
+            let data = block.get(packet.start..packet.end)?;
+            let is_refused = is_restored && filter.as_ref().is_some_and(|filter| !filter.matches(data, packet.original_len));
+            if !is_refused {
+                return Some(packet);
+            }
+        }
+        None
+    }
+
+    /// Hands a block that is read to its end back to the kernel.
+    fn settle(&mut self) {
+        if self.left.as_ref().is_some_and(|left| left.count == 0) {
+            self.give_back();
+        }
+    }
+
+    fn give_back(&mut self) {
+        if self.left.take().is_some() {
+            self.ring.release();
+        }
     }
 
     fn wait(&mut self, timeout: Duration) -> Result<(), LiveError> {
@@ -229,8 +315,8 @@ impl Block<'_> {
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "a frame borrows the ring, which an Iterator cannot express")]
     pub fn next(&mut self) -> Option<Frame<'_>> {
-        let packet = self.next_packet()?;
         let capture = &mut *self.capture;
+        let packet = capture.next_packet()?;
         capture.frames += 1;
         Some(Frame {
             time_ns: packet.time_ns,
@@ -242,64 +328,11 @@ impl Block<'_> {
             segment_size: packet.segment_size,
         })
     }
-
-    /// The next frames of the block, as many as fit into a group; none at its end.
-    pub fn next_group(&mut self) -> Group<'_> {
-        let mut packets = [None; GROUP_FRAMES];
-        let mut count = 0;
-        for place in &mut packets {
-            *place = self.next_packet();
-            if place.is_none() {
-                break;
-            }
-            count += 1;
-        }
-        let capture = &mut *self.capture;
-        let LiveCapture { ring, interface, link_type, frames, .. } = capture;
-        let before = *frames;
-        *frames += count as u64;
-        let block: &[u8] = ring.block().map_or(&[], |block| block);
-        let mut number = before;
-        let frames = packets.map(|packet| {
-            number += 1;
-            let Some(packet) = packet else {
-                return Frame { link_type: *link_type, ..Frame::default() };
-            };
-            Frame {
-                time_ns: packet.time_ns,
-                link_type: *link_type,
-                data: block.get(packet.start..packet.end).unwrap_or_default(),
-                original_len: packet.original_len,
-                number,
-                interface: interface.index,
-                segment_size: packet.segment_size,
-            }
-        });
-        Group { frames, count }
-    }
-
-    #[inline]
-    fn next_packet(&mut self) -> Option<Packet> {
-        let LiveCapture { ring, filter, .. } = &mut *self.capture;
-        let block = ring.block()?;
-        while self.left.count > 0 {
-            let mut packet = Packet::read(block, self.left.at)?;
-            self.left.count -= 1;
-            self.left.at = self.left.at.checked_add(packet.next)?;
-            let is_restored = packet.restore_tag(block);
-            let data = block.get(packet.start..packet.end)?;
-            let is_refused = is_restored && filter.as_ref().is_some_and(|filter| !filter.matches(data, packet.original_len));
-            if !is_refused {
-                return Some(packet);
-            }
-        }
-        None
-    }
 }
 
 impl Drop for Block<'_> {
     fn drop(&mut self) {
-        self.capture.ring.release();
+        self.capture.give_back();
     }
 }
 
@@ -311,7 +344,7 @@ impl fmt::Debug for LiveCapture {
 
 impl fmt::Debug for Block<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Block").field("frames_left", &self.left.count).finish_non_exhaustive()
+        f.debug_struct("Block").field("frames_left", &self.capture.left.as_ref().map(|left| left.count)).finish_non_exhaustive()
     }
 }
 

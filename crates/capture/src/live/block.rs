@@ -15,6 +15,7 @@ const ETHERNET_ADDRESSES: usize = 12;
 const VLAN_TAG: usize = 4;
 
 /// Number and place of the frames of a block.
+#[derive(Debug)]
 pub(super) struct Frames {
     pub(super) count: u32,
     /// Where the header of the next one is in the block.
@@ -22,7 +23,7 @@ pub(super) struct Frames {
 }
 
 /// A frame in a block.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Packet {
     pub(super) time_ns: i64,
     /// Where it is in the block.
