@@ -330,6 +330,13 @@ impl Block<'_> {
     }
 }
 
+impl Block<'_> {
+    /// The next frames of the block, as many as fit into a group; none at its end.
+    pub fn next_group(&mut self) -> Group<'_> {
+        self.capture.next_group(i64::MAX)
+    }
+}
+
 impl Drop for Block<'_> {
     fn drop(&mut self) {
         self.capture.give_back();
