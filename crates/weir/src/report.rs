@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use weir_capture::{CaptureFile, Error, FileStats, Frame};
+use weir_capture::{CaptureFile, Error, FileStats};
 use weir_codec::{Fault, Reason, Stats};
 use weir_record::write::json::write_string;
 use weir_record::write::text::write_number;
@@ -46,9 +46,9 @@ impl Report {
         opened.map_err(|error| self.failed(&error)).ok()
     }
 
-    /// The next frame, if it could be read.
+    /// The next frame, or frames, if they could be read.
     #[inline]
-    pub(crate) fn next<'a>(&mut self, read: Result<Option<Frame<'a>>, Error>) -> Option<Frame<'a>> {
+    pub(crate) fn next<F>(&mut self, read: Result<Option<F>, Error>) -> Option<F> {
         read.unwrap_or_else(|error| {
             self.failed(&error);
             None

@@ -28,6 +28,9 @@ fn explain(path: &Path, message: &str) -> String {
     if let Some(missing) = quoted(message.strip_prefix("missing field ")).next() {
         return if key == "." { format!("{missing} is missing") } else { format!("{key}.{missing} is missing") };
     }
+    if let Some(twice) = quoted(message.strip_prefix("duplicate field ")).next() {
+        return format!("{twice} stands twice");
+    }
     let unknown = ["unknown field ", "unknown variant "].into_iter().find_map(|start| message.strip_prefix(start));
     let mut words = quoted(unknown);
     let Some(wrong) = words.next() else {
@@ -35,7 +38,7 @@ fn explain(path: &Path, message: &str) -> String {
     };
     let known: Vec<&str> = words.collect();
     // Some deserializers leave the key itself out of the path.
-    let last = path.iter().last();
+    let last = path.iter().next_back();
     if message.starts_with("unknown field") && !matches!(last, Some(Segment::Map { key }) if key == wrong) {
         key = if key == "." { wrong.to_owned() } else { format!("{key}.{wrong}") };
     }

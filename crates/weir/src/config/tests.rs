@@ -119,7 +119,8 @@ fn a_url_has_the_keys_of_the_configuration_behind_it() {
         ("udp://h?format=ipfx", "format: unknown word \"ipfx\"; did you mean ipfix?"),
         ("udp://h?sampling=0", "sampling: \"0\" is no ratio: write N or 1/N"),
         ("udp://h?domain=x", "domain: "),
-        ("udp://h?url=udp://i", "url: "),
+        ("udp://h?domain=1&domain=2", "domain stands twice"),
+        ("udp://h?url=udp://i", "url stands twice"),
         ("h:4739", "expected udp://, tcp://"),
         ("udp://h?mtu=100", "mtu: 100 octets, expected 576 or more"),
     ];

@@ -41,26 +41,32 @@ impl Reader<'_> {
         let is_pipe = capture.size().is_none();
         let mut progress = Progress::new(file, capture.size());
         let mut written = Instant::now();
-        while let Some(frame) = self.report.next(capture.next()) {
-            let number = frame.number;
-            let pushed = self.front.push(&frame, &mut self.flows);
-            if !pushed.map_err(|error| Failure::Misuse(format!("{}: {error}", file.display())))? {
-                self.report.unreadable_link(frame.link_type);
-            }
+        let mut looked = 0;
+        loop {
+            let Self { front, flows, report, .. } = self;
+            let Some(frames) = report.next(capture.next_group().map(|frames| Some(frames).filter(|frames| !frames.is_empty())))
+            else {
+                break;
+            };
+            let number = frames.last().map_or(0, |frame| frame.number);
+            let pushed = front.push(&frames, flows, |link_type| report.unreadable_link(link_type));
+            pushed.map_err(|error| Failure::Misuse(format!("{}: {error}", file.display())))?;
             if self.flows.rows() >= BATCH_ROWS {
                 self.hand_over()?;
             }
-            if number.is_multiple_of(LOOK_FRAMES) || is_pipe {
-                if self.stop.is_due() || self.outlet.is_full() {
-                    break;
-                }
-                if is_pipe && written.elapsed() > ROWS_WAIT {
-                    self.hand_over()?;
-                    self.outlet.flush(self.front.now)?;
-                    written = Instant::now();
-                }
-                progress.show(capture.position());
+            if number - looked < LOOK_FRAMES && !is_pipe {
+                continue;
             }
+            looked = number;
+            if self.stop.is_due() || self.outlet.is_full() {
+                break;
+            }
+            if is_pipe && written.elapsed() > ROWS_WAIT {
+                self.hand_over()?;
+                self.outlet.flush(self.front.now)?;
+                written = Instant::now();
+            }
+            progress.show(capture.position());
         }
         self.report.end(capture.stats());
         Ok(())

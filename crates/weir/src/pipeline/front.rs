@@ -1,6 +1,6 @@
 //! From a frame to the meter: which frames are metered, and as what.
 
-use weir_capture::{Bpf, BpfError, Frame, Sampler, Sampling};
+use weir_capture::{Bpf, BpfError, Frame, GROUP_FRAMES, Sampler, Sampling};
 use weir_meter::{Meter, Packet};
 use weir_record::FlowBatch;
 use weir_wire::Link;
@@ -43,35 +43,63 @@ impl Front {
         }
     }
 
-    /// Meters the frame if it is one of those that are wanted. False where its link type cannot be read.
+    /// Meters those of these frames that are wanted. `unreadable` is told the link types that cannot be read, frame by frame.
     #[inline]
-    pub(super) fn push(&mut self, frame: &Frame<'_>, flows: &mut FlowBatch) -> Result<bool, BpfError> {
-        self.now = self.now.max(frame.time_ns);
+    pub(super) fn push(
+        &mut self,
+        frames: &[Frame<'_>],
+        flows: &mut FlowBatch,
+        mut unreadable: impl FnMut(u16),
+    ) -> Result<(), BpfError> {
+        for frames in frames.chunks(GROUP_FRAMES) {
+            let mut packets = [NO_PACKET; GROUP_FRAMES];
+            let mut count = 0;
+            for frame in frames {
+                self.now = self.now.max(frame.time_ns);
+                if !self.wants(frame)? {
+                    continue;
+                }
+                match (packet(frame), packets.get_mut(count)) {
+                    (Some(packet), Some(place)) => {
+                        *place = packet;
+                        count += 1;
+                    }
+                    _ => {
+                        self.unreadable += 1;
+                        unreadable(frame.link_type);
+                    }
+                }
+            }
+            self.meter.push_all(packets.get(..count).unwrap_or_default(), flows);
+        }
+        Ok(())
+    }
+
+    /// True where the filter and the sampling choose the frame.
+    #[inline]
+    fn wants(&mut self, frame: &Frame<'_>) -> Result<bool, BpfError> {
         if let Some(filter) = &mut self.filter
             && !filter.matches(frame)?
         {
-            return Ok(true);
-        }
-        if let Some(sampler) = &mut self.sampler
-            && !sampler.keeps_next()
-        {
-            return Ok(true);
-        }
-        let Some(link) = Link::from_pcap(frame.link_type.into()) else {
-            self.unreadable += 1;
             return Ok(false);
-        };
-        let packet = Packet {
-            time: frame.time_ns,
-            link,
-            data: frame.data,
-            original_len: frame.original_len as usize,
-            interface: frame.interface,
-            segment_size: frame.segment_size,
-        };
-        self.meter.push(&packet, flows);
-        Ok(true)
+        }
+        Ok(self.sampler.as_mut().is_none_or(Sampler::keeps_next))
     }
+}
+
+const NO_PACKET: Packet<'_> = Packet { time: 0, link: Link::Ethernet, data: &[], original_len: 0, interface: 0, segment_size: 0 };
+
+/// What the meter is given; none for a link type that cannot be read.
+#[inline]
+fn packet<'a>(frame: &Frame<'a>) -> Option<Packet<'a>> {
+    Some(Packet {
+        time: frame.time_ns,
+        link: Link::from_pcap(frame.link_type.into())?,
+        data: frame.data,
+        original_len: frame.original_len as usize,
+        interface: frame.interface,
+        segment_size: frame.segment_size,
+    })
 }
 
 impl Filter {

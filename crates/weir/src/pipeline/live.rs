@@ -129,7 +129,7 @@ struct Worker<'a> {
     queue: &'a Queue,
     stop: &'a Stop,
     about: &'a About,
-    flows: FlowBatch,
+    flows: Box<FlowBatch>,
     kernel: Kernel,
     /// The part of interfaces that went away.
     gone: Kernel,
@@ -137,7 +137,7 @@ struct Worker<'a> {
 
 impl<'a> Worker<'a> {
     fn new(front: Front, captures: Vec<LiveCapture>, queue: &'a Queue, stop: &'a Stop, about: &'a About) -> Self {
-        Self { front, captures, queue, stop, about, flows: FlowBatch::new(), kernel: Kernel::default(), gone: Kernel::default() }
+        Self { front, captures, queue, stop, about, flows: Box::default(), kernel: Kernel::default(), gone: Kernel::default() }
     }
 
     fn run(mut self) -> Self {
@@ -177,9 +177,13 @@ impl<'a> Worker<'a> {
             let taken = capture.next_block(wait).map(|block| {
                 let Some(mut block) = block else { return };
                 had_any = true;
-                while let Some(frame) = block.next() {
-                    // Interfaces of other link types are refused when they are opened, and the kernel filters.
-                    let _ = front.push(&frame, flows);
+                loop {
+                    let frames = block.next_group();
+                    if frames.is_empty() {
+                        return;
+                    }
+                    // The kernel filters, and interfaces of other link types are refused when they are opened.
+                    let _ = front.push(&frames, flows, |_| {});
                     if flows.rows() >= BATCH_ROWS {
                         queue.push_or_drop(flows);
                     }

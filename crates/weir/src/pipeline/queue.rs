@@ -20,8 +20,8 @@ pub(super) struct Queue {
 }
 
 struct Inside {
-    full: VecDeque<FlowBatch>,
-    empty: Vec<FlowBatch>,
+    full: VecDeque<Box<FlowBatch>>,
+    empty: Vec<Box<FlowBatch>>,
     /// Sides that still push.
     pushing: usize,
     /// Records in batches that were given up.
@@ -30,7 +30,7 @@ struct Inside {
 
 /// What was there to be taken.
 pub(super) enum Taken {
-    Batch(FlowBatch),
+    Batch(Box<FlowBatch>),
     /// Nothing came in time.
     Nothing,
     /// Nothing will come any more.
@@ -45,7 +45,7 @@ impl Queue {
     }
 
     /// Takes a batch, giving up the oldest where there is no room; leaves an empty one in its place.
-    pub(super) fn push_or_drop(&self, batch: &mut FlowBatch) {
+    pub(super) fn push_or_drop(&self, batch: &mut Box<FlowBatch>) {
         let mut inside = self.lock();
         if inside.full.len() >= self.capacity
             && let Some(oldest) = inside.full.pop_front()
@@ -57,14 +57,14 @@ impl Queue {
     }
 
     /// Takes a batch as soon as there is room; leaves an empty one in its place.
-    pub(super) fn push(&self, batch: &mut FlowBatch) {
+    pub(super) fn push(&self, batch: &mut Box<FlowBatch>) {
         let inside = self.lock();
         let has_room = |inside: &mut Inside| inside.full.len() >= self.capacity;
         let inside = self.taken.wait_while(inside, has_room).unwrap_or_else(PoisonError::into_inner);
         self.put(inside, batch);
     }
 
-    fn put(&self, mut inside: MutexGuard<'_, Inside>, batch: &mut FlowBatch) {
+    fn put(&self, mut inside: MutexGuard<'_, Inside>, batch: &mut Box<FlowBatch>) {
         let empty = inside.empty.pop().unwrap_or_default();
         inside.full.push_back(std::mem::replace(batch, empty));
         self.came.notify_one();
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     /// Takes back a batch that was read.
-    pub(super) fn give_back(&self, batch: FlowBatch) {
+    pub(super) fn give_back(&self, batch: Box<FlowBatch>) {
         self.lock().recycle(batch);
     }
 
@@ -108,7 +108,7 @@ impl Queue {
 }
 
 impl Inside {
-    fn recycle(&mut self, mut batch: FlowBatch) {
+    fn recycle(&mut self, mut batch: Box<FlowBatch>) {
         batch.clear();
         self.empty.push(batch);
     }
@@ -118,8 +118,8 @@ impl Inside {
 mod tests {
     use super::*;
 
-    fn batch(rows: usize) -> FlowBatch {
-        let mut batch = FlowBatch::new();
+    fn batch(rows: usize) -> Box<FlowBatch> {
+        let mut batch = Box::new(FlowBatch::new());
         batch.advance(rows);
         batch
     }
