@@ -63,7 +63,7 @@ pub enum Times {
     /// Milliseconds (elements 152, 153; uptimes in NetFlow v9), rounded down: what most collectors read.
     #[default]
     Milliseconds,
-    /// Microseconds (elements 154, 155), rounded down.
+    /// Microseconds (elements 154, 155), rounded down. nfdump 1.7 reads no time in them.
     Microseconds,
     /// Milliseconds where the time is a whole one, else nanoseconds (elements 156, 157).
     Exact,
@@ -163,7 +163,12 @@ impl Encoder {
         *left_out += program.left_out;
         if let Some(extra) = extra {
             let mut template_id = |fields: &[Field]| announced.id_of(message, 0, fields);
-            let mut target = Target { protocol: options.protocol, registry: &options.registry, template_id: &mut template_id };
+            let mut target = Target {
+                protocol: options.protocol,
+                registry: &options.registry,
+                pads_texts: false,
+                template_id: &mut template_id,
+            };
             *left_out += writer.extra(extra, &mut target);
         }
         let template = match program.template.filter(|_| !has_own_fields) {
@@ -193,7 +198,12 @@ impl Encoder {
                 *programs = Programs::default();
             }
             let mut template_id = |fields: &[Field]| announced.id_of(message, 0, fields);
-            let mut target = Target { protocol: options.protocol, registry: &options.registry, template_id: &mut template_id };
+            let mut target = Target {
+                protocol: options.protocol,
+                registry: &options.registry,
+                pads_texts: true,
+                template_id: &mut template_id,
+            };
             let record = options::record(rows, row, &mut target);
             *left_out += record.left_out;
             // A record of no scope, or of nothing but scope, cannot be told.

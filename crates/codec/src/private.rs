@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_lists_them_all() {
+        let manual = include_str!("../../../docs/elements.md");
+        for element in elements().filter(|element| element.name != ITEM.1) {
+            let line = format!("| {} | {} | {} |", element.id, element.name, element.data_type.name());
+            assert!(manual.contains(&line), "{line}");
+        }
+        assert!(manual.contains(&format!("of element {}, `{}`, unsigned32", ITEM.0, ITEM.1)));
+    }
+
+    #[test]
     fn no_built_in_element_has_the_name_of_a_column() {
         for element in builtin_elements() {
             assert_eq!(Column::by_name(&element.name), None, "{element}");

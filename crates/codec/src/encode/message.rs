@@ -127,25 +127,14 @@ impl MessageWriter {
         let uptime = ((i64::from(seconds) * 1_000_000_000 - self.boot_time) / 1_000_000) as u32;
         let length = self.octets.len() as u16;
         let count = u16::try_from(self.records).unwrap_or(u16::MAX);
-        let mut header = Vec::with_capacity(netflow9::HEADER);
-        match self.protocol {
-            TemplateProtocol::NetFlow9 => {
-                header.extend_from_slice(&9u16.to_be_bytes());
-                header.extend_from_slice(&count.to_be_bytes());
-                header.extend_from_slice(&uptime.to_be_bytes());
-                header.extend_from_slice(&seconds.to_be_bytes());
-            }
-            TemplateProtocol::Ipfix => {
-                header.extend_from_slice(&10u16.to_be_bytes());
-                header.extend_from_slice(&length.to_be_bytes());
-                header.extend_from_slice(&seconds.to_be_bytes());
-            }
-        }
-        header.extend_from_slice(&self.sequence.to_be_bytes());
-        header.extend_from_slice(&self.domain.to_be_bytes());
-        if let Some(start) = self.octets.get_mut(..header.len()) {
-            start.copy_from_slice(&header);
-        }
+        let version: u16 = if self.protocol == TemplateProtocol::NetFlow9 { 9 } else { 10 };
+        let (second, clock) = match self.protocol {
+            TemplateProtocol::NetFlow9 => (count, Some(uptime)),
+            TemplateProtocol::Ipfix => (length, None),
+        };
+        let shorts = version.to_be_bytes().into_iter().chain(second.to_be_bytes());
+        let longs = clock.into_iter().chain([seconds, self.sequence, self.domain]).flat_map(u32::to_be_bytes);
+        self.octets.iter_mut().zip(shorts.chain(longs)).for_each(|(place, octet)| *place = octet);
         sink(&self.octets);
         self.sequence = self.sequence.wrapping_add(match self.protocol {
             TemplateProtocol::NetFlow9 => 1,

@@ -6,7 +6,7 @@ use weir_record::{AnyColumn, Column, ElementId, FlowBatch};
 use super::application::application_id;
 use super::pattern::{Rows, TimeForm, biflow_direction, mapped};
 use super::program::{Entry, Form, Program};
-use super::value::{Target, base_name, element_of_name, ntp, ntp_microseconds, write_address, write_length};
+use super::value::{Target, base_name, element_of_name, ntp, ntp_microseconds, padded_length, write_address, write_length};
 use super::{EncodeOptions, TemplateProtocol};
 use crate::template::text::{SIP_METHODS, data_type};
 use crate::template::{Field, VARIABLE_LENGTH};
@@ -46,9 +46,8 @@ impl RowWriter {
             let written = self.octets.len() - start;
             let mut field = *field;
             if field.length == VARIABLE_LENGTH && options.protocol == TemplateProtocol::NetFlow9 {
-                // There are no varying lengths: few lengths make few templates, and NULs fill the rest of a text.
                 let is_text = data_type(&options.registry, field.element) == DataType::String;
-                let length = if is_text { written.next_power_of_two().min(u16::MAX.into()) } else { written };
+                let length = if is_text { padded_length(written) } else { written };
                 self.octets.resize(start + length, 0);
                 field.length = length as u16;
             }

@@ -17,6 +17,8 @@ const NTP_EPOCH: i64 = 2_208_988_800;
 pub(super) struct Target<'a> {
     pub(super) protocol: TemplateProtocol,
     pub(super) registry: &'a Registry,
+    /// Texts are padded to a fixed length, as in options data, which some collectors read only so.
+    pub(super) pads_texts: bool,
     /// The id of a template that a list refers to; it is announced if it is new.
     pub(super) template_id: &'a mut dyn FnMut(&[Field]) -> u16,
 }
@@ -46,18 +48,17 @@ impl Target<'_> {
         let octets = out.len() - start;
         let length = match (self.protocol, data_type) {
             _ if data_type.full_length().is_some() => octets,
-            (TemplateProtocol::Ipfix, _) => {
+            (TemplateProtocol::Ipfix, data_type) if !(self.pads_texts && data_type == DataType::String) => {
                 let prefix = length_prefix(octets);
                 out.splice(start..start, prefix);
                 usize::from(VARIABLE_LENGTH)
             }
-            // NetFlow v9 has no varying lengths: few lengths make few templates, and NULs fill the rest of a text.
-            (TemplateProtocol::NetFlow9, DataType::String) => {
-                let length = octets.next_power_of_two();
+            (_, DataType::String) => {
+                let length = padded_length(octets);
                 out.resize(start + length, 0);
                 length
             }
-            (TemplateProtocol::NetFlow9, _) => octets,
+            (_, _) => octets,
         };
         fields.push(Field { element, length: length as u16 });
     }
@@ -164,6 +165,11 @@ fn length_prefix(octets: usize) -> Vec<u8> {
     let mut prefix = Vec::new();
     write_length(&mut prefix, octets);
     prefix
+}
+
+/// NetFlow v9 has no varying lengths: few lengths make few templates, and NULs fill the rest of a text.
+pub(super) fn padded_length(octets: usize) -> usize {
+    octets.next_power_of_two().min(u16::MAX.into())
 }
 
 /// Appends the length of a field that varies (RFC 7011, section 7): one octet, or three.

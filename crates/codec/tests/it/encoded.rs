@@ -6,6 +6,7 @@ use weir_record::column::AnyColumn;
 use weir_record::registry::Registry;
 use weir_record::{Address, Column, FlowBatch, names};
 
+use crate::ALLOCATOR;
 use crate::meter_rows::{NOW, meter_rows};
 
 const BOOT: i64 = NOW - 3_600_000_000_000;
@@ -135,7 +136,20 @@ fn without_our_elements_what_is_missing_is_counted() {
         _ if lost(&column) || column == Column::app => None,
         _ => value(&flows, column, row),
     });
-    assert!(encoder.templates() < 60, "{} templates", encoder.templates());
+}
+
+#[test]
+fn few_templates_serve_many_patterns() {
+    let flows = meter_rows(20_000, 12);
+    let patterns: std::collections::HashSet<Vec<Column>> =
+        (0..flows.rows()).map(|row| flows.filled().filter(|column| flows.column(*column).is_present(row)).collect()).collect();
+    for private_enterprise in [None, Some(PEN)] {
+        let mut encoder = Encoder::new(EncodeOptions { private_enterprise, ..options(TemplateProtocol::Ipfix) });
+        let octets: usize = encode(&mut encoder, &flows).iter().map(Vec::len).sum();
+        let octets = octets / flows.rows();
+        println!("{} patterns, {} templates, {octets} octets a record", patterns.len(), encoder.templates());
+        assert!(patterns.len() > 400 && encoder.templates() < 100, "{} templates", encoder.templates());
+    }
 }
 
 #[test]
@@ -319,6 +333,20 @@ fn a_record_that_fits_no_message_costs_only_itself() {
     let mut messages = before;
     messages.extend(encode(&mut encoder, &again));
     assert_eq!(decode(&messages).flows.rows(), 2 * flows.rows() - 1);
+}
+
+#[test]
+fn records_allocate_nothing() {
+    let flows = meter_rows(2000, 13);
+    for protocol in [TemplateProtocol::Ipfix, TemplateProtocol::NetFlow9] {
+        let mut encoder = Encoder::new(options(protocol));
+        let mut messages = 0;
+        let mut round = || encoder.encode(&flows, 0..flows.rows(), NOW, &mut |_| messages += 1);
+        round();
+        let ((), made) = ALLOCATOR.count(round);
+        // The lists of a batch.
+        assert!(made.count < 20, "{protocol:?}: {made:?} for {} rows, {messages} messages", flows.rows());
+    }
 }
 
 #[test]

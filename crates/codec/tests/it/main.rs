@@ -22,6 +22,7 @@ mod template_vendors;
 
 // Messages made of rows as the meter makes them.
 mod encoded;
+mod interop;
 mod meter_rows;
 
 // The protocols without templates.

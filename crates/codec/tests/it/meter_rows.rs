@@ -76,7 +76,7 @@ fn connection(flows: &mut FlowBatch, rng: &mut weir_testkit::Rng) {
         if protocol == 6 {
             tcp(flows, row, rng, answered);
         }
-        application(flows, row, kind);
+        application(flows, row, kind, rng);
         flows.advance(1);
     }
 }
@@ -138,8 +138,9 @@ fn tcp(flows: &mut FlowBatch, row: usize, rng: &mut weir_testkit::Rng, answered:
     }
 }
 
-/// What the content told.
-fn application(flows: &mut FlowBatch, row: usize, kind: u8) {
+/// What the content told, which is seldom all that it could.
+fn application(flows: &mut FlowBatch, row: usize, kind: u8, rng: &mut weir_testkit::Rng) {
+    let mut told = || rng.u8(0..6) > 0;
     let app = match kind {
         0..6 => "tls",
         6..9 => "http",
@@ -153,44 +154,76 @@ fn application(flows: &mut FlowBatch, row: usize, kind: u8) {
     flows.app_source.push(row, names::APP_BY_CONTENT);
     match app {
         "tls" => {
-            flows.tls_sni.push(row, "shop.example");
-            flows.tls_alpn.push(row, "h2");
-            flows.tls_ja3.push(row, "e7d705a3286e19ea42f587b344ee6865");
+            if told() {
+                flows.tls_sni.push(row, "shop.example");
+            }
+            if told() {
+                flows.tls_alpn.push(row, "h2");
+            }
+            if told() {
+                flows.tls_ja3.push(row, "e7d705a3286e19ea42f587b344ee6865");
+            }
             flows.tls_ja4.push(row, "t13d1516h2_8daaf6152771_e5627efa2ab1");
-            flows.tls_version.push(row, 0x0304);
-            flows.tls_cipher.push(row, 0x1301);
-            flows.tls_setup.push(row, 4321);
+            if told() {
+                flows.tls_version.push(row, 0x0304);
+            }
+            if told() {
+                flows.tls_cipher.push(row, 0x1301);
+            }
+            if told() {
+                flows.tls_setup.push(row, 4321);
+            }
         }
         "http" => {
             flows.http_host.push(row, "www.example");
             flows.http_method.push(row, "GET");
             flows.http_path.push(row, "/index.html");
-            flows.http_user_agent.push(row, "curl/8.5.0");
-            flows.http_content_type.push(row, "text/html");
-            flows.http_status.push(row, 200);
+            if told() {
+                flows.http_user_agent.push(row, "curl/8.5.0");
+            }
+            if told() {
+                flows.http_content_type.push(row, "text/html");
+            }
+            if told() {
+                flows.http_status.push(row, 200);
+            }
             flows.http_count.push(row, 3);
-            flows.http_forwarded_for.push(row, "192.0.2.77");
-            flows.client_addr.push(row, Address::v4(0xc000_024d));
+            if told() {
+                flows.http_forwarded_for.push(row, "192.0.2.77");
+            }
+            if told() {
+                flows.client_addr.push(row, Address::v4(0xc000_024d));
+            }
         }
         "dns" => {
             flows.dns_name.push(row, "www.example");
             flows.dns_type.push(row, 28);
             flows.dns_rcode.push(row, 3);
-            flows.dns_answers.push(row, 0);
+            if told() {
+                flows.dns_answers.push(row, 0);
+            }
             flows.srt.push(row, 1500);
         }
         "postgresql" => {
             flows.sql_engine.push(row, "postgresql");
             flows.sql_user.push(row, "alice");
-            flows.sql_database.push(row, "orders");
-            flows.sql_error.push(row, "23505");
+            if told() {
+                flows.sql_database.push(row, "orders");
+            }
+            if told() {
+                flows.sql_error.push(row, "23505");
+            }
         }
         "smtp" => {
             flows.smtp_helo.push(row, "mail.example");
-            flows.smtp_status.push(row, 250);
+            if told() {
+                flows.smtp_status.push(row, 250);
+            }
         }
         _ => {
-            flows.tls_sni.push(row, "quic.example");
+            if told() {
+                flows.tls_sni.push(row, "quic.example");
+            }
             flows.quic_version.push(row, 1);
         }
     }
