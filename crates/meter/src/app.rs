@@ -93,14 +93,7 @@ pub(crate) struct StreamOctets<'a> {
 
 impl App {
     pub(crate) fn new() -> Self {
-        Self {
-            facts: Facts::default(),
-            state: State::Open,
-            refused: 0,
-            handed_over: false,
-            looked_at: 0,
-            sides: None,
-        }
+        Self { facts: Facts::default(), state: State::Open, refused: 0, handed_over: false, looked_at: 0, sides: None }
     }
 
     /// Whether more octets of this direction can tell anything.

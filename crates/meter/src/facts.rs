@@ -96,7 +96,8 @@ impl Facts {
         for chunk in octets.utf8_chunks() {
             self.texts.push_str(chunk.valid());
             // A character that was cut at the end is not faulty.
-            if !chunk.invalid().is_empty() && !(octets.len() == MAX_TEXT && octets.ends_with(chunk.invalid())) {
+            let is_cut = octets.len() == MAX_TEXT && octets.ends_with(chunk.invalid());
+            if !chunk.invalid().is_empty() && !is_cut {
                 self.texts.push(char::REPLACEMENT_CHARACTER);
             }
         }

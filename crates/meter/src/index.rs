@@ -54,13 +54,13 @@ impl Index {
             self.grow();
         }
         self.used += 1;
-        self.put(u64::from(tag(hash)) << 32 | u64::from(place) + 1);
+        self.put(slot(tag(hash), place));
     }
 
     /// Takes a flow out.
     pub(crate) fn remove(&mut self, hash: u64, gone: u32) {
         let tag = tag(hash);
-        let wanted = u64::from(tag) << 32 | u64::from(gone) + 1;
+        let wanted = slot(tag, gone);
         let mut at = self.start(tag);
         while let Some(slot) = self.slots.get(at).copied().filter(|slot| *slot != 0) {
             if slot == wanted {
@@ -121,6 +121,12 @@ impl Index {
             }
         }
     }
+}
+
+/// A slot that is not free.
+#[inline]
+const fn slot(tag: u32, place: u32) -> u64 {
+    (tag as u64) << 32 | (place as u64 + 1)
 }
 
 /// What a slot keeps of a hash.

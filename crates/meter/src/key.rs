@@ -1,7 +1,7 @@
 //! What tells flows apart: both ends of a connection in an order of their own, so that its two directions have one key.
 
 use weir_record::Address;
-use weir_wire::{Headers, Tunnel, protocol};
+use weir_wire::{Headers, Tunnel, TunnelKind, protocol};
 
 use crate::config::Config;
 
@@ -34,7 +34,7 @@ pub(crate) struct Keyed {
 impl Key {
     /// The key of a packet whose IP header is known, with these ports.
     #[inline]
-    pub(crate) fn new(
+    pub(crate) fn of(
         config: &Config,
         headers: &Headers,
         ports: (u16, u16),
@@ -57,7 +57,7 @@ impl Key {
             low_port,
             high_port,
             interface: if config.key_interface { interface } else { 0 },
-            tunnel: tunnel.and_then(|tunnel| tunnel.id).unwrap_or(0),
+            tunnel: tunnel.and_then(network).unwrap_or(0),
             vlan,
             protocol: ip.protocol,
         };
@@ -70,14 +70,21 @@ impl Key {
         let [a, b, c, d, e, f] = secret.0;
         let (low_high, low_low) = self.low.halves();
         let (high_high, high_low) = self.high.halves();
-        let ports =
-            u64::from(self.low_port) << 48 | u64::from(self.high_port) << 32 | u64::from(self.vlan) << 8 | u64::from(self.protocol);
+        let ports = u64::from(self.low_port) << 48
+            | u64::from(self.high_port) << 32
+            | u64::from(self.vlan) << 8
+            | u64::from(self.protocol);
         let rest = u64::from(self.interface) << 32 | u64::from(self.tunnel);
         // No operand without a word of the secret: a product with 0 would be 0 whatever the other says.
         let mixed = fold(low_low ^ a, high_low ^ b).rotate_left(32) ^ fold(ports ^ c, rest ^ d);
         let wide = if low_high | high_high == 0 { 0 } else { fold(low_high ^ e, high_high ^ f) };
         fold(mixed ^ b, wide ^ d)
     }
+}
+
+/// What tells networks in tunnels apart that may use the same addresses. Other ids are of one direction each.
+fn network(tunnel: &Tunnel) -> Option<u32> {
+    tunnel.id.filter(|_| matches!(tunnel.kind, TunnelKind::Vxlan | TunnelKind::Geneve | TunnelKind::Nvgre))
 }
 
 /// What the hash of keys is mixed with.

@@ -108,7 +108,7 @@ impl Meter {
     #[inline]
     fn hash(&self, walk: &Walk, packet: &Packet<'_>) -> u64 {
         let ports = ports(&walk.headers, packet.data);
-        let keyed = Key::new(&self.config, &walk.headers, ports, walk.tunnels.last(), packet.interface);
+        let keyed = Key::of(&self.config, &walk.headers, ports, walk.tunnels.last(), packet.interface);
         keyed.map_or(0, |keyed| self.table.hash(&keyed.key))
     }
 
@@ -194,7 +194,7 @@ impl Meter {
                 self.fragments.learn(ip, ports, packet.time);
             }
         }
-        let Some(keyed) = Key::new(&self.config, headers, ports, tunnel, packet.interface) else {
+        let Some(keyed) = Key::of(&self.config, headers, ports, tunnel, packet.interface) else {
             return;
         };
         self.count(keyed, walk, headers, &seen, Some(packet), out);
@@ -214,7 +214,7 @@ impl Meter {
         out: &mut FlowBatch,
     ) {
         let hash = self.table.hash(&keyed.key);
-        if self.config.sample_connections > 1 && (hash >> 24) % u64::from(self.config.sample_connections) != 0 {
+        if self.config.sample_connections > 1 && !(hash >> 24).is_multiple_of(self.config.sample_connections.into()) {
             self.stats.packets_unsampled += u64::from(seen.packets);
             return;
         }
@@ -470,7 +470,7 @@ impl Meter {
         self.fragments.expire(self.now);
         while let Some((held, ports)) = self.fragments.next_released() {
             let ports = ports.unwrap_or_default();
-            let Some(keyed) = Key::new(&self.config, &held.headers, ports, held.tunnel.as_ref(), held.seen.interface) else {
+            let Some(keyed) = Key::of(&self.config, &held.headers, ports, held.tunnel.as_ref(), held.seen.interface) else {
                 continue;
             };
             let walk = Walk::default();

@@ -168,6 +168,7 @@ columns! {
     dns_type: U16, None, Connection, [fm(122), cz(3)], "DNS type", "Type asked for: 1 A, 28 AAAA and so on.";
     dns_rcode: U8, None, Connection, [cz(1), fm(111)], "DNS rcode", "Result: 0 no error, 3 no such name and so on.";
     dns_answers: U16, Count, Connection, [fm(113), cz(14)], "DNS answers", "Answer records.";
+    dns_unanswered: U32, Count, Connection, [], "DNS unanswered", "Queries in the record that got no answer.";
     dhcp_type: U8, None, Connection, [fm(202)], "DHCP type", "Message type (option 53).";
     dhcp_host: Text, None, Connection, [fm(206)], "DHCP host", "Host name of the client (option 12).";
     dhcp_mac: Mac, None, Connection, [fm(201)], "DHCP MAC", "Hardware address of the client.";

@@ -35,7 +35,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// From the client.
-    pub(crate) fn from_client(&self) -> bool {
+    pub(crate) fn is_from_client(&self) -> bool {
         self.direction == Direction::ToServer
     }
 

@@ -145,7 +145,7 @@ pub(super) fn socks(octets: &[u8], context: &Context<'_>) -> Probe {
     }
     let is_socks = match octets {
         [4, 1 | 2, _, _, _, _, _, _, .., 0] => octets.len() <= 512,
-        [5, 0 | 2] if !context.from_client() => context.has_port(1080),
+        [5, 0 | 2] if !context.is_from_client() => context.has_port(1080),
         // Methods: none, GSSAPI, a password, or of those who agree.
         [5, count @ 1..=9, methods @ ..] => {
             methods.len() == usize::from(*count)

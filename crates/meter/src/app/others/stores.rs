@@ -87,7 +87,7 @@ pub(super) fn mongodb(octets: &[u8], context: &Context<'_>) -> Probe {
     };
     let is_request = matches!(kind, 2001 | 2002 | 2004..=2007 | 2010..=2013);
     let is_sized = (20..=48_000_000).contains(&length) && length as usize >= octets.len().min(20);
-    yes_if(is_sized && (is_request && (answered == 0 || !context.from_client()) || kind == 1 && context.has_port(27_017)))
+    yes_if(is_sized && (is_request && (answered == 0 || !context.is_from_client()) || kind == 1 && context.has_port(27_017)))
 }
 
 /// STARTUP with the version of the language, or OPTIONS on the customary port.

@@ -1,5 +1,7 @@
 //! The examples of RFC 9001 (appendix A) and RFC 9369 (appendix A), and conversations made of packets that are protected here the same way.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
 use weir_record::Column;
 
 use super::super::tests::Talk;
@@ -32,7 +34,7 @@ fn initial(version: u32, keys: &[u8], direction: Direction, destination: &[u8], 
     seal(Version(version), keys, direction, &head, 1, &padded)
 }
 
-fn from_client(frames: &[u8]) -> Vec<u8> {
+fn is_from_client(frames: &[u8]) -> Vec<u8> {
     initial(V1, &ID, Direction::ToServer, &ID, 0, frames)
 }
 
@@ -197,5 +199,40 @@ fn integers_of_variable_length() {
         [("c2197c5eff14e88c", 151_288_809_941_952_652), ("9d7f3e7d", 494_878_333), ("7bbd", 15_293), ("4025", 37), ("25", 37)]
     {
         assert_eq!(varint(&mut Reader::new(&octets(text))), Some(value));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn random_frames_and_packets_are_taken(frames in vec(any::<u8>(), 0..1200), pieces in vec((0..9000_usize, 1..400_usize), 0..40)) {
+        let crypto = pieces.iter().flat_map(|(offset, length)| crypto(*offset, &vec![1; *length])).collect::<Vec<u8>>();
+        let datagrams = [from_client(&frames), from_client(&crypto), [&[0xc0, 0, 0, 0, 1][..], &frames].concat(), frames];
+        let talk = datagrams.iter().fold(Talk::datagrams(443), |talk, datagram| talk.client(datagram).server(datagram));
+        let _ = talk.server(&initial(V1, &ID, Direction::ToClient, &[], 0, &crypto));
+        let mut stream = Crypto::default();
+        stream.read(&crypto);
+        assert!(stream.held() <= 16 << 10);
+    }
+
+    #[test]
+    fn changed_packets_are_taken(changes in vec((0..60_usize, any::<u8>()), 1..6), cut in 0..1300_usize) {
+        let mut packet = from_client(&crypto(0, &browser_hello()));
+        for (at, value) in changes {
+            packet[at] = value;
+        }
+        let _ = Talk::datagrams(443).client(&packet[..cut.min(packet.len())]).client(&packet).server(&packet);
+    }
+
+    #[test]
+    fn a_hello_in_any_order_of_pieces_is_read(order in Just((0..20_usize).collect::<Vec<_>>()).prop_shuffle()) {
+        let hello = browser_hello();
+        let size = hello.len().div_ceil(20);
+        let frames = order.iter().flat_map(|place| {
+            let piece = &hello[(place * size).min(hello.len())..((place + 1) * size).min(hello.len())];
+            crypto(place * size, piece)
+        });
+        assert_browser(&Talk::datagrams(443).client(&from_client(&frames.collect::<Vec<u8>>())), V1);
     }
 }

@@ -102,7 +102,7 @@ impl Decoder for Mysql {
         let continues = std::mem::replace(&mut self.continued[place], length == CONTINUED);
         self.messages[place] += 1;
         if !continues {
-            let step = if context.from_client() {
+            let step = if context.is_from_client() {
                 self.client(sequence, payload, context, facts)
             } else {
                 self.server(sequence, payload, facts)

@@ -82,7 +82,7 @@ impl Decoder for Postgresql {
         if self.messages[place] > MAX_MESSAGES {
             return Step::Enough;
         }
-        match (context.from_client(), self.started) {
+        match (context.is_from_client(), self.started) {
             (true, false) => self.startup(octets, context, facts),
             (true, true) => statement(octets, context, facts),
             (false, _) => self.server(octets, facts),

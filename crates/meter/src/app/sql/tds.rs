@@ -44,7 +44,7 @@ fn probe(octets: &[u8], context: &Context<'_>) -> Probe {
     if window != 0
         || status & 0xe0 != 0
         || length < HEADER
-        || octets.len() > length && status & LAST != 0 && context.from_client()
+        || octets.len() > length && status & LAST != 0 && context.is_from_client()
     {
         return Probe::No;
     }
@@ -112,7 +112,7 @@ impl Decoder for Tds {
         } else if !continues {
             self.message(kind, body, context, facts);
         }
-        let knows = if context.from_client() { super::knows_client(context, facts) } else { facts.has(Column::sql_error) };
+        let knows = if context.is_from_client() { super::knows_client(context, facts) } else { facts.has(Column::sql_error) };
         if knows || self.messages[place] >= MAX_MESSAGES {
             return Step::Enough;
         }
@@ -123,7 +123,7 @@ impl Decoder for Tds {
 impl Tds {
     /// The first packet of a message.
     fn message(&mut self, kind: u8, body: &[u8], context: &Context<'_>, facts: &mut Facts) {
-        match (kind, context.from_client()) {
+        match (kind, context.is_from_client()) {
             (LOGIN, true) => {
                 self.is_old = login::is_old(body);
                 // What is not understood of it is left out.

@@ -85,7 +85,7 @@ impl Dtls {
                         hello.tell(facts);
                     }
                 }
-                kind::CERTIFICATE if !context.from_client() => certificate::tell(message.body, facts),
+                kind::CERTIFICATE if !context.is_from_client() => certificate::tell(message.body, facts),
                 _ => {}
             }
         }
