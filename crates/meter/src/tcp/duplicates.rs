@@ -12,9 +12,11 @@ use super::Segment;
 /// Packets remembered of a connection.
 const REMEMBERED: usize = 4;
 /// Packets remembered once something rare was seen: the copies come in bursts where the capture takes them at two places.
-const REMEMBERED_LONGER: usize = 64;
-/// Longest time between a packet and its copy, in units of 1024 ns.
-const WITHIN: u32 = 1_000_000 >> 10;
+const REMEMBERED_LONGER: usize = 32;
+/// A copy follows in less than a millisecond; in units of 16,384 ns. Different packets pass for copies once in 2^24 times.
+const WITHIN: u32 = (1_000_000 >> UNIT) - 1;
+/// Times are shifted by so many bits.
+const UNIT: u32 = 14;
 
 /// The last packets of a connection, newest first: of each its fingerprint plus its time, so that the difference to that of a copy is the time
 /// between the two.
@@ -24,7 +26,7 @@ pub(super) struct Recent([u32; REMEMBERED]);
 /// More of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecentLonger {
-    stamps: [u32; REMEMBERED_LONGER],
+    stamps: [u64; REMEMBERED_LONGER],
     oldest: u8,
 }
 
@@ -39,14 +41,18 @@ impl Recent {
             return false;
         }
         let turns = if segment.ip_id == 0 && flags & Tcp::SYN == 0 { turns } else { 0 };
-        let stamp = fingerprint(segment, turns).wrapping_add((segment.time >> 10) as u32);
-        let is_copy = |held: &u32| stamp.wrapping_sub(*held) <= WITHIN;
-        let is_remembered = !is_new && self.0.iter().any(is_copy);
-        if is_remembered || (!is_new && longer.as_ref().is_some_and(|longer| longer.stamps.iter().any(is_copy))) {
-            return true;
+        let stamp = fingerprint(segment, turns).wrapping_add((segment.time >> UNIT) as u64);
+        let short = stamp as u32;
+        if !is_new {
+            let is_copy = |held: &u64| stamp.wrapping_sub(*held) <= WITHIN.into();
+            let is_remembered = self.0.iter().any(|held| short.wrapping_sub(*held) <= WITHIN)
+                || longer.as_ref().is_some_and(|longer| longer.stamps.iter().any(is_copy));
+            if is_remembered {
+                return true;
+            }
         }
         self.0.rotate_right(1);
-        self.0[0] = stamp;
+        self.0[0] = short;
         if let Some(longer) = longer {
             longer.stamps[usize::from(longer.oldest) % REMEMBERED_LONGER] = stamp;
             longer.oldest = longer.oldest.wrapping_add(1);
@@ -61,18 +67,18 @@ impl Default for RecentLonger {
     }
 }
 
-/// A number made of everything that a copy has in common with its original.
-fn fingerprint(segment: &Segment<'_>, turns: u8) -> u32 {
+/// A number made of everything that a copy has in common with its original: one multiplication, both halves of the product.
+#[inline]
+fn fingerprint(segment: &Segment<'_>, turns: u8) -> u64 {
     let tcp = segment.tcp;
-    let numbers = u64::from(tcp.seq) << 32 | u64::from(tcp.ack);
-    let lengths = u64::from(segment.length) << 32 | u64::from(segment.ip_id);
+    // Hosts that set no identification are told apart by turns instead.
+    let id = segment.ip_id as u16 | u16::from(turns);
+    let numbers = u64::from(tcp.seq) << 32 | u64::from(tcp.ack ^ segment.length.rotate_left(16));
     let rest = u64::from(segment.checksum) << 48
-        | u64::from(tcp.window) << 32
-        | u64::from(tcp.flags) << 16
-        | u64::from(turns) << 8
-        | segment.direction as u64;
-    let mixed = numbers.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        ^ lengths.wrapping_mul(0xc2b2_ae3d_27d4_eb4f).rotate_left(23)
-        ^ rest.wrapping_mul(0x1656_67b1_9e37_79f9).rotate_left(41);
-    ((mixed ^ mixed >> 29).wrapping_mul(0xff51_afd7_ed55_8ccd) >> 32) as u32
+        | u64::from(id) << 32
+        | u64::from(tcp.window) << 16
+        | (segment.direction as u64) << 12
+        | u64::from(tcp.flags & 0xfff);
+    let product = u128::from(numbers ^ 0x9e37_79b9_7f4a_7c15) * u128::from(rest ^ 0xc2b2_ae3d_27d4_eb4f);
+    product as u64 ^ (product >> 64) as u64
 }

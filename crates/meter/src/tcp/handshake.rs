@@ -32,6 +32,9 @@ impl Connection {
             // A server that keeps no state answers a repeated SYN with another number (RFC 4987, section 3.6); or what came before the SYN was
             // of an older connection.
             side.flags &= !Side::KNOWN;
+            if let Some(rare) = &mut self.rare {
+                rare.holes[segment.direction as usize].clear();
+            }
         }
         self.flags |= Self::OPENED;
         if !is_complete {

@@ -75,7 +75,7 @@ impl Connection {
         let is_soon = filled.is_some_and(|filled| segment.time.saturating_sub(filled.since) <= self.out_of_order_within());
         if is_all_new && is_soon {
             self.count(direction, |counts| &mut counts.out_of_order, segment.segments);
-        } else if !(goes_on && self.is_after_probe(segment, next)) {
+        } else if !(goes_on && is_after_probe(segment, next)) {
             self.count(direction, |counts| &mut counts.retransmissions, segment.segments);
         }
         let hole_since = if goes_on { None } else { filled.map(|filled| filled.since) };
@@ -88,11 +88,6 @@ impl Connection {
         let next = self.sides[segment.direction as usize].next;
         let is_last_octet = segment.length == 1 && span(segment) == 1 && distance(segment.tcp.seq, next) == 1;
         is_last_octet && (!peer.is(Side::ACK) || peer.is(Side::ZERO_WINDOW) || distance(next, peer.ack) >= 0)
-    }
-
-    /// The octet that had probed a closed window again, with others behind it.
-    fn is_after_probe(&self, segment: &Segment<'_>, next: u32) -> bool {
-        distance(segment.tcp.seq, next) == 1 && segment.length > 1
     }
 
     /// Where both sides opened the connection at once, each sends its SYN again with an acknowledgment (RFC 9293, figure 7).
@@ -116,4 +111,9 @@ impl Connection {
 fn span(segment: &Segment<'_>) -> u32 {
     let flags = segment.tcp.flags;
     segment.length.wrapping_add(u32::from(flags & Tcp::SYN != 0)).wrapping_add(u32::from(flags & Tcp::FIN != 0))
+}
+
+/// The octet that had probed a closed window again, with others behind it.
+fn is_after_probe(segment: &Segment<'_>, next: u32) -> bool {
+    distance(segment.tcp.seq, next) == 1 && segment.length > 1
 }
