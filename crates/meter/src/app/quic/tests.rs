@@ -34,11 +34,11 @@ fn initial(version: u32, keys: &[u8], direction: Direction, destination: &[u8], 
     seal(Version(version), keys, direction, &head, 1, &padded)
 }
 
-fn is_from_client(frames: &[u8]) -> Vec<u8> {
+fn client_packet(frames: &[u8]) -> Vec<u8> {
     initial(V1, &ID, Direction::ToServer, &ID, 0, frames)
 }
 
-fn from_server(version: u32, keys: &[u8]) -> Vec<u8> {
+fn server_packet(version: u32, keys: &[u8]) -> Vec<u8> {
     // An acknowledgement goes before.
     let frames = [&[2, 0, 0, 0, 0][..], &crypto(0, &server_hello(0x1302, &[chooses_tls13()]))].concat();
     initial(version, keys, Direction::ToClient, &[], 0, &frames)
@@ -92,7 +92,7 @@ fn the_example_of_rfc_9369_opens() {
         "4bed8521e2e140",
     ));
     // The server goes over from version 1.
-    let talk = Talk::datagrams(443).client(&from_client(&crypto(0, &browser_hello()))).server(&server);
+    let talk = Talk::datagrams(443).client(&client_packet(&crypto(0, &browser_hello()))).server(&server);
     assert_browser(&talk, V2);
     assert_closed(&talk, Some(0x1301));
 }
@@ -105,22 +105,22 @@ fn a_hello_in_pieces_over_packets_and_datagrams_is_put_together() {
     let end = [crypto(300, &hello[300..]), vec![1, 0, 0], crypto(180, &hello[180..310])].concat();
     let beginning = [crypto(90, &hello[90..200]), vec![1], crypto(0, &hello[..100])].concat();
     for datagrams in [
-        vec![from_client(&crypto(0, &hello))],
-        vec![from_client(&crypto(0, first)), from_client(&crypto(150, second))],
-        vec![from_client(&crypto(150, second)), from_client(&crypto(0, first))],
-        vec![from_client(&end), from_client(&beginning)],
-        vec![[from_client(&end), from_client(&beginning)].concat()],
+        vec![client_packet(&crypto(0, &hello))],
+        vec![client_packet(&crypto(0, first)), client_packet(&crypto(150, second))],
+        vec![client_packet(&crypto(150, second)), client_packet(&crypto(0, first))],
+        vec![client_packet(&end), client_packet(&beginning)],
+        vec![[client_packet(&end), client_packet(&beginning)].concat()],
     ] {
         let talk = datagrams.iter().fold(Talk::datagrams(443), |talk, datagram| talk.client(datagram));
         assert_browser(&talk, V1);
-        assert_closed(&talk.server(&from_server(V1, &ID)), Some(0x1302));
+        assert_closed(&talk.server(&server_packet(V1, &ID)), Some(0x1302));
     }
 }
 
 #[test]
 fn version_2_has_its_own_keys_and_types() {
     let client = initial(V2, &ID, Direction::ToServer, &ID, 0, &crypto(0, &browser_hello()));
-    let talk = Talk::datagrams(4433).client(&client).server(&from_server(V2, &ID));
+    let talk = Talk::datagrams(4433).client(&client).server(&server_packet(V2, &ID));
     assert_browser(&talk, V2);
     assert_closed(&talk, Some(0x1302));
 }
@@ -129,11 +129,12 @@ fn version_2_has_its_own_keys_and_types() {
 fn the_keys_change_with_a_retry() {
     let retry = [&[0xf0][..], &V1.to_be_bytes(), &[0, 4], b"next", &[7; 40]].concat();
     let again = initial(V1, b"next", Direction::ToServer, b"next", 1, &crypto(0, &browser_hello()));
-    let talk = Talk::datagrams(443).client(&from_client(&[1])).server(&retry).client(&again).server(&from_server(V1, b"next"));
+    let talk =
+        Talk::datagrams(443).client(&client_packet(&[1])).server(&retry).client(&again).server(&server_packet(V1, b"next"));
     assert_browser(&talk, V1);
     assert_closed(&talk, Some(0x1302));
     // The Retry was not captured.
-    let talk = Talk::datagrams(443).client(&from_client(&[1])).client(&again).server(&from_server(V1, b"next"));
+    let talk = Talk::datagrams(443).client(&client_packet(&[1])).client(&again).server(&server_packet(V1, b"next"));
     assert_browser(&talk, V1);
     assert_closed(&talk, Some(0x1302));
 }
@@ -142,20 +143,20 @@ fn the_keys_change_with_a_retry() {
 fn later_packets_go_to_the_servers_id_and_keep_the_keys() {
     let hello = browser_hello();
     let later = initial(V1, &ID, Direction::ToServer, b"server", 1, &crypto(200, &hello[200..]));
-    assert_browser(&Talk::datagrams(443).client(&from_client(&crypto(0, &hello[..200]))).client(&later), V1);
+    assert_browser(&Talk::datagrams(443).client(&client_packet(&crypto(0, &hello[..200]))).client(&later), V1);
 }
 
 #[test]
 fn a_version_is_negotiated() {
     let unknown = [&[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8][..], &ID, &[0], &[0x55; 1200]].concat();
     let negotiation = [&[0x80, 0, 0, 0, 0, 0, 8][..], &ID, &[0, 0, 0, 1], &[0x4a; 4]].concat();
-    let talk = Talk::datagrams(443).client(&unknown).server(&negotiation).client(&from_client(&crypto(0, &browser_hello())));
+    let talk = Talk::datagrams(443).client(&unknown).server(&negotiation).client(&client_packet(&crypto(0, &browser_hello())));
     assert_browser(&talk, V1);
 }
 
 #[test]
 fn a_packet_that_was_changed_does_not_open() {
-    let mut packet = from_client(&crypto(0, &browser_hello()));
+    let mut packet = client_packet(&crypto(0, &browser_hello()));
     packet[700] ^= 1;
     let talk = Talk::datagrams(443).client(&packet);
     assert_eq!((talk.app.name(), talk.text(Column::tls_sni)), (Some("quic"), None));
@@ -163,8 +164,9 @@ fn a_packet_that_was_changed_does_not_open() {
 
 #[test]
 fn a_hello_that_misses_its_end_tells_what_there_is() {
-    let talk = (0..24)
-        .fold(Talk::datagrams(443).client(&from_client(&crypto(0, &browser_hello()[..300]))), |talk, _| talk.client(&[0x40; 60]));
+    let talk = (0..24).fold(Talk::datagrams(443).client(&client_packet(&crypto(0, &browser_hello()[..300]))), |talk, _| {
+        talk.client(&[0x40; 60])
+    });
     assert_eq!((talk.text(Column::tls_sni), talk.text(Column::tls_ja4)), (Some("www.example.org"), None));
     assert_closed(&talk, None);
 }
@@ -208,7 +210,7 @@ proptest! {
     #[test]
     fn random_frames_and_packets_are_taken(frames in vec(any::<u8>(), 0..1200), pieces in vec((0..9000_usize, 1..400_usize), 0..40)) {
         let crypto = pieces.iter().flat_map(|(offset, length)| crypto(*offset, &vec![1; *length])).collect::<Vec<u8>>();
-        let datagrams = [from_client(&frames), from_client(&crypto), [&[0xc0, 0, 0, 0, 1][..], &frames].concat(), frames];
+        let datagrams = [client_packet(&frames), client_packet(&crypto), [&[0xc0, 0, 0, 0, 1][..], &frames].concat(), frames];
         let talk = datagrams.iter().fold(Talk::datagrams(443), |talk, datagram| talk.client(datagram).server(datagram));
         let _ = talk.server(&initial(V1, &ID, Direction::ToClient, &[], 0, &crypto));
         let mut stream = Crypto::default();
@@ -218,7 +220,7 @@ proptest! {
 
     #[test]
     fn changed_packets_are_taken(changes in vec((0..60_usize, any::<u8>()), 1..6), cut in 0..1300_usize) {
-        let mut packet = from_client(&crypto(0, &browser_hello()));
+        let mut packet = client_packet(&crypto(0, &browser_hello()));
         for (at, value) in changes {
             packet[at] = value;
         }
@@ -233,6 +235,6 @@ proptest! {
             let piece = &hello[(place * size).min(hello.len())..((place + 1) * size).min(hello.len())];
             crypto(place * size, piece)
         });
-        assert_browser(&Talk::datagrams(443).client(&from_client(&frames.collect::<Vec<u8>>())), V1);
+        assert_browser(&Talk::datagrams(443).client(&client_packet(&frames.collect::<Vec<u8>>())), V1);
     }
 }

@@ -76,6 +76,12 @@ impl Messages {
         (Some(Message { kind, body, whole: false }), left.is_some())
     }
 
+    /// Octets kept.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     fn forget_told(&mut self) {
         if self.is_told {
             self.buffer = Vec::new();

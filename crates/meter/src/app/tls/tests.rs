@@ -297,3 +297,5 @@ fn dtls_is_read_from_its_datagrams() {
     assert_eq!(talk.text(Column::tls_ja4).map(|text| &text[..10]), Some("dd2d020200"));
     assert_closed(&talk);
 }
+
+mod hostile;
