@@ -39,6 +39,7 @@ const COLUMNS: &[(u16, Column)] = &[
     (24, Column::communities),
     (25, Column::in_if_kind),
     (26, Column::out_if_kind),
+    (27, Column::dns_unanswered),
 ];
 
 /// The element that lists consist of (RFC 6313, section 4.5.1), and its name.

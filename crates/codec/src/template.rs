@@ -11,6 +11,7 @@ mod program;
 pub(crate) mod rate;
 mod run;
 pub(crate) mod text;
+mod values;
 
 pub(crate) use parse::{Event, Parser};
 pub(crate) use program::Program;

@@ -9,6 +9,7 @@ use super::cells::{Cells, Records, Shape, number};
 use super::program::{Absent, FrameField, FrameKind, Plan, Program, Sampling, Step, TextForm, TimeForm};
 use super::rate::{rate_of_population, rate_of_space};
 use super::text::{SIP_METHODS, Show, TemplateLookup, milliseconds, ntp_microseconds, ntp_nanoseconds, seconds, trim_padding};
+use super::values::{list_of_numbers, mapped, write_numbers, write_some};
 use crate::fault::{Fault, Faults, Reason};
 use crate::members::Members;
 use crate::sampled_frame::{Frame, fill};
@@ -552,62 +553,4 @@ fn present(octets: &[u8], absent: Absent) -> Option<u64> {
 
 fn address6(octets: &[u8]) -> Address {
     Address::v6(octets.first_chunk().copied().unwrap_or_default())
-}
-
-/// The address of 16 octets, IPv4 mapped.
-fn mapped(octets: &[u8]) -> Option<Address> {
-    let address = std::net::Ipv6Addr::from(*octets.first_chunk::<16>()?).to_canonical();
-    (!address.is_unspecified()).then(|| address.into())
-}
-
-/// The numbers of a list of one element.
-fn list_of_numbers(mut list: Reader<'_>) -> Option<Vec<u32>> {
-    let _semantic = list.u8().ok()?;
-    let is_enterprise = list.u16().ok()? & 0x8000 != 0;
-    let length = usize::from(list.u16().ok()?);
-    if is_enterprise {
-        list.u32().ok()?;
-    }
-    let octets = list.rest();
-    if !(1..=8).contains(&length) || !octets.len().is_multiple_of(length) {
-        return None;
-    }
-    Some(octets.chunks(length).map(|octets| Fit::fit(number(octets))).collect())
-}
-
-/// A number that is made to fit; what is too large saturates.
-trait Fit: Copy + Default {
-    fn fit(number: u64) -> Self;
-}
-
-macro_rules! fit {
-    ($($int:ty),*) => { $(
-        impl Fit for $int {
-            #[inline]
-            fn fit(number: u64) -> Self {
-                Self::try_from(number).unwrap_or(Self::MAX)
-            }
-        }
-    )* };
-}
-fit!(u8, u16, u32, u64);
-
-fn write_numbers(column: AnyColumnMut<'_>, row: usize, cells: Cells<'_>) {
-    match column {
-        AnyColumnMut::U8(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
-        AnyColumnMut::U16(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
-        AnyColumnMut::U32(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
-        AnyColumnMut::U64(out) => out.extend(row, cells.iter().map(|octets| Fit::fit(number(octets)))),
-        AnyColumnMut::Time(_) | AnyColumnMut::Ip(_) | AnyColumnMut::Text(_) | AnyColumnMut::List(_) => {}
-    }
-}
-
-fn write_some(column: AnyColumnMut<'_>, row: usize, numbers: impl Iterator<Item = Option<u64>>) {
-    match column {
-        AnyColumnMut::U8(out) => out.extend_some(row, numbers.map(|number| number.map(Fit::fit))),
-        AnyColumnMut::U16(out) => out.extend_some(row, numbers.map(|number| number.map(Fit::fit))),
-        AnyColumnMut::U32(out) => out.extend_some(row, numbers.map(|number| number.map(Fit::fit))),
-        AnyColumnMut::U64(out) => out.extend_some(row, numbers.map(|number| number.map(Fit::fit))),
-        AnyColumnMut::Time(_) | AnyColumnMut::Ip(_) | AnyColumnMut::Text(_) | AnyColumnMut::List(_) => {}
-    }
 }
