@@ -155,7 +155,7 @@ columns! {
     http_status: U16, None, Connection, [fm(12), ie(457)], "HTTP status", "Status of the answer.";
     http_count: U32, Count, Connection, [], "HTTP requests", "Requests in the record.";
     tls_sni: Text, None, Connection, [fm(338), cz(808), cz(890)], "SNI", "Server name that the client asked for in TLS or QUIC.";
-    tls_alpn: Text, None, Connection, [fm(337)], "ALPN", "Application protocol agreed in TLS.";
+    tls_alpn: Text, None, Connection, [fm(337)], "ALPN", "Application protocol agreed in TLS; where the answer is encrypted (TLS 1.3, QUIC) or was not seen, the one that the client offers first.";
     tls_ja3: Text, None, Connection, [fm(357)], "JA3", "JA3 fingerprint of the client, hexadecimal.";
     tls_ja4: Text, None, Connection, [cz(809)], "JA4", "JA4 fingerprint of the client.";
     tls_subject: Text, None, Connection, [fm(350)], "TLS subject", "Common name of the certificate's subject.";

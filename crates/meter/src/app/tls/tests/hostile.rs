@@ -161,7 +161,7 @@ proptest! {
             assert_bounded(&say(Talk::stream(443), !server, &octets, octets.len()));
             let _ = Talk::datagrams(443).client(&octets).server(&octets);
         }
-        let _ = hello::ServerHello::read(&Message { kind: 2, body: &octets, whole: true });
+        let _ = ServerHello::read(&Message { kind: 2, body: &octets, whole: true });
         let mut facts = Facts::default();
         certificate::tell(&octets, &mut facts);
     }
