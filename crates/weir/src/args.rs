@@ -85,6 +85,10 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) elements: Option<PathBuf>,
 
+    /// The enterprise number under which a Weir exporter sends what no known element carries (its key private_enterprise)
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) private_enterprise: Option<u32>,
+
     /// Print one JSON object of counters on the standard error at the end
     #[arg(long)]
     pub(crate) stats: bool,

@@ -1,6 +1,7 @@
 //! Packets of interfaces: a thread for each worker captures and meters its share of the connections, of all interfaces; one thread, the caller's,
 //! prints and exports.
 
+use std::io::{self, IsTerminal};
 use std::num::NonZeroU8;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -38,6 +39,9 @@ pub(super) fn listen(
 ) -> Result<Totals, Failure> {
     let workers = open(config)?;
     tell(&format!("listening on {}", config.interfaces.join(", ")));
+    if io::stderr().is_terminal() && outlet.prints() {
+        tell(&format!("flows appear when they end, at the latest after {}; Ctrl-C stops", config.active_timeout));
+    }
     let queue = Queue::new(QUEUE_BATCHES * workers.len(), workers.len());
     let workers: Vec<Worker<'_>> = workers
         .into_iter()

@@ -70,6 +70,11 @@ impl Outlet {
         self.rows.as_mut().map_or(Ok(()), Rows::finish)
     }
 
+    /// True where flows are printed.
+    pub(super) const fn prints(&self) -> bool {
+        self.rows.is_some()
+    }
+
     /// True when as many records were reported as were asked for.
     pub(super) const fn is_full(&self) -> bool {
         self.left == 0

@@ -97,6 +97,25 @@ fn ipfix_carries_performance_and_applications() {
 }
 
 #[test]
+fn what_no_known_element_carries_goes_under_a_private_number() {
+    let (file, collector) = (capture("private.pcap"), Collector::new());
+    let url = format!("udp://{}?private_enterprise=64512&times=us", collector.address);
+    let run = weir(&["meter", "-r", file.path(), "--stats", "--format", "json", "--export", &url]);
+    assert_eq!(run.stats()["exports"][format!("udp://{}", collector.address)]["left_out"], 0, "{}", run.stderr);
+    let (metered, decoded) = (run.stdout, collector.decoded(&["--private-enterprise", "64512"]).records());
+    assert_eq!((metered.lines().count(), decoded.len()), (200, 200));
+    for (metered, decoded) in metered.lines().zip(&decoded) {
+        let metered: Value = serde_json::from_str(metered).unwrap();
+        for (name, value) in metered.as_object().unwrap() {
+            // How it came, and when, is the collector's to say.
+            if !["time_received", "format"].contains(&name.as_str()) {
+                assert_eq!((name, value), (name, &decoded[name]));
+            }
+        }
+    }
+}
+
+#[test]
 fn an_endpoint_has_its_own_filter_and_sampling() {
     let (file, one, other) = (capture("endpoints.pcap"), Collector::new(), Collector::new());
     let filtered = format!("udp://{}?filter=src port 80", one.address);
