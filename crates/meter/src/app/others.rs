@@ -121,6 +121,11 @@ fn begins_with(octets: &[u8], any: &[&[u8]]) -> Probe {
     }
 }
 
+/// What too few octets are: more is wanted when they may be the start of what begins so.
+fn too_few(octets: &[u8], start: &[u8]) -> Probe {
+    if octets.starts_with(start) || start.starts_with(octets) { Probe::More } else { Probe::No }
+}
+
 /// The 2 octets at a place, in network order.
 fn u16_at(octets: &[u8], place: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*octets.get(place..)?.first_chunk()?))

@@ -16,3 +16,15 @@ pub(super) const PROTOCOLS: &[&[Protocol]] = &[
     super::others::PROTOCOLS,
     super::rtp::PROTOCOLS,
 ];
+
+/// Each has a bit where a connection remembers who refused.
+const _: () = assert!(count() <= u128::BITS as usize);
+
+const fn count() -> usize {
+    let (mut all, mut family) = (0, 0);
+    while family < PROTOCOLS.len() {
+        all += PROTOCOLS[family].len();
+        family += 1;
+    }
+    all
+}

@@ -3,7 +3,7 @@
 
 use weir_wire::{Reader, Short};
 
-use super::{begins_with, u16_at, u32_at, yes_if};
+use super::{too_few, u16_at, u32_at, yes_if};
 use crate::app::lines::begins;
 use crate::app::protocol::{Carrier, Context, Probe};
 
@@ -110,7 +110,7 @@ pub(super) fn radius(octets: &[u8], context: &Context<'_>) -> Probe {
 /// Version 1, a length, a command that there is (RFC 6733 section 3).
 pub(super) fn diameter(octets: &[u8], _: &Context<'_>) -> Probe {
     let &[1, _, _, low, flags, command_high, command_mid, _, ..] = octets else {
-        return if octets.len() < 8 { begins_with(octets, &[&[1, 0]]) } else { Probe::No };
+        return if octets.len() < 8 { too_few(octets, &[1, 0]) } else { Probe::No };
     };
     let command = u32_at(octets, 4).unwrap_or_default() & 0xff_ffff;
     let is_command = matches!(command, 257 | 258 | 265 | 271 | 272 | 274 | 275 | 280 | 282 | 300..=324) || command >> 8 == 0x7fff;

@@ -1,7 +1,7 @@
 //! Remote work: SSH (RFC 4253), RDP (MS-RDPBCGR, MS-RDPEUDP), VNC (RFC 6143), Telnet (RFC 854), DCE/RPC (C706), ONC RPC (RFC 5531) and NFS,
 //! TFTP (RFC 1350), rsync.
 
-use super::{begins_with, u32_at, yes_if};
+use super::{begins_with, too_few, u32_at, yes_if};
 use crate::app::protocol::{Context, Probe};
 
 /// The version line (RFC 4253 section 4.2).
@@ -12,11 +12,14 @@ pub(super) fn ssh(octets: &[u8], _: &Context<'_>) -> Probe {
 /// TPKT and X.224: a connection request with a cookie or what security is wanted, or the answer.
 pub(super) fn rdp(octets: &[u8], context: &Context<'_>) -> Probe {
     let &[3, 0, high, low, rest, kind, 0, 0, _, _, 0, ref body @ ..] = octets else {
-        return if octets.len() < 11 { begins_with(octets, &[&[3, 0]]) } else { Probe::No };
+        return if octets.len() < 11 { too_few(octets, &[3, 0]) } else { Probe::No };
     };
     let length = u16::from_be_bytes([high, low]);
     if usize::from(length) != usize::from(rest) + 5 {
         return Probe::No;
+    }
+    if matches!(kind, 0xe0 | 0xd0) && octets.len() < usize::from(length).min(19) {
+        return Probe::More;
     }
     let is_rdp = match (kind, body) {
         // Only the oldest clients ask for nothing at all.
@@ -53,7 +56,7 @@ pub(super) fn telnet(octets: &[u8], context: &Context<'_>) -> Probe {
 /// Version 5.0, an order to bind, and the length of the fragment.
 pub(super) fn dcerpc(octets: &[u8], context: &Context<'_>) -> Probe {
     let &[5, 0, kind, flags, order, 0, 0, 0, low, high, ..] = octets else {
-        return if octets.len() < 10 { begins_with(octets, &[&[5, 0]]) } else { Probe::No };
+        return if octets.len() < 10 { too_few(octets, &[5, 0]) } else { Probe::No };
     };
     let length = if order == 0x10 { u16::from_le_bytes([low, high]) } else { u16::from_be_bytes([low, high]) };
     let is_kind = matches!(kind, 11..=16) || context.has_port(135) && kind <= 19;

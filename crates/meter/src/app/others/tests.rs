@@ -77,6 +77,15 @@ fn datagrams_are_known_by_their_structure() {
 fn what_is_like_another_protocol_is_not_taken_for_it() {
     // X.224 of a controller (S7), with a list of parameters.
     assert_eq!(stream(102, b"\x03\0\0\x16\x11\xe0\0\0\0\x01\0\xc0\x01\x0a\xc1\x02\x01\0\xc2\x02\x01\x02"), None);
+    // As a conversation.
+    let request = b"\x03\0\0\x16\x11\xe0\0\0\0\x07\0\xc1\x02\x01\0\xc2\x02\x01\x02\xc0\x01\x0a";
+    let answer = b"\x03\0\0\x16\x11\xd0\0\x07\0\x03\0\xc0\x01\x0a\xc1\x02\x01\0\xc2\x02\x01\x02";
+    let data = b"\x03\0\0\x19\x02\xf0\x80\x32\x01\0\0\x02\0\0\x08\0\0\xf0\0\0\x01\0\x01\x01\xe0";
+    assert_eq!(Talk::stream(102).client(request).server(answer).client(data).app.name(), None);
+    // The first octets of RDP, DCE/RPC and Diameter alone.
+    for octets in [&b"\x03\0\0\x07\x02\xf0\0"[..], b"\x05\0", b"\x01\0\0"] {
+        assert_eq!(stream(40_001, octets), None);
+    }
     // SNMP is no LDAP, and LDAP no SNMP.
     let snmp = b"\x30\x1a\x02\x01\x01\x04\x06public\xa0\x0d\x02\x01\x01\x02\x01\0\x02\x01\0\x30\x02\x30\0";
     assert_eq!(datagram(389, snmp), Some("snmp"));
@@ -133,4 +142,25 @@ fn random_and_mutated_octets_end_within_bounds() {
         assert!(talk.app.held() <= 128 << 10, "{} octets held", talk.app.held());
         assert!(talk.app.memory() <= 64 << 10, "{} octets of facts", talk.app.memory());
     }
+}
+
+#[test]
+fn what_follows_stun_on_its_ports_gives_the_name() {
+    let binding = padded(b"\0\x01\0\0\x21\x12\xa4\x42", 20);
+    let hello = padded(b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x20\x01\0\0\x14", 45);
+    let talk = Talk::datagrams(3478).client(&binding).server(&binding);
+    assert_eq!(talk.app.name(), Some("stun"));
+    let media = |talk: Talk, number: u8| {
+        talk.server(&padded(&[0x80, 96, 0, number, 0, 0, 0, number, 1, 2, 3, 4], 60)).client(&padded(&[0x80, 201, 0, 1], 8))
+    };
+    let talk = (1..=4).fold(talk.client(&hello), media);
+    assert_eq!(talk.app.name(), Some("rtp"));
+}
+
+#[test]
+fn pings_of_both_sides_are_mqtt() {
+    let talk = Talk::stream(40_001).client(b"\xc0\0");
+    assert_eq!(talk.app.name(), None);
+    assert_eq!(talk.server(b"\xd0\0").app.name(), Some("mqtt"));
+    assert_eq!(Talk::stream(40_001).client(b"\xc0\0").server(b"\xd1\0\0").app.name(), None);
 }

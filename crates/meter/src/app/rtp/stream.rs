@@ -13,6 +13,8 @@ const MAX_LATE: u16 = 100;
 /// Numbers that may be missing while it is not sure yet whether this is RTP.
 const MAX_MISSING_UNSURE: u16 = 5;
 
+/// Seconds by which the transit of two packets in a row may differ.
+const LONGEST_DIFFERENCE: f64 = 5.0;
 /// Sources of one direction that are told apart.
 const MAX_SOURCES: usize = 4;
 
@@ -131,7 +133,10 @@ impl Stream {
             // Timestamps wrap.
             let difference = (transit - before).abs().rem_euclid(f64::from(u32::MAX) + 1.0);
             let difference = difference.min(f64::from(u32::MAX) + 1.0 - difference);
-            self.jitter += (difference - self.jitter) / 16.0;
+            // A longer one is a timestamp that the sender began anew.
+            if difference < LONGEST_DIFFERENCE * f64::from(hertz) {
+                self.jitter += (difference - self.jitter) / 16.0;
+            }
         }
     }
 
