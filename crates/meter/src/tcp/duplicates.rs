@@ -9,8 +9,6 @@ use weir_wire::Tcp;
 
 use super::Segment;
 
-/// Packets remembered of a connection.
-const REMEMBERED: usize = 4;
 /// Packets remembered once something rare was seen: the copies come in bursts where the capture takes them at two places.
 const REMEMBERED_LONGER: usize = 32;
 /// A copy follows in less than a millisecond; in units of 16,384 ns. Different packets pass for copies once in 2^24 times.
@@ -21,7 +19,7 @@ const UNIT: u32 = 14;
 /// The last packets of a connection, newest first: of each its fingerprint plus its time, so that the difference to that of a copy is the time
 /// between the two.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Recent([u32; REMEMBERED]);
+pub(super) struct Recent([u32; 4]);
 
 /// More of them.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +49,8 @@ impl Recent {
                 return true;
             }
         }
-        self.0.rotate_right(1);
-        self.0[0] = short;
+        let [first, second, third, _] = self.0;
+        self.0 = [short, first, second, third];
         if let Some(longer) = longer {
             longer.stamps[usize::from(longer.oldest) % REMEMBERED_LONGER] = stamp;
             longer.oldest = longer.oldest.wrapping_add(1);
