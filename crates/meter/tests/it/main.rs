@@ -1,5 +1,5 @@
 //! Tests of the meter over whole captures, beside what independent tools say of them, and under attack.
-#![allow(clippy::unwrap_used, reason = "tests, their helpers included")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, their helpers included")]
 
 mod captures;
 
