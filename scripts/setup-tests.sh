@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Gets the programs that tests talk to: collectors, analysers, servers. Best effort: a test whose program is missing says that it is skipped.
+set -uo pipefail
+
+packages=()
+want() {
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || packages+=("$2")
+}
+# Network namespaces and links; the compiler of packet filters, which is loaded when it is needed.
+want ip iproute2
+[ -n "$(ldconfig -p 2>/dev/null | grep libpcap.so)" ] || packages+=(libpcap0.8)
+# Readers of what is exported.
+want nfcapd nfdump
+want tshark tshark
+# Live traffic of real programs.
+want curl curl
+want nginx nginx-light
+want dnsmasq dnsmasq-base
+want dig bind9-dnsutils
+want psql postgresql
+[ ${#packages[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "setup-tests: not installed, so some tests are skipped: ${packages[*]}"
+    exit 0
+fi
+echo "setup-tests: installing ${packages[*]}"
+# No server starts by being installed: tests start their own.
+policy=/usr/sbin/policy-rc.d
+[ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && trap 'rm -f "$policy"' EXIT; }
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq || true
+for package in "${packages[@]}"; do
+    apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || echo "setup-tests: cannot install $package; its tests are skipped"
+done
+exit 0
