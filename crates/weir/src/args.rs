@@ -6,7 +6,7 @@ mod meter;
 
 use std::path::PathBuf;
 
-pub(crate) use meter::{CheckArgs, FlowArgs, MeterArgs, PacketArgs, RunArgs};
+pub(crate) use meter::{CheckArgs, ExportUrl, FlowArgs, MeterArgs, PacketArgs, RunArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 

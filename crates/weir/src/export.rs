@@ -80,7 +80,8 @@ const BURST_TIME: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Exporter {
-    /// An exporter to this endpoint; nothing is sent yet. Live, packets are more urgent than a collector that is slow. The error is a sentence.
+    /// An exporter to this endpoint; nothing is sent yet. Live, packets are more urgent than a collector that is slow.
+    /// The error is a sentence.
     pub(crate) fn open(name: &str, export: &Export, is_live: bool, about: &Arc<About>) -> Result<Self, String> {
         let options = SenderOptions { source: export.source, ..SenderOptions::default() };
         let sender = Sender::open(&export.url.0, options).map_err(|error| error.to_string())?;
@@ -132,10 +133,11 @@ impl Exporter {
         self.wire.sender.flush();
     }
 
-    /// Lets the last messages go out, and says what became of all.
-    pub(crate) fn close(self) -> Sent {
+    /// Lets the last messages go out, until then at the latest, and says what became of all.
+    pub(crate) fn close(self, until: Instant) -> Sent {
         let Self { name, encoding, wire, records, .. } = self;
-        Sent { name, records, left_out: encoding.left_out(), counters: wire.sender.close(PATIENCE) }
+        let patience = until.saturating_duration_since(Instant::now());
+        Sent { name, records, left_out: encoding.left_out(), counters: wire.sender.close(patience) }
     }
 }
 
@@ -165,8 +167,7 @@ impl Sampling {
         let mut rows = Vec::with_capacity(mask.count() / self.every as usize + 2);
         let (mut before, mut takes) = (None, false);
         for row in mask.iter() {
-            // A responder's row stands behind that of its initiator.
-            let is_second = row.checked_sub(1) == before && batch.biflow.get(row) == Some(names::RESPONDER);
+            let is_second = before.is_some_and(|before| is_pair(batch, before, row));
             before = Some(row);
             if !is_second {
                 takes = self.skip == 0;
@@ -182,6 +183,15 @@ impl Sampling {
             chosen.sampling_rate.push(row, rates.get(row).unwrap_or(1).saturating_mul(self.every));
         }
     }
+}
+
+/// True where the second row is the responder's half of the first: it stands behind it, and goes the other way.
+fn is_pair(batch: &FlowBatch, first: usize, second: usize) -> bool {
+    let halves = [first, second].map(|row| batch.biflow.get(row));
+    second == first + 1
+        && halves == [Some(names::INITIATOR), Some(names::RESPONDER)]
+        && batch.src_addr.get(first) == batch.dst_addr.get(second)
+        && batch.src_port.get(first) == batch.dst_port.get(second)
 }
 
 impl Wire {

@@ -1,10 +1,11 @@
-//! `weir meter` and the metering part of `weir run`: what was typed becomes a job that can be done, or is refused before any work.
+//! `weir meter` and the metering part of `weir run`: what was typed becomes a job that can be done, or is refused
+//! before any work.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::args::{FlowArgs, Format, Kind, MeterArgs, PacketArgs, RunArgs};
+use crate::args::{ExportUrl, FlowArgs, Format, Kind, MeterArgs, PacketArgs, RunArgs};
 use crate::config::{Config, Export, Meter};
 use crate::decode::check_files;
 use crate::exit::{Failure, Outcome};
@@ -54,7 +55,7 @@ impl Job {
         Ok(Self {
             files: typed.read,
             meter,
-            exports: typed.export.into_iter().map(|url| (url.name, url.export)).collect(),
+            exports: named(typed.export),
             rows,
             limit: typed.limit.unwrap_or(u64::MAX),
             duration: typed.duration.map(|span| span.of()),
@@ -88,6 +89,16 @@ impl Job {
             must_match: false,
         })
     }
+}
+
+/// Endpoints by their URLs; one that is named again, as for another filter, gets a number.
+fn named(urls: Vec<ExportUrl>) -> Vec<(String, Export)> {
+    let mut exports: Vec<(String, Export)> = Vec::new();
+    for ExportUrl { name, export } in urls {
+        let again = exports.iter().filter(|(_, other)| other.url == export.url).count();
+        exports.push((if again > 0 { format!("{name} {}", again + 1) } else { name }, export));
+    }
+    exports
 }
 
 /// Prints the interfaces of this machine, one a line: name, number, state.

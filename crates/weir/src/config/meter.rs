@@ -98,6 +98,12 @@ impl Default for Meter {
 impl Meter {
     /// What no type says. The error is a sentence that begins with the key.
     pub(crate) fn check(&self) -> Result<(), String> {
+        let names = &self.interfaces;
+        if let Some(twice) =
+            names.iter().enumerate().find_map(|(place, name)| names.iter().skip(place + 1).find(|other| *other == name))
+        {
+            return Err(format!("interfaces: \"{twice}\" stands twice, its packets would be counted twice"));
+        }
         if self.workers == 0 {
             return Err("workers: 0, expected 1 or more".into());
         }

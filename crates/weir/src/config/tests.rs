@@ -75,6 +75,7 @@ fn refusals_say_where_and_what_was_expected() {
         ("[meter]\nfilter = \"src_adr = 1\"", "line 2: meter.filter: "),
         ("[meter]\nsample = \"half\"", "line 2: meter.sample: \"half\" is no sampling: write 1/N"),
         ("[meter]\nring = 64", "line 2: meter.ring: invalid value: integer `64`, expected a size such as \"64MiB\""),
+        ("[meter]\ninterfaces = [\"a\", \"b\", \"a\"]", "meter.interfaces: \"a\" stands twice"),
         ("[meter]\nworkers = 0", "meter.workers: 0, expected 1 or more"),
         ("[meter]\nworkers = 300", "line 2: meter.workers: invalid value: integer `300`, expected u8"),
         ("[meter]\n[export.a]", "line 2: export.a.url is missing"),

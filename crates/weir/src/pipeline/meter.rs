@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_capture::Bpf;
 
@@ -23,6 +23,9 @@ pub(super) const BATCH_ROWS: usize = 4096;
 
 /// How long rows wait for others while somebody may be looking on.
 pub(super) const ROWS_WAIT: Duration = Duration::from_millis(500);
+
+/// How long collectors that read slowly are waited for at the end.
+const CLOSING: Duration = Duration::from_secs(20);
 
 /// Meters what a job names.
 pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
@@ -50,7 +53,8 @@ pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
     });
     let matched = outlet.matched;
     let mut totals = ended?;
-    totals.exports = outlet.exporters.into_iter().map(Exporter::close).collect();
+    let until = Instant::now() + CLOSING;
+    totals.exports = outlet.exporters.into_iter().map(|exporter| exporter.close(until)).collect();
     totals.print(job.stats);
     Ok(match totals.failures {
         0 if job.must_match && matched == 0 => Outcome::NothingMatched,

@@ -132,6 +132,24 @@ fn an_endpoint_has_its_own_filter_and_sampling() {
 }
 
 #[test]
+fn an_endpoint_may_be_named_again() {
+    let (file, collector) = (capture("again.pcap"), Collector::new());
+    let urls = ["src port 80", "dst port 80"].map(|filter| format!("udp://{}?domain=1&filter={filter}", collector.address));
+    // One domain from two sockets: sequence numbers are each exporter's own.
+    let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &urls[0], "--export", &urls[1]]);
+    assert_eq!(run.stats()["exports"].as_object().unwrap().len(), 2, "{}", run.stderr);
+    assert_eq!(collector.decoded(&[]).records().len(), 200);
+}
+
+#[test]
+fn sampling_counts_halves_alone_as_connections() {
+    let (file, collector) = (capture("halves.pcap"), Collector::new());
+    let url = format!("udp://{}?filter=src port 80&sampling=10", collector.address);
+    assert_eq!(weir(&["meter", "-r", file.path(), "--export", &url]).code, 0);
+    assert_eq!(collector.decoded(&[]).records().len(), 10);
+}
+
+#[test]
 fn options_data_tells_of_the_exporter() {
     let (file, collector) = (capture("options.pcap"), Collector::new());
     let url = format!("udp://{}", collector.address);
