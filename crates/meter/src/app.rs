@@ -114,7 +114,13 @@ impl App {
     }
 
     /// A datagram.
-    pub(crate) fn datagram(&mut self, octets: &[u8], context: &Context<'_>) {
+    pub(crate) fn datagram(&mut self, octets: &[u8], context: &Context<'_>, pool: &mut Pool) {
+        let before = self.held();
+        self.read(octets, context);
+        self.settle(before, pool);
+    }
+
+    fn read(&mut self, octets: &[u8], context: &Context<'_>) {
         if let State::Open = self.state {
             self.looked_at += 1;
             if !self.recognise(octets, context) {
@@ -145,6 +151,11 @@ impl App {
         if sides[context.direction as usize].accept(segment) {
             self.advance(context);
         }
+        self.settle(before, pool);
+    }
+
+    /// Accounts for what waits now, and gives the application up where that is too much.
+    fn settle(&mut self, before: usize, pool: &mut Pool) {
         let after = self.held();
         pool.held = (pool.held + after).saturating_sub(before);
         if pool.held > pool.limit && after > 0 {
@@ -156,7 +167,8 @@ impl App {
 
     /// Octets that wait.
     pub(crate) fn held(&self) -> usize {
-        self.sides.iter().flat_map(|sides| sides.iter()).map(Side::held).sum()
+        let in_decoder = if let State::Read { decoder, .. } = &self.state { decoder.held() } else { 0 };
+        self.sides.iter().flat_map(|sides| sides.iter()).map(Side::held).sum::<usize>() + in_decoder
     }
 
     /// Octets of memory, without what waits.

@@ -17,6 +17,8 @@ pub(crate) struct Idle {
     due: VecDeque<(i64, Vec<u32>)>,
     /// Memory of buckets that were emptied.
     spare: Vec<Vec<u32>>,
+    /// Places in all buckets.
+    standing: usize,
 }
 
 /// Buckets that the timeout is divided into, where that makes them neither too narrow nor too wide.
@@ -31,12 +33,18 @@ const SPARE: usize = 4;
 impl Idle {
     pub(crate) fn new(timeout: i64) -> Self {
         let width = (timeout / BUCKETS).clamp(*WIDTHS.start(), *WIDTHS.end()).max(timeout / MOST_BUCKETS);
-        Self { width, timeout, front: i64::MIN, buckets: VecDeque::new(), due: VecDeque::new(), spare: Vec::new() }
+        Self { width, timeout, front: i64::MIN, buckets: VecDeque::new(), due: VecDeque::new(), spare: Vec::new(), standing: 0 }
     }
 
     /// The number of the bucket of a time.
     pub(crate) const fn tick(&self, time: i64) -> i64 {
         time.div_euclid(self.width)
+    }
+
+    /// Whether a flow whose latest packet came at this time is not over yet.
+    #[inline]
+    pub(crate) const fn is_young(&self, time: i64) -> bool {
+        self.tick(time) >= self.front
     }
 
     /// Lets time go on: buckets whose flows have been idle for long enough, unless packets came since, are due.
@@ -77,6 +85,7 @@ impl Idle {
         }
         if let Some(bucket) = self.buckets.get_mut(index) {
             bucket.push(place);
+            self.standing += 1;
         }
         tick
     }
@@ -86,6 +95,7 @@ impl Idle {
         loop {
             let (tick, bucket) = self.due.front_mut()?;
             if let Some(place) = bucket.pop() {
+                self.standing -= 1;
                 return Some((place, *tick));
             }
             if let Some((_, bucket)) = self.due.pop_front() {
@@ -102,11 +112,32 @@ impl Idle {
         loop {
             let bucket = self.buckets.front_mut()?;
             if let Some(place) = bucket.pop() {
+                self.standing -= 1;
                 return Some((place, self.front));
             }
             let bucket = self.buckets.pop_front()?;
             self.keep(bucket);
             self.front += 1;
+        }
+    }
+
+    /// Places in all buckets. A flow that was closed stands in two; one that is gone stands until its bucket comes up.
+    #[inline]
+    pub(crate) const fn standing(&self) -> usize {
+        self.standing
+    }
+
+    /// Takes out the places that stand for no flow, and those that stand twice in a bucket.
+    #[cold]
+    pub(crate) fn retain(&mut self, is_flow: impl Fn(u32, i64) -> bool) {
+        let waiting = (self.front..).zip(&mut self.buckets);
+        self.standing = 0;
+        for (tick, bucket) in self.due.iter_mut().map(|(tick, bucket)| (*tick, bucket)).chain(waiting) {
+            bucket.sort_unstable();
+            bucket.dedup();
+            bucket.retain(|place| is_flow(*place, tick));
+            bucket.shrink_to_fit();
+            self.standing += bucket.len();
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) struct Flow {
 pub(crate) type Place = std::num::NonZeroU32;
 
 /// One direction.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Half {
     /// Time of the first packet of the record.
     pub(crate) first: i64,
@@ -61,6 +61,24 @@ pub(crate) struct Half {
 }
 
 impl Half {
+    /// No packet went this way; so it was heard of last before all others.
+    pub(crate) const UNSEEN: Self = Self {
+        first: 0,
+        last: i64::MIN,
+        bytes: 0,
+        packets: 0,
+        interface: 0,
+        flow_label: 0,
+        flags: 0,
+        vlan: 0,
+        src_mac: [0; 6],
+        dst_mac: [0; 6],
+        tos: 0,
+        ttl_min: 0,
+        ttl_max: 0,
+        icmp: [0; 2],
+        has: 0,
+    };
     pub(crate) const VLAN: u8 = 1;
     pub(crate) const SRC_MAC: u8 = 2;
     pub(crate) const DST_MAC: u8 = 4;

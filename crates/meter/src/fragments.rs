@@ -93,6 +93,13 @@ impl FragmentPorts {
         }
     }
 
+    /// Forgets all; fragments that still wait go without ports.
+    pub(crate) fn forget_all(&mut self) {
+        while !self.order.is_empty() {
+            self.forget_first();
+        }
+    }
+
     /// The next fragment that can be counted, with its ports where they are known.
     pub(crate) fn next_released(&mut self) -> Option<(Held, Option<(u16, u16)>)> {
         self.released.pop_front()

@@ -138,3 +138,6 @@ pub(crate) fn icmp_ports(version: u8, kind: u8, code: u8, identifier: Option<u16
         None => (u16::from_be_bytes([kind, code]), 0),
     }
 }
+
+#[cfg(test)]
+mod tests;

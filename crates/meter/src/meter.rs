@@ -19,6 +19,8 @@ use crate::tcp::Segment;
 const EXPIRED_AT_ONCE: usize = 32;
 /// Flows that are looked at when room for one is needed.
 const LOOKED_AT_FOR_ROOM: usize = 64;
+/// Places of flows that are gone which expiry may know, beside some for each flow.
+const STANDING_FOR_NO_FLOW: usize = 1 << 16;
 /// Rows that [`Meter::advance`] and [`Meter::finish`] write before they give the caller the word.
 const ROWS_AT_ONCE: usize = 8192;
 
@@ -128,7 +130,7 @@ impl Meter {
 
     /// Writes every flow that is left. True where more wait to be written: call it again with room in the batch.
     pub fn finish(&mut self, out: &mut FlowBatch) -> bool {
-        self.fragments.expire(i64::MAX);
+        self.fragments.forget_all();
         self.release_fragments(out);
         let begun = out.rows();
         while let Some(flow) = self.table.get(self.finished) {
@@ -250,8 +252,9 @@ impl Meter {
             if let Some(connection) = self.table.tcp.at_mut(connection) {
                 let heard = connection.push(&segment, self.config.histograms);
                 (duplicate, fresh) = (heard.duplicate, heard.fresh);
-                if connection.is_closed() {
-                    self.close(place, seen.time);
+                match connection.is_closed() {
+                    true => self.close(place, seen.time),
+                    false => self.reopen(place, seen.time),
                 }
             }
         }
@@ -322,7 +325,7 @@ impl Meter {
         let icmp_answer = key::is_icmp_answer(headers);
         let flow = Flow {
             key: keyed.key,
-            halves: [Half::default(), Half::default()],
+            halves: [Half::UNSEEN; 2],
             since: seen.time,
             app: None,
             rare: None,
@@ -334,6 +337,10 @@ impl Meter {
             app_wants: 3,
             live: true,
         };
+        if self.idle.standing() > 4 * self.table.len() + STANDING_FOR_NO_FLOW {
+            let table = &self.table;
+            self.idle.retain(|place, tick| table.get(place).is_some_and(|flow| flow.live && flow.tick == tick));
+        }
         let place = self.table.insert(flow, hash);
         let tick = self.idle.insert(place, seen.time);
         if let Some(flow) = self.table.get_mut(place) {
@@ -356,7 +363,7 @@ impl Meter {
         };
         let gaps = flow.gaps.or_else(|| self.table.open_gaps(place));
         if let Some(gaps) = self.table.gaps.at_mut(gaps) {
-            gaps[direction as usize].add(time - previous);
+            gaps[direction as usize].add(time.saturating_sub(previous));
         }
     }
 
@@ -390,7 +397,7 @@ impl Meter {
                 let segment = StreamOctets { seq: tcp.seq.wrapping_add(syn), first, octets, length: transport.payload_length };
                 app.segment(&segment, &context, pool);
             }
-            _ => app.datagram(octets, &context),
+            _ => app.datagram(octets, &context, pool),
         }
         flow.app_wants = u8::from(app.wants(Direction::ToServer)) | u8::from(app.wants(Direction::ToClient)) << 1;
     }
@@ -405,6 +412,16 @@ impl Meter {
             flow.closing = true;
             let early = (config.inactive_timeout - config.closed_timeout).max(0);
             flow.tick = idle.insert(place, time.saturating_sub(early));
+        }
+    }
+
+    /// A connection that seemed over goes on, as when a refused SYN is sent again.
+    #[inline]
+    fn reopen(&mut self, place: u32, time: i64) {
+        let Self { table, idle, .. } = self;
+        if let Some(flow) = table.get_mut(place).filter(|flow| flow.closing) {
+            flow.closing = false;
+            flow.tick = idle.insert(place, time);
         }
     }
 
@@ -430,7 +447,7 @@ impl Meter {
         }
         let early = if flow.closing { (config.inactive_timeout - config.closed_timeout).max(0) } else { 0 };
         let last = flow.last().saturating_sub(early);
-        if idle.tick(last) > tick {
+        if idle.tick(last) > tick && idle.is_young(last) {
             flow.tick = idle.insert(place, last);
             return None;
         }

@@ -87,6 +87,11 @@ pub(crate) trait Decoder: Send + std::fmt::Debug {
     fn gap(&mut self, _missing: u64, _context: &Context<'_>, _facts: &mut Facts) -> Step {
         Step::Enough
     }
+
+    /// Octets kept until more come. They count among what all connections may keep together; facts do not.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// A protocol that is recognised.

@@ -80,6 +80,10 @@ impl Decoder for Quic {
         }
         step
     }
+
+    fn held(&self) -> usize {
+        self.client.held() + self.server.held()
+    }
 }
 
 impl Quic {

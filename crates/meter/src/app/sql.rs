@@ -68,6 +68,10 @@ impl Secured {
         // It was a database before it was anything else.
         if step == Step::Refuse { Step::Done } else { step }
     }
+
+    fn held(&self) -> usize {
+        self.0.held()
+    }
 }
 
 /// UTF-16 as it is sent, least significant octet first, to UTF-8, as much of it as is kept of a text.

@@ -99,7 +99,7 @@ impl Talk {
             histograms: false,
         };
         match self.carrier {
-            Carrier::Datagram => self.app.datagram(octets, &context),
+            Carrier::Datagram => self.app.datagram(octets, &context, &mut self.pool),
             Carrier::Stream => {
                 let next = &mut self.next[direction as usize];
                 let first = (!self.joined).then_some(self.first[direction as usize]);

@@ -209,6 +209,10 @@ impl Decoder for Tls {
         self.halves[context.direction as usize].messages = messages;
         step.unwrap_or(Step::Take(passed as u64))
     }
+
+    fn held(&self) -> usize {
+        self.halves.iter().map(|half| half.messages.held()).sum()
+    }
 }
 
 impl Tls {

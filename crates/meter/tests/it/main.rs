@@ -3,6 +3,8 @@
 
 mod captures;
 
+mod flows;
+
 mod dns_truth;
 mod http_truth;
 mod ndpi_truth;

@@ -116,6 +116,10 @@ impl Decoder for Mysql {
         }
         Step::Take((HEADER + length) as u64)
     }
+
+    fn held(&self) -> usize {
+        self.secured.as_ref().map_or(0, Secured::held)
+    }
 }
 
 impl Mysql {

@@ -88,6 +88,10 @@ impl Decoder for Postgresql {
             (false, _) => self.server(octets, facts),
         }
     }
+
+    fn held(&self) -> usize {
+        self.secured.as_ref().map_or(0, Secured::held)
+    }
 }
 
 impl Postgresql {

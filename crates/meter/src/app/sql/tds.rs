@@ -118,6 +118,10 @@ impl Decoder for Tds {
         }
         Step::Take(length as u64)
     }
+
+    fn held(&self) -> usize {
+        self.secured.as_ref().map_or(0, Secured::held) + self.records.iter().map(Vec::capacity).sum::<usize>()
+    }
 }
 
 impl Tds {

@@ -60,6 +60,11 @@ impl Messages {
         self.skip == 0 && (self.is_told || self.buffer.is_empty())
     }
 
+    /// Octets kept.
+    pub(super) fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// So many octets are missing. Gives the message that they are missing from, and whether they end with it or before.
     pub(super) fn cut(&mut self, missing: usize) -> (Option<Message<'_>>, bool) {
         self.forget_told();
@@ -74,12 +79,6 @@ impl Messages {
         self.skip = left.unwrap_or(0);
         let body = self.buffer.get(HEADER..).unwrap_or_default();
         (Some(Message { kind, body, whole: false }), left.is_some())
-    }
-
-    /// Octets kept.
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.buffer.capacity()
     }
 
     fn forget_told(&mut self) {

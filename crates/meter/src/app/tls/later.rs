@@ -45,6 +45,10 @@ impl Decoder for Later {
     fn gap(&mut self, missing: u64, context: &Context<'_>, facts: &mut Facts) -> Step {
         if self.has_begun[context.direction as usize] { self.tls.gap(missing, context, facts) } else { Step::Enough }
     }
+
+    fn held(&self) -> usize {
+        self.tls.held()
+    }
 }
 
 fn is_client_hello(octets: &[u8]) -> bool {
