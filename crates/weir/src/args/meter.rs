@@ -31,8 +31,8 @@ Endpoints: udp:// (or tcp:// for ipfix and fastnetmon) HOST:PORT, then ?key=valu
 #[command(long_about = METER_ABOUT, after_help = METER_EXAMPLES)]
 #[command(group(ArgGroup::new("from").args(["read", "interface", "list_interfaces"]).required(true).multiple(true)))]
 pub(crate) struct MeterArgs {
-    /// A capture file (pcap or pcapng; plain, gzip or zstd); `-` is the standard input. Several are one stream of time
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "interface")]
+    /// Capture files (pcap or pcapng; plain, gzip or zstd); `-` is the standard input. Several are one stream of time
+    #[arg(long, short, num_args = 1.., value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "interface")]
     pub(crate) read: Vec<PathBuf>,
 
     /// An interface to listen on, as `weir meter --list-interfaces` names it; may be given more than once
