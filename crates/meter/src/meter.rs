@@ -160,7 +160,7 @@ impl Meter {
         stats
     }
 
-    /// Octets of memory that flows take, without what application decoders keep.
+    /// Octets of memory that flows take, all that is kept of them included. It looks at every flow.
     pub fn memory(&self) -> usize {
         self.table.memory() + self.idle.memory()
     }
@@ -337,14 +337,9 @@ impl Meter {
             app_wants: 3,
             live: true,
         };
-        if self.idle.standing() > 4 * self.table.len() + STANDING_FOR_NO_FLOW {
-            let table = &self.table;
-            self.idle.retain(|place, tick| table.get(place).is_some_and(|flow| flow.live && flow.tick == tick));
-        }
         let place = self.table.insert(flow, hash);
-        let tick = self.idle.insert(place, seen.time);
+        self.look_again(place, seen.time);
         if let Some(flow) = self.table.get_mut(place) {
-            flow.tick = tick;
             let direction = flow.direction(keyed.from_low);
             if !headers.mpls.is_empty() || !walk.tunnels.is_empty() {
                 note_rare(flow, headers, walk, direction);
@@ -404,23 +399,29 @@ impl Meter {
 
     /// A connection has ended; it waits for stragglers for a while.
     fn close(&mut self, place: u32, time: i64) {
-        let Self { table, idle, config, .. } = self;
-        let Some(flow) = table.get_mut(place) else {
-            return;
-        };
-        if !flow.closing {
+        if let Some(flow) = self.table.get_mut(place).filter(|flow| !flow.closing) {
             flow.closing = true;
-            let early = (config.inactive_timeout - config.closed_timeout).max(0);
-            flow.tick = idle.insert(place, time.saturating_sub(early));
+            let early = (self.config.inactive_timeout - self.config.closed_timeout).max(0);
+            self.look_again(place, time.saturating_sub(early));
         }
     }
 
     /// A connection that seemed over goes on, as when a refused SYN is sent again.
     #[inline]
     fn reopen(&mut self, place: u32, time: i64) {
-        let Self { table, idle, .. } = self;
-        if let Some(flow) = table.get_mut(place).filter(|flow| flow.closing) {
+        if let Some(flow) = self.table.get_mut(place).filter(|flow| flow.closing) {
             flow.closing = false;
+            self.look_again(place, time);
+        }
+    }
+
+    /// Has a flow looked at for idleness as one whose latest packet came at this time. Where it stood before, it stands for no flow.
+    fn look_again(&mut self, place: u32, time: i64) {
+        let Self { table, idle, .. } = self;
+        if idle.standing() > 4 * table.len() + STANDING_FOR_NO_FLOW {
+            idle.retain(|place, tick| table.get(place).is_some_and(|flow| flow.live && flow.tick == tick));
+        }
+        if let Some(flow) = table.get_mut(place) {
             flow.tick = idle.insert(place, time);
         }
     }
