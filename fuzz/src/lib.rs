@@ -9,7 +9,9 @@ use serde_json::Value;
 use weir_codec::{Config, Datagram, Decoder, Output, Protocol};
 use weir_query::{Filter, Mask};
 use weir_record::write::json::JsonWriter;
-use weir_record::{Address, Table};
+use weir_record::{Address, FlowBatch, Table};
+
+pub mod meter;
 
 /// 2 March 2026, 09:00 UTC, the minute of the samples; nanoseconds.
 const BEGIN: i64 = 1_772_442_000_000_000_000;
@@ -66,7 +68,7 @@ pub fn decode(input: &[u8], protocol: Option<Protocol>) {
     check(&out.flows);
     check(&out.counters);
     check(&out.options);
-    filter(&out);
+    filter(&out.flows);
 }
 
 /// No column is longer than its table, and every row is a JSON object.
@@ -87,7 +89,7 @@ fn check<T: Table>(batch: &T) {
 }
 
 /// A filter and its negation share the rows out between them.
-fn filter(out: &Output) {
+fn filter(flows: &FlowBatch) {
     static PARSED: LazyLock<Vec<[Filter; 2]>> = LazyLock::new(|| {
         let parse = |text: &str| Filter::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         FILTERS.iter().map(|text| [parse(text), parse(&format!("not ({text})"))]).collect()
@@ -95,9 +97,9 @@ fn filter(out: &Output) {
     let mut mask = Mask::new();
     for both in PARSED.iter() {
         let counts = both.each_ref().map(|filter| {
-            filter.evaluate(&out.flows, &mut mask);
+            filter.evaluate(flows, &mut mask);
             mask.count()
         });
-        assert_eq!(counts.iter().sum::<usize>(), out.flows.rows(), "{}", both[0]);
+        assert_eq!(counts.iter().sum::<usize>(), flows.rows(), "{}", both[0]);
     }
 }

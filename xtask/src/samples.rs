@@ -7,6 +7,7 @@
 mod octets;
 mod traffic;
 
+mod captured;
 mod fastnetmon;
 mod ipfix;
 mod netflow5;

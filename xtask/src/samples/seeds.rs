@@ -8,7 +8,7 @@ use std::path::Path;
 use weir_codec::{Decoder, Output};
 use weir_testkit::{Datagram, ethernet_frame, pcap_of};
 
-use super::{fastnetmon, samples};
+use super::{captured, fastnetmon, samples};
 
 /// Filters of every form.
 const FILTERS: [&str; 10] = [
@@ -22,6 +22,16 @@ const FILTERS: [&str; 10] = [
     "sni contains \"shop\" or dns.name ends \".example\"",
     "extra.queueDepth > 3 and tls_version >= 0x0304",
     "port in [80 443 8000] and portrange 1-1023 and format ipfix",
+];
+
+/// Filters in BPF text, of every form.
+const BPF_FILTERS: [&str; 6] = [
+    "udp and dst port 4739",
+    "ip host 192.0.2.1 or ip6 net 2001:db8::/32",
+    "vlan 10 and tcp[13] & 2 != 0",
+    "mpls 1000 or pppoes",
+    "ether[12:2] = 0x0800 and ip[2:2] > 100 and greater 64",
+    "not (portrange 1-1023 or icmp) and ip6 protochain 17",
 ];
 
 const ELEMENTS: &str = "[[element]]\npen = 64512\nid = 1\nname = \"queueDepth\"\ntype = \"unsigned32\"\n";
@@ -58,6 +68,11 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
     for (number, filter) in FILTERS.iter().enumerate() {
         put("filter", &number.to_string(), filter.as_bytes())?;
     }
+    for (number, filter) in BPF_FILTERS.iter().enumerate() {
+        let frame = frames.first().map_or(&[][..], Vec::as_slice);
+        put("bpf", &number.to_string(), &[&[0], filter.as_bytes(), b"\n", frame].concat())?;
+    }
+    captured::write(put)?;
     put("elements", "one", ELEMENTS.as_bytes())
 }
 
@@ -120,7 +135,7 @@ fn zstd(content: &[u8]) -> Vec<u8> {
     [&[0x28, 0xb5, 0x2f, 0xfd, 0x60], &size[..], &[low, middle, high], content].concat()
 }
 
-fn list<'a>(messages: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+pub(super) fn list<'a>(messages: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     messages.fold(Vec::new(), |mut list, message| {
         list.extend((message.len() as u16).to_be_bytes());
         list.extend(message);
