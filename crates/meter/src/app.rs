@@ -30,7 +30,7 @@ mod sql;
 mod tls;
 
 pub(crate) use protocol::{Carrier, Context};
-use protocol::{Decoder, Probe, Step};
+use protocol::{Decoder, Probe, Protocol, Step};
 use protocols::PROTOCOLS;
 use side::Side;
 
@@ -61,6 +61,15 @@ enum State {
     Read { name: &'static str, sure: bool, place: usize, decoder: Box<dyn Decoder> },
     /// Nothing more is wanted; the name where it was recognised.
     Closed(Option<&'static str>),
+}
+
+/// What became of asking every protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recognised {
+    Yes,
+    /// Some protocol waits for more octets.
+    Later,
+    No,
 }
 
 /// What all connections together may keep of octets that wait.
@@ -123,7 +132,7 @@ impl App {
     fn read(&mut self, octets: &[u8], context: &Context<'_>) {
         if let State::Open = self.state {
             self.looked_at += 1;
-            if !self.recognise(octets, context) {
+            if self.recognise(octets, context) != Recognised::Yes {
                 if self.looked_at >= DATAGRAMS_LOOKED_AT {
                     self.state = State::Closed(None);
                 }
@@ -202,11 +211,12 @@ impl App {
         let side = &mut sides[context.direction as usize];
         let (octets, gap) = side.ready()?;
         if let State::Open = self.state {
-            if !octets.is_empty() && self.recognise(octets, context) {
+            let recognised = if octets.is_empty() { Recognised::No } else { self.recognise(octets, context) };
+            if recognised == Recognised::Yes {
                 sides[context.direction.reverse() as usize].rejoin();
                 return Some(true);
             }
-            if gap > 0 || octets.len() >= RECOGNISED_WITHIN || octets.is_empty() || !self.any_left(octets, context) {
+            if gap > 0 || octets.len() >= RECOGNISED_WITHIN || recognised == Recognised::No {
                 if side.try_next() {
                     return Some(true);
                 }
@@ -269,32 +279,29 @@ impl App {
         }
     }
 
-    /// Asks every protocol. True when one is found.
-    fn recognise(&mut self, octets: &[u8], context: &Context<'_>) -> bool {
-        for (place, protocol) in PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate() {
-            if protocol.carrier != context.carrier || self.refused >> place & 1 == 1 {
+    /// Asks every protocol.
+    fn recognise(&mut self, octets: &[u8], context: &Context<'_>) -> Recognised {
+        let mut result = Recognised::No;
+        for (place, protocol) in &BY_CARRIER[context.carrier as usize] {
+            if self.refused >> place & 1 == 1 {
                 continue;
             }
             let sure = match (protocol.probe)(octets, context) {
                 Probe::Yes => true,
                 Probe::Likely => false,
-                Probe::More | Probe::No => continue,
+                Probe::No => continue,
+                Probe::More => {
+                    result = Recognised::Later;
+                    continue;
+                }
             };
             self.state = match protocol.decoder {
-                Some(make) => State::Read { name: protocol.name, sure, place, decoder: make() },
+                Some(make) => State::Read { name: protocol.name, sure, place: *place, decoder: make() },
                 None => State::Closed(Some(protocol.name)),
             };
-            return true;
+            return Recognised::Yes;
         }
-        false
-    }
-
-    /// Whether some protocol waits for more octets of a stream.
-    fn any_left(&self, octets: &[u8], context: &Context<'_>) -> bool {
-        let protocols = PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate();
-        protocols
-            .filter(|(place, protocol)| protocol.carrier == context.carrier && self.refused >> place & 1 == 0)
-            .any(|(_, protocol)| (protocol.probe)(octets, context) == Probe::More)
+        result
     }
 
     fn enough(&mut self, direction: Direction) {
@@ -321,6 +328,14 @@ impl App {
         self.sides = None;
     }
 }
+
+/// The protocols of each carrier, with their places in the list of all.
+static BY_CARRIER: LazyLock<[Vec<(usize, &'static Protocol)>; 2]> = LazyLock::new(|| {
+    [Carrier::Stream, Carrier::Datagram].map(|carrier| {
+        let protocols = PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate();
+        protocols.filter(|(_, protocol)| protocol.carrier == carrier).collect()
+    })
+});
 
 /// Ports in order, with what customarily uses them.
 static BY_PORT: LazyLock<[Vec<(u16, &'static str)>; 2]> = LazyLock::new(|| {

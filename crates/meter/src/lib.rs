@@ -5,8 +5,6 @@
 //!
 //! Never: opens a file or socket, reads a clock, spawns, or panics on any input.
 
-#![allow(dead_code)]
-
 // What is asked of a meter, and what it says of itself.
 mod config;
 mod stats;

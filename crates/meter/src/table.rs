@@ -182,8 +182,15 @@ impl FlowTable {
         flows.free(place);
     }
 
-    /// Octets of memory, without what applications keep.
+    /// Octets of memory, with all that flows keep elsewhere.
     pub(crate) fn memory(&self) -> usize {
-        self.index.memory() + self.flows.memory() + self.tcp.memory() + self.gaps.memory()
+        let apps = self.flows.values.iter().filter_map(|flow| flow.app.as_deref()).map(|app| app.memory() + app.held());
+        let tcp = self.tcp.values.iter().map(Connection::memory);
+        self.index.memory()
+            + self.flows.memory()
+            + self.tcp.memory()
+            + self.gaps.memory()
+            + apps.sum::<usize>()
+            + tcp.sum::<usize>()
     }
 }

@@ -43,6 +43,9 @@ const MAX_LINES: usize = 128;
 fn probe(octets: &[u8], _: &Context<'_>) -> Probe {
     // Empty lines keep a connection open.
     let octets = octets.trim_ascii_start();
+    if octets.first().is_some_and(|first| !first.is_ascii_uppercase()) {
+        return Probe::No;
+    }
     if octets.starts_with(ANSWER) {
         return Probe::Yes;
     }

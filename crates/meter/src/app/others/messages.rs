@@ -113,6 +113,9 @@ pub(super) fn stomp(octets: &[u8], _: &Context<'_>) -> Probe {
 
 /// What a client says first, with the name of the user not far, or what a server does before it looks the client up.
 pub(super) fn irc(octets: &[u8], context: &Context<'_>) -> Probe {
+    if octets.first().is_some_and(|first| !b"NCUncu:".contains(first)) {
+        return Probe::No;
+    }
     let line = octets.split(|octet| *octet == b'\n').next().unwrap_or_default();
     let starts = [&b"NICK "[..], b"CAP LS", b"CAP REQ ", b"USER "].iter().any(|word| begins(octets, word));
     let has = |text: &[u8]| octets.windows(text.len()).take(512).any(|window| window.eq_ignore_ascii_case(text));
@@ -156,6 +159,9 @@ pub(super) fn rtsp(octets: &[u8], _: &Context<'_>) -> Probe {
         b"GET_PARAMETER",
         b"SET_PARAMETER",
     ];
+    if octets.first().is_some_and(|first| !first.is_ascii_alphabetic()) {
+        return Probe::No;
+    }
     if is_request(octets, METHODS, b"rtsp://")
         || is_request(octets, METHODS, b"rtspu://")
         || is_request(octets, METHODS, b"* RTSP/")

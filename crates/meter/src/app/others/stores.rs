@@ -60,15 +60,18 @@ pub(super) fn memcached(octets: &[u8], context: &Context<'_>) -> Probe {
         b"mg ",
         b"ms ",
     ];
-    let is_line = octets.windows(2).take(512).any(|end| end == b"\r\n");
-    let is_text = context.has_port(11_211) && is_line && WORDS.iter().any(|word| octets.starts_with(word));
+    if !context.has_port(11_211) {
+        return Probe::No;
+    }
+    let is_line = || octets.windows(2).take(512).any(|end| end == b"\r\n");
+    let is_text = WORDS.iter().any(|word| octets.starts_with(word)) && is_line();
     let is_binary = matches!(octets, [0x80 | 0x81, 0..=0x22, _, _, _, 0, _, _, ..]) && {
         let (extras, key, body) = (octets.get(4), u16_at(octets, 2), u32_at(octets, 8));
         body.is_some_and(|body| {
             body as usize >= usize::from(key.unwrap_or(0)) + usize::from(*extras.unwrap_or(&0)) && body < 1 << 24
         })
     };
-    yes_if(is_text || is_binary && context.has_port(11_211) && octets.len() >= 24)
+    yes_if(is_text || is_binary && octets.len() >= 24)
 }
 
 /// Behind a header of 8 octets: a number, which datagram of how many.
