@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use weir_record::Address;
 use weir_wire::{Headers, Ip, Tunnel};
 
-use crate::meter::Seen;
+use crate::seen::Seen;
 
 /// Datagrams whose ports are remembered or waited for.
 const MAX_DATAGRAMS: usize = 4096;

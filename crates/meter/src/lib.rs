@@ -14,6 +14,7 @@ mod fragments;
 mod meter;
 mod packet;
 mod rows;
+mod seen;
 
 // A flow and where it is kept.
 mod expiry;

@@ -1,24 +1,23 @@
 //! The meter: the life of a packet, from its headers to the rows of flows that it ends.
 
 use weir_record::FlowBatch;
-use weir_wire::{Depth, End, Fault, Headers, Tcp, Transport, Walk, protocol};
+use weir_wire::{Depth, End, Headers, Tcp, Transport, Walk, protocol};
 
-use crate::app::{App, Carrier, Context, Pool, StreamOctets};
-use crate::config::{Applications, Config};
+use crate::app::{App, Carrier, Pool, StreamOctets};
+use crate::config::Config;
 use crate::expiry::Idle;
-use crate::flow::{Flow, Half, Rare};
+use crate::flow::{Flow, Half};
 use crate::fragments::{FragmentPorts, Held};
 use crate::key::{self, Key, Keyed};
 use crate::packet::{Direction, Packet};
-use crate::rows;
+use crate::seen::{Seen, context, count_in, fault_name, note_rare, ports, seen, segment};
 use crate::stats::Stats;
 use crate::table::{FlowTable, GROUP};
-use crate::tcp::Segment;
+
+mod ending;
 
 /// Flows that are looked at for idleness with each packet, so that a tick of the clock does not become a pause.
 const EXPIRED_AT_ONCE: usize = 32;
-/// Flows that are looked at when room for one is needed.
-const LOOKED_AT_FOR_ROOM: usize = 64;
 /// Places of flows that are gone which expiry may know, beside some for each flow.
 const STANDING_FOR_NO_FLOW: usize = 1 << 16;
 /// Rows that [`Meter::advance`] and [`Meter::finish`] write before they give the caller the word.
@@ -50,17 +49,6 @@ pub struct Meter {
     now: i64,
     /// Where [`Meter::finish`] goes on.
     finished: u32,
-}
-
-/// What of a packet its flow counts.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) time: i64,
-    /// Wire packets, more than one for a super-packet.
-    pub(crate) packets: u32,
-    /// Their layer-3 octets.
-    pub(crate) bytes: u64,
-    pub(crate) interface: u32,
 }
 
 impl Meter {
@@ -397,24 +385,6 @@ impl Meter {
         flow.app_wants = u8::from(app.wants(Direction::ToServer)) | u8::from(app.wants(Direction::ToClient)) << 1;
     }
 
-    /// A connection has ended; it waits for stragglers for a while.
-    fn close(&mut self, place: u32, time: i64) {
-        if let Some(flow) = self.table.get_mut(place).filter(|flow| !flow.closing) {
-            flow.closing = true;
-            let early = (self.config.inactive_timeout - self.config.closed_timeout).max(0);
-            self.look_again(place, time.saturating_sub(early));
-        }
-    }
-
-    /// A connection that seemed over goes on, as when a refused SYN is sent again.
-    #[inline]
-    fn reopen(&mut self, place: u32, time: i64) {
-        if let Some(flow) = self.table.get_mut(place).filter(|flow| flow.closing) {
-            flow.closing = false;
-            self.look_again(place, time);
-        }
-    }
-
     /// Has a flow looked at for idleness as one whose latest packet came at this time. Where it stood before, it stands for no flow.
     fn look_again(&mut self, place: u32, time: i64) {
         let Self { table, idle, .. } = self;
@@ -424,63 +394,6 @@ impl Meter {
         if let Some(flow) = table.get_mut(place) {
             flow.tick = idle.insert(place, time);
         }
-    }
-
-    /// Looks at some flows that may be idle. True where more may be.
-    fn advance_a_little(&mut self, out: &mut FlowBatch, count: usize) -> bool {
-        for _ in 0..count {
-            let Some((place, tick)) = self.idle.pop_due() else {
-                return false;
-            };
-            if let Some(reason) = self.is_idle(place, tick) {
-                self.end(place, reason, out);
-            }
-        }
-        true
-    }
-
-    /// Whether the flow that stood in this bucket is over; if packets came since, it goes to the bucket of the latest.
-    fn is_idle(&mut self, place: u32, tick: i64) -> Option<EndReason> {
-        let Self { table, idle, config, .. } = self;
-        let flow = table.get_mut(place)?;
-        if !flow.live || flow.tick != tick {
-            return None;
-        }
-        let early = if flow.closing { (config.inactive_timeout - config.closed_timeout).max(0) } else { 0 };
-        let last = flow.last().saturating_sub(early);
-        if idle.tick(last) > tick && idle.is_young(last) {
-            flow.tick = idle.insert(place, last);
-            return None;
-        }
-        Some(if flow.closing { EndReason::End } else { EndReason::Idle })
-    }
-
-    /// Makes room: ends the flow that has been idle for longest, as far as a bounded search tells. False where there is none.
-    fn evict(&mut self, out: &mut FlowBatch) -> bool {
-        let mut oldest: Option<(u32, i64)> = None;
-        for _ in 0..LOOKED_AT_FOR_ROOM {
-            let Some((place, tick)) = self.idle.pop_first() else {
-                break;
-            };
-            let Some(flow) = self.table.get(place).filter(|flow| flow.live && flow.tick == tick) else {
-                continue;
-            };
-            let last = flow.last();
-            if self.is_idle(place, tick).is_some() {
-                oldest = Some((place, last));
-                break;
-            }
-            if oldest.is_none_or(|(_, oldest)| last < oldest) {
-                oldest = Some((place, last));
-            }
-        }
-        let Some((place, _)) = oldest else {
-            return false;
-        };
-        let closing = self.table.get(place).is_some_and(|flow| flow.closing);
-        self.stats.flows_evicted += u64::from(!closing);
-        self.end(place, if closing { EndReason::End } else { EndReason::NoRoom }, out);
-        true
     }
 
     /// Fragments whose ports are known now, or will not be.
@@ -496,191 +409,8 @@ impl Meter {
         }
     }
 
-    /// Writes the record of a flow and takes it out of the table.
-    fn end(&mut self, place: u32, reason: EndReason, out: &mut FlowBatch) {
-        self.write(place, reason, out);
-        if let Some(app) = self.table.get(place).and_then(|flow| flow.app.as_ref()) {
-            self.pool.held = self.pool.held.saturating_sub(app.held());
-        }
-        self.table.remove(place);
-    }
-
-    /// Writes the record of a flow, a row for each direction that was seen.
-    fn write(&mut self, place: u32, reason: EndReason, out: &mut FlowBatch) {
-        let Some(flow) = self.table.get(place) else {
-            return;
-        };
-        let tcp = self.table.tcp.at(flow.tcp);
-        let gaps = self.table.gaps.at(flow.gaps);
-        let rows = rows::write(&rows::Ended { flow, tcp, gaps, reason, now: self.now, config: &self.config }, out);
-        self.stats.flows += rows;
-    }
-
-    /// Begins the next record of a connection that goes on.
-    fn begin_record(&mut self, place: u32, time: i64) {
-        let Some(flow) = self.table.get_mut(place) else {
-            return;
-        };
-        flow.since = time;
-        for half in &mut flow.halves {
-            if half.packets > 0 {
-                half.has |= Half::SEEN;
-            }
-            (half.packets, half.bytes, half.flags, half.ttl_min, half.ttl_max) = (0, 0, 0, 0, 0);
-        }
-        if let Some(app) = &mut flow.app {
-            app.facts.begin_record();
-        }
-        let (tcp, gaps) = (flow.tcp, flow.gaps);
-        if let Some(connection) = self.table.tcp.at_mut(tcp) {
-            connection.begin_record();
-        }
-        if let Some(gaps) = self.table.gaps.at_mut(gaps) {
-            *gaps = Default::default();
-        }
-    }
-
     #[cold]
     fn fault(&mut self, name: &'static str) {
         *self.stats.faults.entry(name).or_default() += 1;
-    }
-}
-
-/// Ports of a packet, or what stands in their place.
-#[inline]
-fn ports(headers: &Headers, frame: &[u8]) -> (u16, u16) {
-    let (Some(ip), Some(transport)) = (&headers.ip, &headers.transport) else {
-        return (0, 0);
-    };
-    let Some((kind, code)) = transport.icmp else {
-        return (transport.src_port, transport.dst_port);
-    };
-    let identifier = frame.get(transport.header_offset + 4..transport.header_offset + 6);
-    let identifier = identifier.and_then(|octets| <[u8; 2]>::try_from(octets).ok()).map(u16::from_be_bytes);
-    key::icmp_ports(ip.version, kind, code, identifier)
-}
-
-/// What a packet adds to its flow. Segments that were put together count as the packets that they were, each with headers of its own.
-#[inline]
-fn seen(headers: &Headers, packet: &Packet<'_>) -> Seen {
-    let bytes = headers.ip.map_or(0, |ip| u64::from(ip.total_length));
-    let mut seen = Seen { time: packet.time, packets: 1, bytes, interface: packet.interface };
-    if packet.segment_size > 0
-        && let (Some(ip), Some(transport)) = (&headers.ip, &headers.transport)
-    {
-        let packets = transport.payload_length.div_ceil(packet.segment_size.into()).max(1);
-        let around = transport.payload_offset.saturating_sub(ip.header_offset);
-        seen.packets = u32::try_from(packets).unwrap_or(u32::MAX);
-        seen.bytes += ((packets - 1) * around) as u64;
-    }
-    seen
-}
-
-#[inline]
-fn segment<'a>(
-    direction: Direction,
-    ip: &weir_wire::Ip,
-    transport: &Transport,
-    tcp: &'a Tcp,
-    packet: &Packet<'a>,
-    seen: &Seen,
-) -> Segment<'a> {
-    let checksum = packet.data.get(transport.header_offset + 16..transport.header_offset + 18);
-    let checksum = checksum.and_then(|octets| <[u8; 2]>::try_from(octets).ok()).map_or(0, u16::from_be_bytes);
-    Segment {
-        time: seen.time,
-        direction,
-        tcp,
-        frame: packet.data,
-        payload: transport.payload(packet.data),
-        length: u32::try_from(transport.payload_length).unwrap_or(u32::MAX),
-        segments: seen.packets,
-        ip_id: ip.id,
-        ip_length: ip.total_length,
-        ttl: ip.ttl,
-        checksum,
-    }
-}
-
-fn context<'a>(
-    flow: &Flow,
-    direction: Direction,
-    carrier: Carrier,
-    transport: &Transport,
-    time: i64,
-    settings: &'a Applications,
-    histograms: bool,
-) -> Context<'a> {
-    let [(_, client_port), (_, server_port)] = flow.ends();
-    Context { direction, time, client_port, server_port, carrier, wire_length: transport.payload_length, settings, histograms }
-}
-
-/// Counts a packet in its direction.
-#[inline]
-fn count_in(half: &mut Half, headers: &Headers, seen: &Seen) {
-    let Some(ip) = &headers.ip else {
-        return;
-    };
-    if half.packets == 0 {
-        begin_half(half, headers, seen);
-    }
-    half.first = half.first.min(seen.time);
-    half.last = half.last.max(seen.time);
-    half.packets = half.packets.saturating_add(seen.packets);
-    half.bytes += seen.bytes;
-    half.ttl_min = half.ttl_min.min(ip.ttl);
-    half.ttl_max = half.ttl_max.max(ip.ttl);
-    if let Some(tcp) = headers.transport.as_ref().and_then(|transport| transport.tcp.as_ref()) {
-        half.flags |= tcp.flags;
-    }
-}
-
-/// What the first packet of a record says.
-fn begin_half(half: &mut Half, headers: &Headers, seen: &Seen) {
-    let Some(ip) = &headers.ip else {
-        return;
-    };
-    (half.first, half.last) = (seen.time, seen.time);
-    (half.ttl_min, half.ttl_max, half.tos) = (ip.ttl, ip.ttl, ip.tos);
-    (half.interface, half.flow_label) = (seen.interface, ip.flow_label);
-    half.has &= Half::SEEN;
-    if let Some(tag) = headers.vlans.first() {
-        half.vlan = tag.id();
-        half.has |= Half::VLAN;
-    }
-    if let Some(mac) = headers.src_mac {
-        half.src_mac = mac;
-        half.has |= Half::SRC_MAC;
-    }
-    if let Some(mac) = headers.dst_mac {
-        half.dst_mac = mac;
-        half.has |= Half::DST_MAC;
-    }
-    if let Some((kind, code)) = headers.transport.as_ref().and_then(|transport| transport.icmp) {
-        half.icmp = [kind, code];
-        half.has |= Half::ICMP;
-    }
-}
-
-/// Labels and tunnels, of the first packet that has them.
-#[cold]
-fn note_rare(flow: &mut Flow, headers: &Headers, walk: &Walk, direction: Direction) {
-    let mut rare = Rare::default();
-    rare.mpls[direction as usize] = headers.mpls.iter().copied().collect();
-    if let Some(tunnel) = walk.tunnels.last() {
-        rare.tunnel = Some((tunnel.kind, tunnel.id));
-        rare.tunnel_ends = Some((tunnel.src.into(), tunnel.dst.into(), direction));
-    }
-    flow.rare = Some(Box::new(rare));
-}
-
-const fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Truncated => "truncated",
-        Fault::IpVersion => "ip_version",
-        Fault::IpHeaderLength => "ip_header_length",
-        Fault::IpLength => "ip_length",
-        Fault::TcpDataOffset => "tcp_data_offset",
-        Fault::UdpLength => "udp_length",
     }
 }
