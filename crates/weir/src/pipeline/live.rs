@@ -26,6 +26,9 @@ const QUEUE_BATCHES: usize = 64;
 /// How long a worker waits for packets before it looks at the clock.
 const PACKETS_WAIT: Duration = Duration::from_millis(50);
 
+/// Frames that are taken before a worker looks at the clock.
+const FRAMES_A_ROUND: usize = 1 << 14;
+
 /// How often the kernel is asked what it counted; its counters are narrow.
 const KERNEL_ASKED: Duration = Duration::from_secs(10);
 
@@ -148,11 +151,11 @@ impl<'a> Worker<'a> {
         let (mut handed_over, mut asked) = (Instant::now(), Instant::now());
         let mut is_busy = false;
         while !self.stop.is_due() && !self.captures.is_empty() {
-            is_busy = self.round(is_busy);
+            let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / self.captures.len().max(1) as u32 };
+            is_busy = self.round(wait, false);
             if !is_busy {
                 // All that came before this was seen, so time goes on without packets.
-                let seen = now().saturating_sub(LiveCapture::MAX_DELAY.as_nanos() as i64);
-                while self.front.meter.advance(seen, &mut self.flows) {
+                while self.front.meter.advance(oldest_to_come(), &mut self.flows) {
                     self.queue.push_or_drop(&mut self.flows);
                 }
             }
@@ -168,34 +171,49 @@ impl<'a> Worker<'a> {
                 asked = Instant::now();
             }
         }
+        self.drain();
         self.finish();
         self
     }
 
-    /// Takes what each interface has. False where none had anything.
-    fn round(&mut self, is_busy: bool) -> bool {
+    /// Takes what the interfaces have at hand, in the order of time over all of them. False where nothing was taken.
+    ///
+    /// Where one has nothing, a frame of it may still come that is older than those of the others: they wait for as long as the kernel may keep it,
+    /// unless it is the `last` round.
+    fn round(&mut self, wait: Duration, last: bool) -> bool {
         let Self { front, captures, queue, flows, gone, .. } = self;
-        let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / captures.len().max(1) as u32 };
-        let mut had_any = false;
         captures.retain_mut(|capture| {
-            let taken = capture.next_block(wait).map(|block| {
-                let Some(mut block) = block else { return };
-                had_any = true;
-                loop {
-                    let frames = block.next_group();
-                    if frames.is_empty() {
-                        return;
-                    }
-                    // The kernel filters, and interfaces of other link types are refused when they are opened.
-                    let _ = front.push(&frames, flows, |_| {});
-                    if flows.rows() >= BATCH_ROWS {
-                        queue.push_or_drop(flows);
-                    }
-                }
-            });
-            taken.map_err(|error| gone.lose(capture, &error)).is_ok()
+            let ready = capture.ready(wait);
+            ready.map_err(|error| gone.lose(capture, &error)).is_ok()
         });
-        had_any
+        let horizon = if last { i64::MAX } else { oldest_to_come() };
+        let mut taken = 0;
+        while let Some((place, limit)) = next(captures, horizon)
+            && taken < FRAMES_A_ROUND
+        {
+            let Some(capture) = captures.get_mut(place) else { break };
+            // The kernel filters, and interfaces of other link types are refused when they are opened.
+            let frames = capture.next_group(limit);
+            taken += frames.len();
+            let _ = front.push(&frames, flows, |_| {});
+            if flows.rows() >= BATCH_ROWS {
+                queue.push_or_drop(flows);
+            }
+            // What fails now fails in the next round too, and is told there.
+            if capture.next_time().is_none() && !capture.ready(Duration::ZERO).unwrap_or(false) && captures.len() > 1 {
+                break;
+            }
+        }
+        taken > 0
+    }
+
+    /// Takes what the kernel still keeps.
+    fn drain(&mut self) {
+        let until = Instant::now() + LiveCapture::MAX_DELAY;
+        while Instant::now() < until && !self.captures.is_empty() {
+            self.round(PACKETS_WAIT / 10, false);
+        }
+        self.round(Duration::ZERO, true);
     }
 
     /// Reports the flows that are still open, waiting for room: no packet is lost by it any more.
@@ -217,6 +235,30 @@ impl<'a> Worker<'a> {
         self.about.lost_packets.fetch_add(counted.dropped - self.kernel.dropped, Ordering::Relaxed);
         self.kernel = counted;
     }
+}
+
+/// Which of several captures has the oldest frame, and how far it may go on alone; none where nothing may be taken.
+fn next(captures: &mut [LiveCapture], horizon: i64) -> Option<(usize, i64)> {
+    if let [only] = captures {
+        return only.next_time().map(|_| (0, i64::MAX));
+    }
+    let (mut first, mut limit): (Option<(usize, i64)>, i64) = (None, i64::MAX);
+    for (place, capture) in captures.iter_mut().enumerate() {
+        match (capture.next_time(), first) {
+            (None, _) => limit = limit.min(horizon),
+            (Some(time), Some((_, oldest))) if time >= oldest => limit = limit.min(time),
+            (Some(time), before) => {
+                limit = limit.min(before.map_or(i64::MAX, |(_, oldest)| oldest));
+                first = Some((place, time));
+            }
+        }
+    }
+    first.filter(|(_, time)| *time <= limit).map(|(place, _)| (place, limit))
+}
+
+/// Frames older than this have all been handed over by the kernel, nanoseconds since 1970.
+fn oldest_to_come() -> i64 {
+    now().saturating_sub(LiveCapture::MAX_DELAY.as_nanos() as i64)
 }
 
 impl Kernel {
