@@ -125,6 +125,40 @@ fn web_and_names_on_two_interfaces_are_metered_with_their_applications() {
 }
 
 #[test]
+fn a_connection_whose_directions_come_on_two_interfaces_is_one() {
+    if let Some(why) = missing(&["nginx", "curl"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let arguments = nginx(&folder);
+    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    // Questions come on the first cable, answers go out on the second.
+    ip(&format!("-n {} route add 10.77.0.1/32 via 10.77.1.1", pair.server.name));
+    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
+
+    let [questions, answers] = &pair.ends;
+    for workers in ["1", "2"] {
+        let weir = Listening::start(
+            &pair.server,
+            &["meter", "-i", questions, "-i", answers, "--workers", workers, "--format", "json", "--stats", "--bpf", "tcp"],
+        );
+        for _ in 0..5 {
+            assert_eq!(pair.client.run("curl", &["-s", "http://10.77.0.2/hello"]), "hello\n");
+        }
+        let (records, _) = weir.stop();
+        assert_eq!(records.len(), 10, "{records:?}");
+        for record in &records {
+            assert!(record["tcp_handshake"] == "complete" && record["http_status"] == 200, "{record}");
+            assert!(record["rtt"].as_u64().is_some_and(|rtt| rtt < 50_000) && record["srt"].is_u64(), "{record}");
+            assert!(record["retransmissions"] == 0 && record["out_of_order"] == 0, "{record}");
+        }
+        let [one, other] = ["initiator", "responder"].map(|half| records.iter().find(|record| record["biflow"] == half).unwrap());
+        assert_ne!(one["in_if"], other["in_if"]);
+    }
+}
+
+#[test]
 fn a_database_is_metered_with_user_and_statement() {
     if let Some(why) = missing(&["initdb", "postgres", "psql", "runuser"]) {
         println!("skipped: {why}");
