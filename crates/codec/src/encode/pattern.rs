@@ -256,7 +256,7 @@ impl<'a> Rows<'a> {
         }
         // What began before the exporter has no uptime, and what is far off none that is not taken for another time.
         let has_uptime = self.protocol == TemplateProtocol::NetFlow9 && column != Column::event_time;
-        let is_near = i32::try_from((self.exported - time) / MILLISECOND).is_ok();
+        let is_near = i32::try_from(self.exported.saturating_sub(time) / MILLISECOND).is_ok();
         if has_uptime && time >= self.boot && is_near && self.boot.rem_euclid(MILLISECOND) == 0 {
             return Some(TimeForm::Uptime);
         }

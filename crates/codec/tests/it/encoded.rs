@@ -192,6 +192,25 @@ fn flows_that_began_before_the_exporter_keep_their_times() {
 }
 
 #[test]
+fn times_that_no_clock_has_lose_no_record() {
+    for time in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
+        let mut flows = meter_rows(50, 9);
+        flows.time_start.fill(0, flows.rows(), time);
+        flows.time_end.fill(0, flows.rows(), time);
+        for times in [Times::Milliseconds, Times::Microseconds, Times::Exact] {
+            for protocol in [TemplateProtocol::NetFlow9, TemplateProtocol::Ipfix] {
+                let mut encoder = Encoder::new(EncodeOptions { times, ..options(protocol) });
+                assert_eq!(decode(&encode(&mut encoder, &flows)).flows.rows(), flows.rows(), "{time} {times:?} {protocol:?}");
+            }
+        }
+        let mut encoder = netflow5::Encoder::new(netflow5::EncodeOptions::new(netflow5::Version::V5, BOOT));
+        let mut messages = Vec::new();
+        let left_out = encoder.encode(&flows, 0..flows.rows(), NOW, &mut |message| messages.push(message.to_vec()));
+        assert_eq!(decode(&messages).flows.rows() + left_out, flows.rows(), "{time}");
+    }
+}
+
+#[test]
 fn netflow5_and_fastnetmon_take_the_rows() {
     let flows = meter_rows(300, 10);
     let is_v4 = |row: &usize| flows.src_addr.get(*row).is_some_and(Address::is_v4);
