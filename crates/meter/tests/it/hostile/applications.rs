@@ -43,6 +43,21 @@ fn hellos_of_quic_that_never_end_are_bounded() {
     assert!(made.peak < u64::from(CONNECTIONS) * PER_CONNECTION, "{made:?}");
 }
 
+#[test]
+fn what_is_found_out_of_a_connection_is_short() {
+    let head: Vec<String> = ["Host", "User-Agent", "Referer", "X-Forwarded-For", "Content-Type", "Cookie", "Accept"]
+        .iter()
+        .map(|name| format!("{name}: {}\r\n", "a".repeat(1500)))
+        .collect();
+    let request = format!("GET /{} HTTP/1.1\r\n{}\r\n", "b".repeat(1500), head.concat());
+    let segments: Vec<_> =
+        request.as_bytes().chunks(1400).zip(0..).map(|(part, number)| segment(1 + number * 1400, Tcp::ACK, part)).collect();
+    let (stats, made) = attacked(&segments);
+    assert_eq!(stats.faults.get("application_no_room"), None);
+    // Seven texts of 512 octets, and the room that a growing text has ahead.
+    assert!(made.peak < u64::from(CONNECTIONS) * (PER_CONNECTION + 7 * 1024), "{made:?}");
+}
+
 /// Every connection sends the same: together they keep no more than the pool, and those that found no room are counted.
 fn held(name: &str, packets: &[Vec<u8>]) {
     let (stats, made) = attacked(packets);
