@@ -99,8 +99,14 @@ fn finish(kind: &str, mut meter: Meter, mut flows: FlowBatch, start: Instant) {
 fn random(rng: &mut Rng, frame: &mut Frame) {
     frame.data.resize_with(rng.usize(..1500), || 0);
     rng.fill(&mut frame.data);
+    let octets = frame.data.len() as u16;
     if let Some(head) = frame.data.first_chunk_mut::<24>() {
         let is_v4 = rng.bool();
+        // Most lengths are right.
+        if rng.u8(..) < 220 {
+            let (place, length) = if is_v4 { (16, octets - 14) } else { (18, octets.saturating_sub(54)) };
+            head[place..place + 2].copy_from_slice(&length.to_be_bytes());
+        }
         head[12..15].copy_from_slice(if is_v4 { &[8, 0, 0x45] } else { &[0x86, 0xdd, 0x60] });
         head[if is_v4 { 23 } else { 20 }] = [0, 1, 4, 6, 17, 41, 43, 44, 47, 60][rng.usize(..10)];
         if is_v4 {
