@@ -105,6 +105,12 @@ impl App {
         Self { facts: Facts::default(), state: State::Open, refused: 0, handed_over: false, looked_at: 0, sides: None }
     }
 
+    /// Reads something of it, to have it at hand.
+    #[inline]
+    pub(crate) fn touch(&self) -> i64 {
+        i64::from(self.looked_at) ^ i64::from(self.handed_over) ^ i64::from(self.facts.unanswered)
+    }
+
     /// Whether more octets of this direction can tell anything.
     #[inline]
     pub(crate) fn wants(&self, direction: Direction) -> bool {

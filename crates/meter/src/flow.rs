@@ -99,6 +99,16 @@ pub(crate) struct Rare {
 }
 
 impl Flow {
+    /// Reads something of each part, to have it at hand.
+    #[inline]
+    pub(crate) fn touch(&self) -> i64 {
+        let [one, other] = &self.halves;
+        let ((low, _), (_, high)) = (self.key.low.halves(), self.key.high.halves());
+        let times = one.first ^ one.last ^ other.first ^ other.last ^ self.since ^ self.tick;
+        let rest = i64::from(one.ttl_max) ^ i64::from(other.ttl_max) ^ i64::from(self.key.low_port) ^ i64::from(self.app_wants);
+        times ^ rest ^ (low ^ high).cast_signed()
+    }
+
     /// Address and port of the initiator, then of the responder.
     pub(crate) fn ends(&self) -> [(Address, u16); 2] {
         let Key { low, high, low_port, high_port, .. } = self.key;

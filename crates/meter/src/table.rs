@@ -1,5 +1,6 @@
 //! Where connections are kept: records side by side in slabs, found by a hash of their key.
 
+use crate::app::App;
 use crate::flow::{Flow, Place};
 use crate::gaps::Gaps;
 use crate::index::Index;
@@ -122,17 +123,18 @@ impl FlowTable {
         for (place, hash) in places.iter_mut().zip(hashes) {
             *place = self.index.guess(*hash);
         }
-        let mut parts = [(None, None); GROUP];
+        let mut parts = [(None, None, None); GROUP];
         let mut seen = 0;
         for (part, place) in parts.iter_mut().zip(places) {
             if let Some(flow) = place.and_then(|place| self.flows.get(place)) {
-                *part = (flow.tcp, flow.gaps);
-                seen ^= flow.halves[0].last ^ flow.halves[1].last ^ i64::from(flow.key.low_port);
+                *part = (flow.tcp, flow.gaps, flow.app.as_deref().filter(|_| flow.app_wants > 0));
+                seen ^= flow.touch();
             }
         }
-        for (tcp, gaps) in parts {
+        for (tcp, gaps, app) in parts {
             seen ^= self.tcp.at(tcp).map_or(0, Connection::touch);
-            seen ^= self.gaps.at(gaps).map_or(0, |[one, other]| i64::from(one.count()) ^ i64::from(other.count()));
+            seen ^= self.gaps.at(gaps).map_or(0, |[one, other]| one.touch() ^ other.touch());
+            seen ^= app.map_or(0, App::touch);
         }
         std::hint::black_box(seen);
     }

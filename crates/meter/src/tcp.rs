@@ -153,7 +153,9 @@ impl Connection {
     /// Reads something of each half, to have it at hand.
     #[inline]
     pub(crate) fn touch(&self) -> i64 {
-        i64::from(self.sides[0].next) ^ i64::from(self.sides[1].next) ^ i64::from(self.rtt_client)
+        let [one, other] = &self.sides;
+        let ends = one.next ^ other.next ^ one.resets ^ other.resets ^ self.rtt_client ^ self.tls_next;
+        i64::from(ends) ^ self.since ^ i64::from(self.turns)
     }
 
     /// Whether the connection is over: reset, or both sides have sent a FIN.
