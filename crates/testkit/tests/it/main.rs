@@ -23,3 +23,19 @@ fn allocations_are_counted_per_thread_and_per_piece_of_work() {
     let ((), none) = ALLOCATOR.count(|| ());
     assert_eq!((none.count, none.bytes, none.largest), (0, 0, 0));
 }
+
+#[test]
+fn the_peak_is_what_was_in_use_at_most() {
+    let kept = vec![0_u8; 500];
+    let (inner, outer) = ALLOCATOR.count(|| {
+        for _ in 0..10 {
+            drop(vec![0_u8; 1000]);
+        }
+        let held = vec![0_u8; 300];
+        let ((), inner) = ALLOCATOR.count(|| drop(vec![0_u8; 2000]));
+        drop((held, kept));
+        inner
+    });
+    assert_eq!((inner.peak, outer.peak), (2000, 2300));
+    assert_eq!((outer.count, outer.bytes), (12, 12_300));
+}
