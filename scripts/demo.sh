@@ -24,7 +24,13 @@ show() {
     "$weir" "$@"
 }
 
-echo "One minute of a small network, as five kinds of exporter tell of it. The captures are in $samples."
+echo "One minute of a small network: its packets, then what five kinds of exporter tell of it. The captures are in $samples."
+show "Packets to flows: round-trip and response times in microseconds, what was sent again, applications" \
+    meter -r $samples/packets.pcap --format table \
+    --columns src_addr,dst_addr,dst_port,packets,bytes,app,rtt,srt,retransmissions,http_host,tls_sni,dns_name
+show "The same for other programs" \
+    meter -r $samples/packets.pcap --format json --filter 'http_host = "www.example.net"' \
+    --columns time_start,src_addr,dst_addr,bytes,rtt_client,rtt_server,http_method,http_path,http_status
 show "NetFlow v5, from a router that sees every packet" \
     decode $samples/netflow5.pcap --format table --limit 8
 show "NetFlow v9, 1 packet in 10: the sampling rate and the names of applications come apart, in options" \

@@ -1,4 +1,4 @@
-//! Sample captures, one a protocol, for the demo, the manual and as seeds of the fuzz targets.
+//! Sample captures, one a protocol and one of packets, for the demo, the manual and as seeds of the fuzz targets.
 //!
 //! One small network is watched for a minute ([`traffic`]), and every protocol tells of it in its own way. The octets are put together here and not by
 //! `weir-codec`, so that reading a sample checks the decoders against something that does not share their mistakes. Addresses are those set aside for
@@ -12,6 +12,7 @@ mod fastnetmon;
 mod ipfix;
 mod netflow5;
 mod netflow9;
+mod packets;
 mod seeds;
 mod sflow;
 
@@ -42,7 +43,8 @@ pub(crate) fn files() -> Vec<Derived> {
         path: format!("{FOLDER}/{name}.pcap"),
         content: pcap_of(&datagrams),
     };
-    samples().into_iter().map(file).collect()
+    let packets = Derived { path: format!("{FOLDER}/packets.pcap"), content: packets::file() };
+    samples().into_iter().map(file).chain([packets]).collect()
 }
 
 /// Writes inputs from which the fuzz targets start, a folder a target.

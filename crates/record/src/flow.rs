@@ -122,7 +122,7 @@ columns! {
     srt_count: U32, Count, Connection, [], "SRT count", "Response times measured in the record.";
     srt_sum: U64, Microseconds, Connection, [], "SRT sum", "Sum of the response times in the record.";
     srt_hist: List, Count, Connection, [], "SRT histogram", "Response times counted in log2 buckets of microseconds.";
-    retransmissions: U32, Count, Direction, [fm(71)], "Retransmissions", "TCP packets sent again.";
+    retransmissions: U32, Count, Direction, [fm(71)], "Retrans", "TCP packets sent again.";
     out_of_order: U32, Count, Direction, [fm(72)], "Out of order", "TCP packets that came out of order.";
     capture_duplicates: U32, Count, Direction, [], "Duplicates", "Packets seen twice by the capture.";
     jitter_min: U32, Microseconds, Direction, [fm(63)], "Jitter min", "Smallest difference of consecutive packet gaps.";
@@ -142,7 +142,7 @@ columns! {
     resets: U32, Count, Direction, [], "Resets", "TCP resets.";
 
     // Application
-    app: Text, None, Connection, [], "Application", "Application recognised by the meter: http, tls, dns, quic and others.";
+    app: Text, None, Connection, [], "App", "Application recognised by the meter: http, tls, dns, quic and others.";
     app_source: Enum(names::APP_SOURCE), None, Connection, [], "Recognised by", "content or port.";
     app_id: Text, None, Connection, [ie(95)], "Application id", "Classification engine and selector, as engine:selector (RFC 6759).";
     app_name: Text, None, Connection, [ie(96), n9(23933), ntop(119), n9(24823)], "Application name", "Name of app_id, from the record or from options data.";
