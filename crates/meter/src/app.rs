@@ -118,6 +118,11 @@ impl App {
         !matches!(self.state, State::Closed(_)) && !self.sides.as_deref().is_some_and(is_enough)
     }
 
+    /// Whether it is over and has nothing to tell.
+    pub(crate) fn is_void(&self) -> bool {
+        matches!(self.state, State::Closed(None)) && self.facts.is_empty()
+    }
+
     /// The name of the application, and whether the content or the port told it.
     pub(crate) fn name(&self) -> Option<&'static str> {
         let by_decoder = match self.state {
@@ -331,6 +336,7 @@ impl App {
     /// Nothing more is wanted: frees what waits.
     fn close(&mut self) {
         self.state = State::Closed(self.name());
+        self.facts.shrink();
         self.sides = None;
     }
 }

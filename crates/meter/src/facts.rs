@@ -14,10 +14,8 @@ pub(crate) const MAX_TEXT: usize = 512;
 /// What was found out of one connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    /// One entry for each column.
-    entries: Vec<(Column, Value)>,
-    /// Numbers of one direction alone.
-    directed: Vec<(Direction, Column, u64)>,
+    /// One entry for each column; two for addresses and for numbers of both directions.
+    entries: Vec<Entry>,
     /// The octets of all texts.
     texts: String,
     /// Response times that a decoder measured itself (DNS over UDP and the like); those of TCP come from its sequence numbers.
@@ -33,29 +31,50 @@ pub(crate) struct Facts {
 pub(crate) enum Value {
     /// A number, cut to the column's width.
     Number(u64),
-    /// A place in `texts`.
-    Text { start: u32, length: u16 },
+    /// The text is told beside.
+    Text,
     /// An address.
     Address(Address),
+}
+
+/// A value, or half of one, as it is kept: there may be a million connections.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    bits: u64,
+    column: Column,
+    kind: Kind,
+}
+
+/// What the bits of an entry are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A number of the connection.
+    Number,
+    /// A number of one direction alone.
+    Directed(Direction),
+    /// A place in `texts`: where it starts, and in the lower 16 bits its length.
+    Text,
+    /// The upper half of an address; the entry behind it has the lower half.
+    Upper,
+    Lower,
 }
 
 impl Facts {
     /// Whether the column has a value.
     pub(crate) fn has(&self, column: Column) -> bool {
-        self.entries.iter().any(|(held, _)| *held == column)
+        self.entries.iter().any(|entry| entry.column == column && !matches!(entry.kind, Kind::Directed(_)))
     }
 
     /// A number, unless the column has one already.
     pub(crate) fn number(&mut self, column: Column, number: impl Into<u64>) {
         if !self.has(column) {
-            self.entries.push((column, Value::Number(number.into())));
+            self.entries.push(Entry { bits: number.into(), column, kind: Kind::Number });
         }
     }
 
     /// A number in place of the one that the column had.
     pub(crate) fn replace_number(&mut self, column: Column, number: impl Into<u64>) {
-        self.entries.retain(|(held, _)| *held != column);
-        self.entries.push((column, Value::Number(number.into())));
+        self.replace(Entry { bits: number.into(), column, kind: Kind::Number });
     }
 
     /// Adds to the number of a column, from 0. Such counts begin anew with each record of a connection.
@@ -66,23 +85,17 @@ impl Facts {
 
     /// The number of a column.
     pub(crate) fn number_of(&self, column: Column) -> Option<u64> {
-        self.entries.iter().find_map(|(held, value)| match value {
-            Value::Number(number) if *held == column => Some(*number),
-            _ => None,
-        })
+        self.bits(column, Kind::Number)
     }
 
     /// The number of a column for one direction.
     pub(crate) fn directed(&self, direction: Direction, column: Column) -> Option<u64> {
-        self.directed.iter().find(|(way, held, _)| (*way, *held) == (direction, column)).map(|(.., number)| *number)
+        self.bits(column, Kind::Directed(direction))
     }
 
     /// A number of one direction, in place of the one before. Such numbers begin anew with each record of a connection.
     pub(crate) fn replace_directed(&mut self, direction: Direction, column: Column, number: u64) {
-        match self.directed.iter_mut().find(|(way, held, _)| (*way, *held) == (direction, column)) {
-            Some((.., held)) => *held = number,
-            None => self.directed.push((direction, column, number)),
-        }
+        self.replace(Entry { bits: number, column, kind: Kind::Directed(direction) });
     }
 
     /// A text, unless the column has one already or this one is empty. Faulty UTF-8 becomes U+FFFD, control characters (NUL padding too) are left out at the end.
@@ -107,14 +120,15 @@ impl Facts {
             return;
         };
         if length > 0 {
-            self.entries.push((column, Value::Text { start, length }));
+            let bits = u64::from(start) << 16 | u64::from(length);
+            self.entries.push(Entry { bits, column, kind: Kind::Text });
         }
     }
 
     /// A text that replaces the one before; its octets stay until the connection ends, so this is for the rare case.
     pub(crate) fn replace_text(&mut self, column: Column, octets: &[u8]) {
         if self.texts.len() < 8 * MAX_TEXT {
-            self.entries.retain(|(held, _)| *held != column);
+            self.entries.retain(|entry| entry.column != column);
             self.text(column, octets);
         }
     }
@@ -122,50 +136,68 @@ impl Facts {
     /// An address, unless the column has one already.
     pub(crate) fn address(&mut self, column: Column, address: Address) {
         if !self.has(column) {
-            self.entries.push((column, Value::Address(address)));
+            let (upper, lower) = address.halves();
+            self.entries.push(Entry { bits: upper, column, kind: Kind::Upper });
+            self.entries.push(Entry { bits: lower, column, kind: Kind::Lower });
         }
     }
 
     /// The text of a column.
     pub(crate) fn text_of(&self, column: Column) -> Option<&str> {
-        self.entries.iter().find_map(|(held, value)| match value {
-            Value::Text { start, length } if *held == column => {
-                self.texts.get(*start as usize..*start as usize + usize::from(*length))
+        self.bits(column, Kind::Text).map(|bits| self.text_at(bits))
+    }
+
+    /// Every value of the connection and of this direction, with the text where it is one.
+    pub(crate) fn each(&self, direction: Direction, mut take: impl FnMut(Column, Value, &str)) {
+        let mut upper = 0;
+        for Entry { bits, column, kind } in self.entries.iter().copied() {
+            match kind {
+                Kind::Number => take(column, Value::Number(bits), ""),
+                Kind::Directed(way) if way == direction => take(column, Value::Number(bits), ""),
+                Kind::Directed(_) => {}
+                Kind::Text => take(column, Value::Text, self.text_at(bits)),
+                Kind::Upper => upper = bits,
+                Kind::Lower => take(column, Value::Address(Address::from_halves(upper, bits)), ""),
             }
-            _ => None,
-        })
-    }
-
-    /// Every number of this direction alone.
-    pub(crate) fn each_directed(&self, direction: Direction, mut take: impl FnMut(Column, Value, &str)) {
-        for (_, column, number) in self.directed.iter().filter(|(way, ..)| *way == direction) {
-            take(*column, Value::Number(*number), "");
-        }
-    }
-
-    /// Every value of the connection, with the octets of texts.
-    pub(crate) fn each(&self, mut take: impl FnMut(Column, Value, &str)) {
-        for (column, value) in &self.entries {
-            let text = match value {
-                Value::Text { start, length } => self.texts.get(*start as usize..*start as usize + usize::from(*length)),
-                _ => None,
-            };
-            take(*column, *value, text.unwrap_or_default());
         }
     }
 
     /// A record was written, and the connection goes on: counts begin anew.
     pub(crate) fn begin_record(&mut self) {
-        self.entries.retain(|(column, _)| *column != Column::http_count);
-        self.directed.clear();
+        self.entries.retain(|entry| entry.column != Column::http_count && !matches!(entry.kind, Kind::Directed(_)));
         (self.response_times, self.unanswered) = (None, 0);
+    }
+
+    /// Whether nothing was found out, not even a name.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.response_times.is_none() && self.unanswered == 0 && self.app.is_none()
+    }
+
+    /// Gives back the memory that is not needed: nothing more will be found out.
+    pub(crate) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.texts.shrink_to_fit();
     }
 
     /// Octets of memory beside the struct.
     pub(crate) fn memory(&self) -> usize {
-        self.entries.capacity() * size_of::<(Column, Value)>()
-            + self.directed.capacity() * size_of::<(Direction, Column, u64)>()
-            + self.texts.capacity()
+        self.entries.capacity() * size_of::<Entry>() + self.texts.capacity()
+    }
+
+    fn bits(&self, column: Column, kind: Kind) -> Option<u64> {
+        self.entries.iter().find(|entry| entry.column == column && entry.kind == kind).map(|entry| entry.bits)
+    }
+
+    fn replace(&mut self, new: Entry) {
+        match self.entries.iter_mut().find(|entry| entry.column == new.column && entry.kind == new.kind) {
+            Some(entry) => *entry = new,
+            None => self.entries.push(new),
+        }
+    }
+
+    fn text_at(&self, bits: u64) -> &str {
+        let (start, length) = ((bits >> 16) as usize, (bits & 0xffff) as usize);
+        self.texts.get(start..start + length).unwrap_or_default()
     }
 }
 

@@ -383,6 +383,9 @@ impl Meter {
             _ => app.datagram(octets, &context, pool),
         }
         flow.app_wants = u8::from(app.wants(Direction::ToServer)) | u8::from(app.wants(Direction::ToClient)) << 1;
+        if app.is_void() {
+            flow.app = None;
+        }
     }
 
     /// Has a flow looked at for idleness as one whose latest packet came at this time. Where it stood before, it stands for no flow.

@@ -1,6 +1,6 @@
 //! From a flow to rows of a batch: one for each direction that was seen, the initiator's first.
 
-use weir_record::{AnyColumnMut, Column, FlowBatch, names};
+use weir_record::{AnyColumnMut, FlowBatch, names};
 use weir_wire::{TunnelKind, protocol};
 
 use crate::app::{self, Carrier};
@@ -217,18 +217,16 @@ fn write_application(ended: &Ended<'_>, out: &mut FlowBatch) {
 /// What decoders found out.
 fn write_facts(facts: &Facts, direction: Direction, out: &mut FlowBatch) {
     let row = out.rows();
-    let mut write = |column: Column, value: Value, text: &str| match (out.column_mut(column), value) {
+    facts.each(direction, |column, value, text| match (out.column_mut(column), value) {
         (AnyColumnMut::U8(places), Value::Number(number)) => places.push(row, u8::try_from(number).unwrap_or(u8::MAX)),
         (AnyColumnMut::U16(places), Value::Number(number)) => places.push(row, u16::try_from(number).unwrap_or(u16::MAX)),
         (AnyColumnMut::U32(places), Value::Number(number)) => places.push(row, u32::try_from(number).unwrap_or(u32::MAX)),
         (AnyColumnMut::U64(places), Value::Number(number)) => places.push(row, number),
-        (AnyColumnMut::Text(places), Value::Text { .. }) => places.push(row, text),
+        (AnyColumnMut::Text(places), Value::Text) => places.push(row, text),
         (AnyColumnMut::Ip(places), Value::Address(address)) => places.push(row, address),
         // A decoder that gives a column what it cannot hold; a test of each decoder would show it.
         _ => debug_assert!(false, "{column:?} cannot hold {value:?}"),
-    };
-    facts.each(&mut write);
-    facts.each_directed(direction, &mut write);
+    });
 }
 
 fn write_rare(rare: &Rare, direction: Direction, out: &mut FlowBatch) {

@@ -3,6 +3,7 @@ use weir_testkit::Rng;
 
 use super::super::protocol::Carrier;
 use super::super::tests::Talk;
+use crate::packet::Direction::ToServer;
 
 fn message(op: u8, offered: u8, options: &[u8]) -> Vec<u8> {
     let mut octets = vec![0; 236];
@@ -22,7 +23,7 @@ fn the_last_type_and_the_first_address_are_kept() {
     assert_eq!((talk.app.name(), talk.number(Column::dhcp_type)), (Some("dhcp"), Some(5)));
     assert_eq!((talk.text(Column::dhcp_host), talk.number(Column::dhcp_mac)), (Some("host"), Some(0x0200_0000_0007)));
     let mut address = None;
-    talk.app.facts.each(|column, value, _| {
+    talk.app.facts.each(ToServer, |column, value, _| {
         if let (Column::dhcp_addr, crate::facts::Value::Address(found)) = (column, value) {
             address = Some(found.to_string());
         }

@@ -19,7 +19,7 @@ fn status_and_count(talk: &Talk) -> (Option<u64>, Option<u64>) {
 
 fn client_addr(talk: &Talk) -> Option<String> {
     let mut found = None;
-    talk.app.facts.each(|column, value, _| {
+    talk.app.facts.each(ToServer, |column, value, _| {
         if let (Column::client_addr, crate::facts::Value::Address(address)) = (column, value) {
             found = Some(address.to_string());
         }
