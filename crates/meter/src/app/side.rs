@@ -26,12 +26,16 @@ pub(super) struct Side {
     /// Octets to pass over.
     skip: u64,
     /// Octets missing behind `waiting`: lost, or cut by the capture.
-    gap: u64,
-    /// Segments that came ahead: sequence number, octets at hand, octets on the wire.
-    ahead: Vec<(u32, Vec<u8>, usize)>,
+    gap: u32,
+    /// Segments that came ahead. Few directions have any, so they take no room in the others.
+    ahead: Option<Box<Ahead>>,
     /// Octets shown to the decoder that came behind what it knows already.
     fresh: bool,
 }
+
+/// Segments that came ahead, in their order: sequence number, octets at hand, octets on the wire.
+#[derive(Debug, Default)]
+struct Ahead(Vec<(u32, Vec<u8>, usize)>);
 
 impl Side {
     /// Takes a segment in. True where there is something new to show.
@@ -61,7 +65,7 @@ impl Side {
         if self.waiting.is_empty() && self.gap == 0 {
             return None;
         }
-        Some((&self.waiting, self.gap))
+        Some((&self.waiting, self.gap.into()))
     }
 
     /// The decoder wants more than there is.
@@ -82,17 +86,16 @@ impl Side {
             self.waiting.drain(..here);
         }
         let beyond = count - here as u64;
-        let in_gap = beyond.min(self.gap);
         if self.waiting.is_empty() {
-            self.gap -= in_gap;
-            self.skip = beyond - in_gap;
+            self.skip = beyond.saturating_sub(self.gap.into());
+            self.gap = self.gap.saturating_sub(u32::try_from(beyond).unwrap_or(u32::MAX));
         }
         self.fresh = !self.waiting.is_empty() || self.gap > 0;
     }
 
     /// The decoder goes on so many octets behind the start of the gap; 0 for its end.
     pub(super) fn pass_gap(&mut self, count: u64) {
-        self.skip = count.saturating_sub(self.gap);
+        self.skip = count.saturating_sub(self.gap.into());
         self.gap = 0;
         self.fresh = false;
         self.drain();
@@ -136,7 +139,7 @@ impl Side {
 
     /// Octets kept.
     pub(super) fn held(&self) -> usize {
-        self.waiting.capacity() + self.ahead.iter().map(|(_, octets, _)| octets.capacity()).sum::<usize>()
+        self.waiting.capacity() + self.ahead().iter().map(|(_, octets, _)| octets.capacity()).sum::<usize>()
     }
 
     /// Appends a segment that begins at `next` or before it.
@@ -159,30 +162,31 @@ impl Side {
         let missing = length - octets.len() as u64;
         if self.gap > 0 {
             // Behind octets that the decoder has not learnt to be missing yet.
-            self.gap += length;
+            self.miss(length);
             return;
         }
         self.waiting.extend_from_slice(octets);
-        self.gap = missing;
+        self.miss(missing);
     }
 
     /// Keeps a segment that came ahead, or gives up those before it.
     fn hold(&mut self, segment: &StreamOctets<'_>) {
-        let octets: usize = self.ahead.iter().map(|(_, octets, _)| octets.len()).sum();
-        let is_room = self.ahead.len() < MAX_SEGMENTS_AHEAD && octets + segment.octets.len() <= MAX_AHEAD;
+        let octets: usize = self.ahead().iter().map(|(_, octets, _)| octets.len()).sum();
+        let is_room = self.ahead().len() < MAX_SEGMENTS_AHEAD && octets + segment.octets.len() <= MAX_AHEAD;
         if is_room {
-            let place = self.ahead.partition_point(|(seq, ..)| (seq.wrapping_sub(segment.seq) as i32) < 0);
-            self.ahead.insert(place, (segment.seq, segment.octets.to_vec(), segment.length));
+            let Ahead(ahead) = &mut **self.ahead.get_or_insert_default();
+            let place = ahead.partition_point(|(seq, ..)| (seq.wrapping_sub(segment.seq) as i32) < 0);
+            ahead.insert(place, (segment.seq, segment.octets.to_vec(), segment.length));
             return;
         }
         // What is missing was lost before the meter.
-        let first = self.ahead.first().map_or(segment.seq, |(seq, ..)| *seq);
+        let first = self.ahead().first().map_or(segment.seq, |(seq, ..)| *seq);
         let missing = u64::from(first.wrapping_sub(self.next));
         let passed = self.skip.min(missing);
         self.skip -= passed;
         self.next = first;
         if missing > passed {
-            self.gap += missing - passed;
+            self.miss(missing - passed);
             self.fresh = true;
         }
         if self.gap == 0 {
@@ -193,11 +197,25 @@ impl Side {
     /// Appends what came ahead and is next now.
     fn drain(&mut self) {
         while self.gap == 0
-            && let Some((seq, ..)) = self.ahead.first()
+            && let Some(Ahead(ahead)) = self.ahead.as_deref_mut()
+            && let Some((seq, ..)) = ahead.first()
             && (seq.wrapping_sub(self.next) as i32) <= 0
         {
-            let (seq, octets, length) = self.ahead.remove(0);
+            let (seq, octets, length) = ahead.remove(0);
+            if ahead.is_empty() {
+                self.ahead = None;
+            }
             self.append(seq, &octets, length);
         }
+    }
+
+    /// Segments that came ahead.
+    fn ahead(&self) -> &[(u32, Vec<u8>, usize)] {
+        self.ahead.as_ref().map_or(&[], |ahead| &ahead.0)
+    }
+
+    /// So many octets more are missing.
+    fn miss(&mut self, octets: u64) {
+        self.gap = self.gap.saturating_add(u32::try_from(octets).unwrap_or(u32::MAX));
     }
 }
