@@ -1,7 +1,7 @@
 //! A connection in the table: its key, the counters of both directions, and where the rest of it is.
 
 use weir_record::Address;
-use weir_wire::TunnelKind;
+use weir_wire::Tunnel;
 
 use crate::app::App;
 use crate::key::Key;
@@ -92,10 +92,8 @@ impl Half {
 pub(crate) struct Rare {
     /// MPLS label entries of the first packet, by direction.
     pub(crate) mpls: [Vec<u32>; 2],
-    /// The innermost tunnel.
-    pub(crate) tunnel: Option<(TunnelKind, Option<u32>)>,
-    /// The ends of the tunnel, in the order of the first packet that came through it, and which way that went.
-    pub(crate) tunnel_ends: Option<(Address, Address, Direction)>,
+    /// The innermost tunnel, by direction.
+    pub(crate) tunnels: [Option<Tunnel>; 2],
 }
 
 impl Flow {

@@ -1,7 +1,7 @@
 //! The meter: the life of a packet, from its headers to the rows of flows that it ends.
 
 use weir_record::FlowBatch;
-use weir_wire::{Depth, End, Headers, Tcp, Transport, Walk, protocol};
+use weir_wire::{Depth, End, Headers, Tcp, Transport, Tunnel, Walk, protocol};
 
 use crate::app::{App, Carrier, Pool, StreamOctets};
 use crate::config::Config;
@@ -187,7 +187,7 @@ impl Meter {
         let Some(keyed) = Key::of(&self.config, headers, ports, tunnel, packet.interface) else {
             return;
         };
-        self.count(keyed, walk, headers, &seen, Some(packet), out);
+        self.count(keyed, headers, tunnel, &seen, Some(packet), out);
         if ip.is_fragment() {
             self.release_fragments(out);
         }
@@ -197,8 +197,8 @@ impl Meter {
     fn count(
         &mut self,
         keyed: Keyed,
-        walk: &Walk,
         headers: &Headers,
+        tunnel: Option<&Tunnel>,
         seen: &Seen,
         packet: Option<&Packet<'_>>,
         out: &mut FlowBatch,
@@ -218,7 +218,7 @@ impl Meter {
         }
         let place = match found {
             Some(place) => place,
-            None => self.open(keyed, hash, tcp, headers, walk, seen, out),
+            None => self.open(keyed, hash, tcp, headers, seen, out),
         };
         let Some(flow) = self.table.get_mut(place) else {
             return;
@@ -227,8 +227,8 @@ impl Meter {
         let half = &mut flow.halves[direction as usize];
         let previous = (half.packets > 0).then_some(half.last);
         count_in(half, headers, seen);
-        if flow.rare.is_none() && (!headers.mpls.is_empty() || !walk.tunnels.is_empty()) {
-            note_rare(flow, headers, walk, direction);
+        if previous.is_none() && (flow.rare.is_some() || !headers.mpls.is_empty() || tunnel.is_some()) {
+            note_rare(flow, headers, tunnel, direction);
         }
         let (Some(packet), Some(ip)) = (packet, &headers.ip) else {
             return;
@@ -296,17 +296,7 @@ impl Meter {
     }
 
     /// Opens a flow, and makes room for it where there is none.
-    #[expect(clippy::too_many_arguments, reason = "what a flow is opened with")]
-    fn open(
-        &mut self,
-        keyed: Keyed,
-        hash: u64,
-        tcp: Option<&Tcp>,
-        headers: &Headers,
-        walk: &Walk,
-        seen: &Seen,
-        out: &mut FlowBatch,
-    ) -> u32 {
+    fn open(&mut self, keyed: Keyed, hash: u64, tcp: Option<&Tcp>, headers: &Headers, seen: &Seen, out: &mut FlowBatch) -> u32 {
         while self.table.len() >= self.config.max_flows.max(1) && self.evict(out) {}
         // Whoever sends a SYN-ACK was asked.
         let answers = tcp.is_some_and(|tcp| tcp.flags & (Tcp::SYN | Tcp::ACK) == Tcp::SYN | Tcp::ACK);
@@ -327,12 +317,6 @@ impl Meter {
         };
         let place = self.table.insert(flow, hash);
         self.look_again(place, seen.time);
-        if let Some(flow) = self.table.get_mut(place) {
-            let direction = flow.direction(keyed.from_low);
-            if !headers.mpls.is_empty() || !walk.tunnels.is_empty() {
-                note_rare(flow, headers, walk, direction);
-            }
-        }
         place
     }
 
@@ -407,8 +391,7 @@ impl Meter {
             let Some(keyed) = Key::of(&self.config, &held.headers, ports, held.tunnel.as_ref(), held.seen.interface) else {
                 continue;
             };
-            let walk = Walk::default();
-            self.count(keyed, &walk, &held.headers, &held.seen, None, out);
+            self.count(keyed, &held.headers, held.tunnel.as_ref(), &held.seen, None, out);
         }
     }
 

@@ -235,14 +235,11 @@ fn write_rare(rare: &Rare, direction: Direction, out: &mut FlowBatch) {
     if !labels.is_empty() {
         out.mpls_labels.push(row, labels.iter().copied());
     }
-    if let Some((kind, id)) = rare.tunnel {
-        out.tunnel_type.push(row, tunnel_word(kind));
-        out.tunnel_id.push_some(row, id);
-    }
-    if let Some((src, dst, first)) = rare.tunnel_ends {
-        let (src, dst) = if first == direction { (src, dst) } else { (dst, src) };
-        out.tunnel_src.push(row, src);
-        out.tunnel_dst.push(row, dst);
+    if let Some(tunnel) = rare.tunnels[direction as usize] {
+        out.tunnel_type.push(row, tunnel_word(tunnel.kind));
+        out.tunnel_id.push_some(row, tunnel.id);
+        out.tunnel_src.push(row, tunnel.src);
+        out.tunnel_dst.push(row, tunnel.dst);
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a packet says to the flow that it belongs to.
 
-use weir_wire::{Fault, Headers, Ip, Tcp, Transport, Walk};
+use weir_wire::{Fault, Headers, Ip, Tcp, Transport, Tunnel};
 
 use crate::app::{Carrier, Context};
 use crate::config::Applications;
-use crate::flow::{Flow, Half, Rare};
+use crate::flow::{Flow, Half};
 use crate::key;
 use crate::packet::{Direction, Packet};
 use crate::tcp::Segment;
@@ -136,16 +136,12 @@ fn begin_half(half: &mut Half, headers: &Headers, seen: &Seen) {
     }
 }
 
-/// Labels and tunnels, of the first packet that has them.
+/// Labels and the innermost tunnel, of the first packet of a direction's record.
 #[cold]
-pub(crate) fn note_rare(flow: &mut Flow, headers: &Headers, walk: &Walk, direction: Direction) {
-    let mut rare = Rare::default();
+pub(crate) fn note_rare(flow: &mut Flow, headers: &Headers, tunnel: Option<&Tunnel>, direction: Direction) {
+    let rare = flow.rare.get_or_insert_default();
     rare.mpls[direction as usize] = headers.mpls.iter().copied().collect();
-    if let Some(tunnel) = walk.tunnels.last() {
-        rare.tunnel = Some((tunnel.kind, tunnel.id));
-        rare.tunnel_ends = Some((tunnel.src.into(), tunnel.dst.into(), direction));
-    }
-    flow.rare = Some(Box::new(rare));
+    rare.tunnels[direction as usize] = tunnel.copied();
 }
 
 pub(crate) const fn fault_name(fault: Fault) -> &'static str {

@@ -34,7 +34,7 @@ impl Recent {
     #[inline]
     pub(super) fn meet(&mut self, segment: &Segment<'_>, turns: u8, is_new: bool, longer: Option<&mut RecentLonger>) -> bool {
         let flags = segment.tcp.flags;
-        let is_bare = segment.length == 0 && flags & (Tcp::SYN | Tcp::FIN | Tcp::RST) == 0;
+        let is_bare = segment.length == 0 && flags & (Tcp::SYN | Tcp::FIN) == 0;
         if segment.ip_id == 0 && is_bare {
             return false;
         }

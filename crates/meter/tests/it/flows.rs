@@ -273,3 +273,32 @@ fn the_inner_packet_of_a_tunnel_is_metered_where_that_is_wanted() {
         assert_eq!(out.tunnel_src.get(0).map(|address| address.to_ip()), decapsulate.then_some(near));
     }
 }
+
+#[test]
+fn labels_and_tunnel_ids_are_those_of_each_direction() {
+    let (near, far) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
+    let mut metered = Metered::new(Config { decapsulate: true, ..Config::default() });
+    for (from, to, ports, teid, label) in [(CLIENT, SERVER, (40_000, 7), 7, 100), (SERVER, CLIENT, (7, 40_000), 9, 200)] {
+        let (outer_from, outer_to) = if from == CLIENT { (near, far) } else { (far, near) };
+        let inner = udp_between(from, to, ports, b"ask");
+        metered.at(0, &ethernet(inner.clone().gtp_u(teid).udp(2152, 2152).ip(&IpHeader::new(outer_from, outer_to))));
+        let plain = udp_between(from, to, (ports.0 + 1, ports.1 + 1), b"ask");
+        metered.at(0, &ethernet(plain.mpls(&[label])));
+    }
+    metered.finish();
+    let out = &metered.out;
+    let ids: Vec<_> = (0..4).filter_map(|row| out.tunnel_id.get(row).zip(out.tunnel_src.get(row))).collect();
+    assert_eq!(ids, [(7, near.into()), (9, far.into())]);
+    let labels: Vec<_> = (0..4).filter_map(|row| out.mpls_labels.get(row)).map(|labels| labels[0] >> 4).collect();
+    assert_eq!(labels, [100, 200]);
+}
+
+#[test]
+fn resets_of_a_host_without_identifications_are_no_copies() {
+    let mut metered = Metered::new(Config::default());
+    for time in 0..3 {
+        metered.at(time * 10_000, &tcp(false, 9, 2, Tcp::RST));
+    }
+    metered.finish();
+    assert_eq!((metered.out.resets.get(0), metered.out.capture_duplicates.get(0)), (Some(3), None));
+}
