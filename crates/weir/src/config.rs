@@ -61,8 +61,28 @@ impl Config {
         for (export_name, export) in &mut config.export {
             *export = export.clone().checked().map_err(|error| format!("{name}: export.{export_name}.{error}"))?;
         }
-        config.meter.as_ref().map_or(Ok(()), Meter::check).map_err(|error| format!("{name}: meter.{error}"))?;
+        if let Some(meter) = &config.meter {
+            meter.check().map_err(|error| format!("{name}: meter.{error}"))?;
+            for (export_name, export) in &config.export {
+                export.check_with(meter).map_err(|error| format!("{name}: export.{export_name}.{error}"))?;
+            }
+        }
         Ok(config)
+    }
+
+    /// The meter and the endpoints, if this is work for a service; `name` stands in errors, which are sentences.
+    pub(crate) fn service(&self, name: &str) -> Result<(&Meter, &BTreeMap<String, Export>), String> {
+        let Some(meter) = &self.meter else {
+            return Err(format!("{name} enables nothing: add [meter] with interfaces = [\"eth0\"]"));
+        };
+        if meter.interfaces.is_empty() {
+            let message = "meter.interfaces is empty: name interfaces, as `weir meter --list-interfaces` prints them";
+            return Err(format!("{name}: {message}"));
+        }
+        if self.export.is_empty() {
+            return Err(format!("{name}: flows would go nowhere: add [export.NAME] with a url"));
+        }
+        Ok((meter, &self.export))
     }
 
     /// The configuration in full, with what was not written.

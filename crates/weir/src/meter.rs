@@ -52,10 +52,14 @@ impl Job {
         set_flows(&mut meter, typed.flows);
         set_packets(&mut meter, typed.packets);
         meter.check().map_err(|error| Failure::Misuse(as_flag(&error)))?;
+        let exports = named(typed.export);
+        for (name, export) in &exports {
+            export.check_with(&meter).map_err(|error| Failure::Misuse(format!("{name}: {error}")))?;
+        }
         Ok(Self {
             files: typed.read,
             meter,
-            exports: named(typed.export),
+            exports,
             rows,
             limit: typed.limit.unwrap_or(u64::MAX),
             duration: typed.duration.map(|span| span.of()),
@@ -66,22 +70,12 @@ impl Job {
 
     /// The job of `weir run`.
     pub(crate) fn of_service(typed: &RunArgs) -> Result<Self, Failure> {
-        let name = typed.config.display();
         let config = Config::load(&typed.config)?;
-        let Some(meter) = config.meter else {
-            return Err(Failure::Misuse(format!("{name} enables nothing: add [meter] with interfaces = [\"eth0\"]")));
-        };
-        if meter.interfaces.is_empty() {
-            let message = "meter.interfaces is empty: name interfaces, as `weir meter --list-interfaces` prints them";
-            return Err(Failure::Misuse(format!("{name}: {message}")));
-        }
-        if config.export.is_empty() {
-            return Err(Failure::Misuse(format!("{name}: flows would go nowhere: add [export.NAME] with a url")));
-        }
+        let (meter, exports) = config.service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
         Ok(Self {
             files: Vec::new(),
-            meter,
-            exports: config.export.into_iter().collect(),
+            meter: meter.clone(),
+            exports: exports.clone().into_iter().collect(),
             rows: None,
             limit: u64::MAX,
             duration: None,

@@ -1,14 +1,16 @@
 //! `[export.NAME]`, or a URL with the same keys behind its question mark: where flows are sent, and in which form.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use weir_record::registry::builtin_elements;
 use weir_transport::Scheme;
 
 use super::error::read_query;
 use super::values::NO_PORT;
-use super::{Condition, Endpoint, OneIn, Span};
+use super::{Condition, Endpoint, Meter, OneIn, Span};
 
 /// An endpoint and what it is sent.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -125,6 +127,9 @@ const fn mtu() -> u16 {
     1500
 }
 
+/// NetFlow v5 has 14 bits for the sampling interval.
+const NETFLOW5_RATE: u64 = 16_383;
+
 /// Smallest MTU: that of IPv4 hosts (RFC 791), in which records with long texts still find room.
 const LEAST_MTU: u16 = 576;
 
@@ -171,6 +176,33 @@ impl Export {
         if self.template_messages == 0 {
             return Err("template_messages: 0, expected 1 or more".into());
         }
+        if let (Some(source), Ok(peer)) = (self.source, self.url.0.host.parse::<IpAddr>())
+            && source.is_ipv4() != peer.is_ipv4()
+        {
+            return Err(format!("source: {source} is of the other IP version than {peer}"));
+        }
+        if let Some(number) = self.private_enterprise.filter(|number| !weir_codec::private::is_usable(*number)) {
+            return Err(format!("private_enterprise: {number} is taken; write one of your own, not {}", taken_enterprises()));
+        }
         Ok(self)
     }
+
+    /// Checks it together with what the meter chooses. The error is a sentence that begins with the key.
+    pub(crate) fn check_with(&self, meter: &Meter) -> Result<(), String> {
+        let rate = u64::from(self.sampling.0) * u64::from(meter.rate());
+        if self.format == Format::NetFlow5 && rate > NETFLOW5_RATE {
+            return Err(format!("sampling: 1 in {rate} with that of the meter, NetFlow v5 can tell {NETFLOW5_RATE} at the most"));
+        }
+        Ok(())
+    }
+}
+
+/// Enterprise numbers that have elements already, or none.
+fn taken_enterprises() -> String {
+    let known: BTreeSet<u32> = builtin_elements().iter().map(|element| element.id.pen).filter(|pen| *pen != 0).collect();
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+    format!(
+        "0 (IANA), 29305 (reverse elements, RFC 5103), 4294967293 and above (NetFlow v9) or {}, whose elements are known",
+        known.join(", ")
+    )
 }

@@ -1,8 +1,10 @@
 //! `[meter]`: which packets, how they become flows, and what is kept of them.
 
+use std::ops::RangeInclusive;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use weir_capture::LiveConfig;
+use weir_capture::{Bpf, BpfError, LiveConfig};
 
 use super::{Condition, Sample, Size, Span};
 
@@ -69,6 +71,13 @@ pub(crate) enum Keep {
     MailAddresses,
 }
 
+/// Most flows of a worker: far more than memory has room for, and few enough to be counted in 32 bits.
+const MOST_FLOWS: usize = 1 << 31;
+/// Octets that can be kept of a packet, from the headers of TCP over IPv6 to the longest; what the capture takes.
+const SNAP_LENGTHS: RangeInclusive<u32> = 96..=262_144;
+/// Octets of a ring; what the capture takes.
+const RINGS: RangeInclusive<usize> = 2 << 20..=4 << 30;
+
 impl Default for Meter {
     fn default() -> Self {
         let table = weir_meter::Config::default();
@@ -107,8 +116,21 @@ impl Meter {
         if self.workers == 0 {
             return Err("workers: 0, expected 1 or more".into());
         }
-        if self.max_flows == 0 {
-            return Err("max_flows: 0, expected 1 or more".into());
+        if !(1..=MOST_FLOWS).contains(&self.max_flows) {
+            return Err(format!("max_flows: {}, expected 1 or more, at most {MOST_FLOWS}", self.max_flows));
+        }
+        if !SNAP_LENGTHS.contains(&self.snap_length) {
+            let (least, most) = (SNAP_LENGTHS.start(), SNAP_LENGTHS.end());
+            return Err(format!("snap_length: {} octets, expected {least} to {most}", self.snap_length));
+        }
+        if !RINGS.contains(&self.ring.0) {
+            let (least, most) = (Size(*RINGS.start()), Size(*RINGS.end()));
+            return Err(format!("ring: {}, expected {least} to {most}", self.ring));
+        }
+        // Of Ethernet, to refuse a bad text before any work. Where the compiler is not installed only a run can say it.
+        match self.bpf.as_ref().map(|text| Bpf::compile(text, 1)) {
+            None | Some(Ok(_) | Err(BpfError::NoCompiler { .. })) => {}
+            Some(Err(error)) => return Err(format!("bpf: {error}")),
         }
         if !self.applications && !self.keep.is_empty() {
             return Err(
@@ -116,6 +138,14 @@ impl Meter {
             );
         }
         Ok(())
+    }
+
+    /// 1 in so many packets, or connections, is metered.
+    pub(crate) const fn rate(&self) -> u32 {
+        match self.sample {
+            Sample::All => 1,
+            Sample::Every(number) | Sample::Random(number) | Sample::Connections(number) => number,
+        }
     }
 
     /// What the flow table is told. `seed` is a secret of this run.

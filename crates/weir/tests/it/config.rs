@@ -44,7 +44,51 @@ fn a_service_without_work_is_refused() {
     ];
     for (text, expected) in cases {
         let file = File::new("idle.toml", text.as_bytes());
-        let run = weir(&["run", "-c", file.path()]);
-        assert!(run.code == 2 && run.stderr.contains(expected), "{text}{}", run.stderr);
+        for command in ["run", "check"] {
+            let run = weir(&[command, "-c", file.path()]);
+            assert!(run.code == 2 && run.stderr.contains(expected), "{command} {text}{}", run.stderr);
+        }
     }
+}
+
+#[test]
+fn what_a_run_refuses_a_check_refuses() {
+    let meter = |key: &str| format!("[meter]\ninterfaces = [\"lo\"]\n{key}\n[export.a]\nurl = \"udp://192.0.2.1\"\n");
+    let export = |keys: &str| {
+        format!("[meter]\ninterfaces = [\"lo\"]\nsample = \"1/100\"\n[export.a]\nurl = \"udp://192.0.2.1\"\n{keys}\n")
+    };
+    let cases = [
+        (meter("snap_length = 95"), "meter.snap_length: 95 octets, expected 96 to 262144"),
+        (meter("snap_length = 262145"), "meter.snap_length: 262145"),
+        (meter("ring = \"1MiB\""), "meter.ring: 1MiB, expected 2MiB to 4GiB"),
+        (meter("max_flows = 2147483649"), "meter.max_flows: 2147483649, expected 1 or more, at most 2147483648"),
+        (export("source = \"::1\""), "export.a.source: ::1 is of the other IP version than 192.0.2.1"),
+        (
+            export("private_enterprise = 39499"),
+            "export.a.private_enterprise: 39499 is taken; write one of your own, not 0 (IANA), 29305",
+        ),
+        (export("private_enterprise = 4294967295"), "export.a.private_enterprise: 4294967295 is taken"),
+        (export("format = \"netflow5\"\nsampling = 164"), "export.a.sampling: 1 in 16400 with that of the meter"),
+    ];
+    for (text, expected) in cases {
+        let file = File::new("both.toml", text.as_bytes());
+        for command in ["run", "check"] {
+            let run = weir(&[command, "-c", file.path()]);
+            assert!(run.code == 2 && run.stderr.contains(expected), "{command} {text}{}", run.stderr);
+        }
+    }
+    let file = File::new("fits.toml", export("format = \"netflow5\"\nsampling = 163").as_bytes());
+    assert_eq!(weir(&["check", "-c", file.path()]).code, 0);
+}
+
+#[test]
+fn a_packet_filter_is_checked_where_its_compiler_is_installed() {
+    let text = "[meter]\ninterfaces = [\"lo\"]\nbpf = \"prot 1\"\n[export.a]\nurl = \"udp://192.0.2.1\"\n";
+    let file = File::new("bpf.toml", text.as_bytes());
+    if weir(&["meter", "-r", "/dev/null", "--bpf", "port 1"]).stderr.contains("libpcap") {
+        println!("skipped: no libpcap");
+        return;
+    }
+    let run = weir(&["check", "-c", file.path()]);
+    assert!(run.code == 2 && run.stderr.contains("meter.bpf: BPF filter `prot 1`"), "{}", run.stderr);
 }
