@@ -12,3 +12,4 @@ mod front;
 mod live;
 mod outlet;
 mod queue;
+mod stdin;

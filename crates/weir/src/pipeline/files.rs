@@ -9,6 +9,7 @@ use weir_record::FlowBatch;
 use super::front::Front;
 use super::meter::{BATCH_ROWS, ROWS_WAIT};
 use super::outlet::Outlet;
+use super::stdin::{Stdin, Waiting};
 use crate::exit::Failure;
 use crate::progress::Progress;
 use crate::report::Report;
@@ -21,8 +22,23 @@ const LOOK_FRAMES: u64 = 1024;
 /// Meters the files; what cannot be read costs only itself.
 pub(super) fn read(files: &[PathBuf], front: Front, outlet: &mut Outlet, stop: &Stop) -> Result<Totals, Failure> {
     let mut reader = Reader { front, flows: FlowBatch::new(), outlet, stop, report: Report::new(false, false) };
-    files.iter().try_for_each(|file| reader.read(file))?;
+    for file in files {
+        reader.read(file)?;
+        if reader.is_over() {
+            break;
+        }
+    }
     reader.finish()
+}
+
+/// Opens a file; of the standard input also says what waits.
+fn open(file: &Path, stop: &Stop) -> Result<(Result<CaptureFile, weir_capture::Error>, Option<Waiting>), Failure> {
+    if file != Path::new("-") {
+        return Ok((CaptureFile::open(file), None));
+    }
+    let stdin = Stdin::new(stop).map_err(|error| Failure::Failed(format!("cannot read the standard input: {error}")))?;
+    let waiting = stdin.waiting();
+    Ok((CaptureFile::from_reader(Box::new(stdin), "standard input"), Some(waiting)))
 }
 
 struct Reader<'a> {
@@ -35,7 +51,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, file: &Path) -> Result<(), Failure> {
-        let Some(mut capture) = self.report.begin(file, CaptureFile::open(file)) else {
+        let (opened, waiting) = open(file, self.stop)?;
+        if opened.is_err() && self.stop.is_due() {
+            // A pipe that said nothing until it was time to stop is no capture that failed.
+            return Ok(());
+        }
+        let Some(mut capture) = self.report.begin(file, opened) else {
             return Ok(());
         };
         let is_pipe = capture.size().is_none();
@@ -43,6 +64,12 @@ impl Reader<'_> {
         let mut written = Instant::now();
         let mut looked = 0;
         loop {
+            // Nobody knows how long the pipe will be silent.
+            if !self.flows.is_empty() && waiting.as_ref().is_some_and(Waiting::is_nothing) {
+                self.hand_over()?;
+                self.outlet.flush(self.front.now)?;
+                written = Instant::now();
+            }
             let Self { front, flows, report, .. } = self;
             let Some(frames) = report.next(capture.next_group().map(|frames| Some(frames).filter(|frames| !frames.is_empty())))
             else {
@@ -58,7 +85,7 @@ impl Reader<'_> {
                 continue;
             }
             looked = number;
-            if self.stop.is_due() || self.outlet.is_full() {
+            if self.is_over() {
                 break;
             }
             if is_pipe && written.elapsed() > ROWS_WAIT {
@@ -70,6 +97,11 @@ impl Reader<'_> {
         }
         self.report.end(capture.stats());
         Ok(())
+    }
+
+    /// True when nothing more is to be read.
+    fn is_over(&self) -> bool {
+        self.stop.is_due() || self.outlet.is_full()
     }
 
     fn hand_over(&mut self) -> Result<(), Failure> {
