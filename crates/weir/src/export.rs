@@ -1,6 +1,7 @@
 //! Flows on their way to a collector: filter, sample, encode, send; for each endpoint by itself.
 
 mod encoding;
+mod health;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,7 +13,9 @@ use weir_record::{FlowBatch, names};
 use weir_transport::{Counters, Scheme, Sender, SenderOptions, State};
 
 use crate::config::Export;
+use crate::exit::tell;
 use encoding::Encoding;
+use health::Health;
 
 /// Sends flows to one endpoint.
 pub(crate) struct Exporter {
@@ -25,6 +28,7 @@ pub(crate) struct Exporter {
     mask: Mask,
     chosen: FlowBatch,
     records: u64,
+    health: Health,
 }
 
 /// What a collector is told besides flows.
@@ -70,6 +74,8 @@ pub(super) struct Wire {
     burst_began: Instant,
     /// Messages handed to the sender.
     handed: u64,
+    /// There is a session.
+    is_up: bool,
 }
 
 /// Datagrams that leave at once: so many find room in the socket of a collector with the default buffer of Linux.
@@ -97,10 +103,12 @@ impl Exporter {
                 burst: 0,
                 burst_began: Instant::now(),
                 handed: 0,
+                is_up: false,
             },
             mask: Mask::new(),
             chosen: FlowBatch::new(),
             records: 0,
+            health: Health::new(export.url.0.scheme == Scheme::Udp),
         })
     }
 
@@ -124,6 +132,7 @@ impl Exporter {
         wire.prepare(encoding);
         encoding.encode(batch, now, wire);
         wire.sender.flush();
+        self.tell_changes();
     }
 
     /// To be called now and then while nothing is to be sent: connections are built up, and what was said is said again.
@@ -131,6 +140,14 @@ impl Exporter {
         self.wire.prepare(&mut self.encoding);
         self.encoding.refresh(now, &mut self.wire);
         self.wire.sender.flush();
+        self.tell_changes();
+    }
+
+    /// Says that the collector has gone, or has come back.
+    fn tell_changes(&mut self) {
+        if let Some(said) = self.health.look(self.wire.is_up, self.wire.sender.counters(), Instant::now()) {
+            tell(&format!("{}: {said}", self.name));
+        }
     }
 
     /// Lets the last messages go out, until then at the latest, and says what became of all.
@@ -142,6 +159,18 @@ impl Exporter {
 }
 
 impl Sent {
+    /// Whether the endpoint lacks what it was to be sent; said in words.
+    pub(crate) fn tell_failure(&self) -> bool {
+        let Counters { messages, errors, dropped, .. } = self.counters;
+        if dropped > 0 {
+            let what = if messages == 0 { "nothing was sent, " } else { "" };
+            tell(&format!("{}: {what}{dropped} messages were dropped", self.name));
+        } else if messages == 0 && errors > 0 {
+            tell(&format!("{}: nothing was sent", self.name));
+        }
+        dropped > 0 || messages == 0 && errors > 0
+    }
+
     /// By name.
     pub(crate) fn counters(&self) -> [(&'static str, u64); 6] {
         let Counters { messages, octets, errors, dropped, .. } = self.counters;
@@ -199,7 +228,9 @@ impl Wire {
     fn prepare(&mut self, encoding: &mut Encoding) {
         let begun = Instant::now();
         loop {
-            match self.sender.state() {
+            let state = self.sender.state();
+            self.is_up = state != State::Waiting;
+            match state {
                 State::Began => return encoding.begin_session(),
                 State::Ready => return,
                 State::Waiting if self.is_patient && begun.elapsed() < PATIENCE => thread::sleep(BURST_TIME),

@@ -55,8 +55,9 @@ pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
     let mut totals = ended?;
     let until = Instant::now() + CLOSING;
     totals.exports = outlet.exporters.into_iter().map(|exporter| exporter.close(until)).collect();
+    let missed = totals.exports.iter().filter(|sent| sent.tell_failure()).count() as u64;
     totals.print(job.stats);
-    Ok(match totals.failures {
+    Ok(match totals.failures + missed {
         0 if job.must_match && matched == 0 => Outcome::NothingMatched,
         0 => Outcome::Done,
         _ => Outcome::PartlyFailed,
@@ -65,10 +66,6 @@ pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
 
 /// What collectors are told of this run.
 fn about(job: &Job) -> Result<About, Failure> {
-    let (sampling, random) = match job.meter.sample {
-        Sample::All => (1, false),
-        Sample::Every(number) | Sample::Connections(number) => (number, false),
-        Sample::Random(number) => (number, true),
-    };
-    Ok(About { sampling, random, interfaces: live::find(&job.meter.interfaces)?, ..About::default() })
+    let random = matches!(job.meter.sample, Sample::Random(_));
+    Ok(About { sampling: job.meter.rate(), random, interfaces: live::find(&job.meter.interfaces)?, ..About::default() })
 }

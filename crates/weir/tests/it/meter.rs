@@ -1,10 +1,13 @@
 //! `weir meter` of files: totals, forms of output, what is refused.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use serde_json::{Value, json};
 use weir_wire::{IpHeader, Packet, Tcp, TcpHeader};
 
 use crate::make;
-use crate::run::{File, weir, weir_reading};
+use crate::run::{File, command, weir, weir_reading};
 
 /// A connection of six packets over 20 ms: handshake, request, answer, two segments that close it.
 pub(crate) fn connection(port: u16) -> Vec<Vec<u8>> {
@@ -123,7 +126,7 @@ fn frames_are_chosen_by_a_packet_filter() {
 #[test]
 fn exit_codes_tell_how_it_ended() {
     let file = File::new("metered.pcap", &make::pcap(1, &connection(50_000)));
-    let codes: [(&[&str], i32, &str); 13] = [
+    let codes: [(&[&str], i32, &str); 15] = [
         (&["meter", "-r", file.path(), "--filter", "port 80"], 0, ""),
         (&["meter", "-r", file.path(), "--filter", "port 99"], 1, ""),
         (&["meter", "-r", "/no/such/file"], 3, "/no/such/file: cannot open the file"),
@@ -135,6 +138,9 @@ fn exit_codes_tell_how_it_ended() {
         (&["meter", "-r", file.path(), "--active-timeout", "60"], 2, "as in 500ms, 30s, 5m"),
         (&["meter", "-r", file.path(), "--sample", "half"], 2, "connections:1/N"),
         (&["meter", "-r", file.path(), "--max-flows", "0"], 2, "--max-flows: 0, expected 1 or more"),
+        (&["meter", "-r", file.path(), "--max-flows", "18446744073709551615"], 2, "at most 2147483648"),
+        // Enough is enough: the file behind is not opened.
+        (&["meter", "-r", file.path(), "-r", "/no/such/file", "--limit", "0"], 0, ""),
         (&["meter", "-r", file.path(), "--no-applications", "--keep", "sql-text"], 2, "--keep: "),
         (&["meter", "-i", "no-such-if"], 3, "no interface `no-such-if`"),
     ];
@@ -143,6 +149,68 @@ fn exit_codes_tell_how_it_ended() {
         assert_eq!(run.code, code, "{arguments:?}: {}", run.stderr);
         assert!(run.stderr.contains(said), "{arguments:?}: {}", run.stderr);
     }
+}
+
+/// A pipe that has brought a whole connection and a packet of later, and is silent since.
+#[test]
+fn a_silent_pipe_holds_back_neither_flows_nor_the_end() {
+    let frames = connection(50_000);
+    let mut input = make::pcap(1, &frames);
+    // Long after the connection has ended: the same again, a minute later by the clock of the capture.
+    let again = make::pcap(1, &connection(50_001));
+    let mut later = again[24..].to_vec();
+    let record = 16 + frames[0].len();
+    let seconds = u32::from_le_bytes(later[..4].try_into().unwrap()) + 60;
+    later[..4].copy_from_slice(&seconds.to_le_bytes());
+    input.extend_from_slice(&later[..record]);
+
+    let mut child = command(&["meter", "-r", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&input).unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // Would never come if the pipe had to speak first.
+    assert!(lines.next().unwrap().unwrap().contains("50000"));
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    let code = child.wait().unwrap().code();
+    assert_eq!((code, lines.count()), (Some(0), 2), "the other half, and the flow that was open");
+    drop(stdin);
+}
+
+#[test]
+fn a_pipe_that_says_nothing_can_be_stopped() {
+    let mut child = command(&["meter", "-r", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    let stdin = child.stdin.take().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+}
+
+#[test]
+fn an_export_in_vain_is_said_and_ends_with_failure() {
+    let file = File::new("vain.pcap", &make::pcap(1, &connection(50_000)));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let urls =
+        ["udp://nonexist.invalid:4739".to_owned(), format!("tcp://{closed}"), "udp://127.0.0.1:9?source=192.0.2.77".to_owned()];
+    let runs = std::thread::scope(|scope| {
+        urls.each_ref()
+            .map(|url| scope.spawn(|| weir(&["meter", "-r", file.path(), "--export", url])))
+            .map(|run| run.join().unwrap())
+    });
+    for run in runs {
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert_eq!(run.stderr.matches("cannot be reached").count(), 1, "{}", run.stderr);
+        assert!(run.stderr.contains("nothing was sent, ") && run.stderr.contains("messages were dropped"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn refused_datagrams_are_said_and_no_failure() {
+    let frames: Vec<_> = (0..100).flat_map(|index| connection(50_000 + index)).collect();
+    let file = File::new("nobody-listens.pcap", &make::pcap(1, &frames));
+    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let run = weir(&["meter", "-r", file.path(), "--export", &format!("udp://{closed}")]);
+    assert_eq!((run.code, run.stderr.matches("refuses datagrams").count()), (0, 1), "{}", run.stderr);
 }
 
 #[test]
