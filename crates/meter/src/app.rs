@@ -44,8 +44,8 @@ const DATAGRAMS_LOOKED_AT: u8 = 6;
 pub(crate) struct App {
     pub(crate) facts: Facts,
     state: State,
-    /// Protocols that refused, by their place in the list.
-    refused: u128,
+    /// Protocols that refused, a bit each by their place in the list. Not one number: it would ask for an alignment that costs room.
+    refused: [u64; 2],
     /// A decoder handed the stream over: what it found out stays whatever comes behind it.
     handed_over: bool,
     looked_at: u8,
@@ -58,7 +58,7 @@ enum State {
     /// Not recognised yet.
     Open,
     /// Recognised, and read.
-    Read { name: &'static str, sure: bool, place: usize, decoder: Box<dyn Decoder> },
+    Read { name: &'static str, sure: bool, place: u8, decoder: Box<dyn Decoder> },
     /// Nothing more is wanted; the name where it was recognised.
     Closed(Option<&'static str>),
 }
@@ -102,7 +102,7 @@ pub(crate) struct StreamOctets<'a> {
 
 impl App {
     pub(crate) fn new() -> Self {
-        Self { facts: Facts::default(), state: State::Open, refused: 0, handed_over: false, looked_at: 0, sides: None }
+        Self { facts: Facts::default(), state: State::Open, refused: [0; 2], handed_over: false, looked_at: 0, sides: None }
     }
 
     /// Reads something of it, to have it at hand.
@@ -294,7 +294,7 @@ impl App {
     fn recognise(&mut self, octets: &[u8], context: &Context<'_>) -> Recognised {
         let mut result = Recognised::No;
         for (place, protocol) in &BY_CARRIER[context.carrier as usize] {
-            if self.refused >> place & 1 == 1 {
+            if self.refused[usize::from(*place / 64)] >> (*place % 64) & 1 == 1 {
                 continue;
             }
             let sure = match (protocol.probe)(octets, context) {
@@ -325,7 +325,7 @@ impl App {
 
     fn refuse(&mut self) {
         if let State::Read { place, .. } = self.state {
-            self.refused |= 1 << place;
+            self.refused[usize::from(place / 64)] |= 1 << (place % 64);
             if !self.handed_over {
                 self.facts = Facts::default();
             }
@@ -342,9 +342,9 @@ impl App {
 }
 
 /// The protocols of each carrier, with their places in the list of all.
-static BY_CARRIER: LazyLock<[Vec<(usize, &'static Protocol)>; 2]> = LazyLock::new(|| {
+static BY_CARRIER: LazyLock<[Vec<(u8, &'static Protocol)>; 2]> = LazyLock::new(|| {
     [Carrier::Stream, Carrier::Datagram].map(|carrier| {
-        let protocols = PROTOCOLS.iter().flat_map(|family| family.iter()).enumerate();
+        let protocols = (0..).zip(PROTOCOLS.iter().flat_map(|family| family.iter()));
         protocols.filter(|(_, protocol)| protocol.carrier == carrier).collect()
     })
 });

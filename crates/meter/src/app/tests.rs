@@ -153,3 +153,10 @@ fn the_rest_of_an_answer_does_not_hide_the_next() {
     let talk = talk.client(b"GET / HTTP/1.1\r\n\r\n").server(b"HTTP/1.1 404 Not Found\r\n\r\n");
     assert_eq!((talk.app.name(), talk.number(weir_record::Column::http_status)), (Some("http"), Some(404)));
 }
+
+#[test]
+fn an_application_is_small() {
+    // A million connections may have one each.
+    assert!(size_of::<App>() <= 152, "{}", size_of::<App>());
+    assert!(size_of::<[Side; 2]>() <= 112, "{}", size_of::<[Side; 2]>());
+}
