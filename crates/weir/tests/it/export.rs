@@ -184,7 +184,7 @@ fn a_collector_that_is_not_there_is_counted_and_no_reason_to_wait_for_ever() {
     let begun = Instant::now();
     let url = format!("tcp://{nobody}");
     let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.code, 3, "{}", run.stderr);
     assert!(run.stats()["exports"][&url]["dropped_messages"].as_u64().unwrap() > 0, "{}", run.stderr);
     assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
 }
