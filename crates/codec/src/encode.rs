@@ -52,8 +52,9 @@ pub enum Records {
     /// Each row is a record of its own, which every collector reads; element 239 tells which half of the connection it is.
     #[default]
     OneWay,
-    /// An initiator's row and the responder's row behind it become one record with reverse elements (RFC 5103), where the protocol is IPFIX and
-    /// nothing of either would be lost.
+    /// An initiator's row and the responder's row behind it become one record with reverse elements (RFC 5103), where the protocol is IPFIX.
+    /// Rows of packets (format `packet`) do so by their addresses, ports and protocol, from the earlier start to the later end; what of the
+    /// responder's half has no reverse element is left out and counted. Other rows do so where nothing of either would be lost.
     TwoWay,
 }
 
@@ -145,7 +146,7 @@ impl Encoder {
             self.left_out += left_out;
             let is_pair = two_way && row + 1 < end && biflow::is_pair(&rows, row);
             if is_pair {
-                rows.add_responder(&mut pattern, row + 1);
+                self.left_out += rows.add_responder(&mut pattern, row);
             }
             self.record(&rows, row, pattern, sink);
             row += if is_pair { 2 } else { 1 };

@@ -1,21 +1,46 @@
-//! Whether two rows are the halves of one two-way record (RFC 5103) that says all that both say.
+//! Whether two rows are the halves of one two-way record (RFC 5103): those of our meter by their key, others where the record says all that
+//! both say.
 
 use weir_record::{AnyColumn, Column, Scope, names};
 
 use super::pattern::Rows;
 use crate::template::reverse_of;
 
-/// True where a row is an initiator's half, the next one the responder's, and reverse elements can carry what differs.
+/// What both halves of a metered connection have, each from its side. ICMP messages of two types stay two records: readers take the type of a
+/// two-way record for that of both halves.
+const KEY: [Column; 8] = [
+    Column::src_addr,
+    Column::dst_addr,
+    Column::src_port,
+    Column::dst_port,
+    Column::protocol,
+    Column::ip_version,
+    Column::icmp_type,
+    Column::icmp_code,
+];
+
+/// True where a row is an initiator's half, the next one the responder's, and one record shall tell both.
 pub(super) fn is_pair(rows: &Rows<'_>, row: usize) -> bool {
     let flows = rows.flows;
     if flows.biflow.get(row) != Some(names::INITIATOR) || flows.biflow.get(row + 1) != Some(names::RESPONDER) {
         return false;
     }
+    let is_metered = [row, row + 1].iter().all(|row| flows.format.get(*row) == Some(names::PACKET));
+    let has_counters = flows.bytes.get(row + 1).is_some() || flows.packets.get(row + 1).is_some();
+    if is_metered && has_counters {
+        return KEY.into_iter().all(|column| is_mirrored(rows, column, row));
+    }
+    is_lossless(rows, row)
+}
+
+/// True where reverse elements can carry all in which the halves differ.
+fn is_lossless(rows: &Rows<'_>, row: usize) -> bool {
+    let flows = rows.flows;
     let mut reversed = false;
     for column in rows.filled().filter(|column| *column != Column::biflow) {
         let fits = match column.info().scope {
-            Scope::Record | Scope::Connection => is_same(flows.column(column), row, flows.column(column), row + 1),
-            Scope::Key => is_same(flows.column(column), row, flows.column(column.mirror()), row + 1),
+            Scope::Record | Scope::Connection => is_shared(rows, column, row),
+            Scope::Key => is_mirrored(rows, column.mirror(), row),
             Scope::Direction => {
                 let elements = column.info().elements;
                 let has_reverse = elements.first().is_some_and(|element| reverse_of(*element).is_some());
@@ -30,6 +55,16 @@ pub(super) fn is_pair(rows: &Rows<'_>, row: usize) -> bool {
         }
     }
     reversed
+}
+
+/// Whether the next row says the same in this column.
+pub(super) fn is_shared(rows: &Rows<'_>, column: Column, row: usize) -> bool {
+    is_same(rows.flows.column(column), row, rows.flows.column(column), row + 1)
+}
+
+/// Whether what the next row says in this column is what this row says of the other end.
+pub(super) fn is_mirrored(rows: &Rows<'_>, column: Column, row: usize) -> bool {
+    is_same(rows.flows.column(column.mirror()), row, rows.flows.column(column), row + 1)
 }
 
 fn is_same(one: AnyColumn<'_>, row: usize, other: AnyColumn<'_>, other_row: usize) -> bool {

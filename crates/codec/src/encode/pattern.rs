@@ -1,9 +1,10 @@
 //! What a row fills, and in which form: rows that agree in this are written by one program.
 
 use weir_record::column::{AnyColumn, IpColumn};
-use weir_record::{Address, Column, FlowBatch, names};
+use weir_record::{Address, Column, FlowBatch, Scope, names};
 
 use super::application::application_id;
+use super::biflow::{is_mirrored, is_shared};
 use super::program::is_carried;
 use super::row::text_is_usable;
 use super::{EncodeOptions, TemplateProtocol, Times};
@@ -60,7 +61,7 @@ pub(super) enum TimeForm {
 pub(super) struct Pattern {
     /// Columns with a value.
     pub(super) present: Columns,
-    /// Those of the responder's half, where both halves make one record.
+    /// Those of the responder's half that need reverse elements, where both halves make one record.
     pub(super) reverse: Columns,
     /// Which of [`ADDRESSES`] are IPv6, one bit each; those of the responder's half from bit 8 on.
     pub(super) v6: u16,
@@ -202,12 +203,35 @@ impl<'a> Rows<'a> {
         (pattern, left_out)
     }
 
-    /// Adds the responder's row to the pattern of the initiator's before it: one record says by itself which half is which.
-    pub(super) fn add_responder(&mut self, pattern: &mut Pattern, row: usize) {
-        let (responder, _) = self.pattern(row);
-        pattern.reverse = responder.present;
+    /// Adds the responder's row to the pattern of the initiator's before it, at `row`: one record says by itself which half is which. Gives the
+    /// number of values that the initiator's half has otherwise and that have no place of their own.
+    pub(super) fn add_responder(&mut self, pattern: &mut Pattern, row: usize) -> u64 {
+        let (responder, _) = self.pattern(row + 1);
+        let mut left_out = 0;
+        for column in self.filled().filter(|column| responder.present.contains(*column)) {
+            match column.info().scope {
+                Scope::Direction => pattern.reverse.insert(column),
+                Scope::Key if !is_mirrored(self, column, row) => pattern.reverse.insert(column),
+                Scope::Key => {}
+                // The record tells of the whole connection.
+                _ if matches!(column, Column::biflow | Column::time_start | Column::time_end) => {}
+                Scope::Record | Scope::Connection => left_out += u64::from(!is_shared(self, column, row)),
+            }
+        }
         pattern.present.remove(Column::biflow);
         pattern.v6 |= responder.v6 << 8;
+        for (column, form) in TIMES.into_iter().zip(&mut pattern.times).take(2) {
+            let Some(time) = self.sources.get(column as usize).and_then(|source| time_of_pair(source, column, row)) else {
+                continue;
+            };
+            if let Some(chosen) = self.time_form(column, time) {
+                *form = chosen;
+                pattern.present.insert(column);
+            } else {
+                pattern.present.remove(column);
+            }
+        }
+        left_out
     }
 
     /// The columns that some row fills and that a record carries.
@@ -262,6 +286,13 @@ impl<'a> Rows<'a> {
         }
         (time >= 0).then_some(TimeForm::Milliseconds)
     }
+}
+
+/// Start or end of a connection whose halves are this row and the next.
+pub(super) fn time_of_pair(source: &AnyColumn<'_>, column: Column, row: usize) -> Option<i64> {
+    let AnyColumn::Time(times) = source else { return None };
+    let halves = times.get(row).into_iter().chain(times.get(row + 1));
+    if column == Column::time_start { halves.min() } else { halves.max() }
 }
 
 /// Makes bit `n` of word `m` bit `m` of word `n`: exchanges ever smaller squares across the diagonal.

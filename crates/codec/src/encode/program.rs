@@ -5,7 +5,7 @@
 
 use weir_record::flow::{PEN_CESNET, PEN_FLOWMON};
 use weir_record::registry::DataType;
-use weir_record::{Column, ColumnType, ElementId, Scope};
+use weir_record::{Column, ColumnType, ElementId};
 
 use super::message::can_carry;
 use super::pattern::{Columns, Pattern, TIMES, TimeForm, is_v6};
@@ -83,6 +83,8 @@ pub(super) enum Form {
     /// Those of an application by its name.
     ApplicationIdOfName,
     Time(TimeForm),
+    /// That of both halves: the earlier start, the later end.
+    TimeOfPair(TimeForm),
     /// One entry of an MPLS stack.
     Label(u8),
     /// A list of numbers, of this element.
@@ -163,7 +165,7 @@ impl Program {
                 let written = compiler.column(column, false, is_present);
                 compiler.program.left_out += u64::from(is_present && !written);
             }
-            if pattern.reverse.contains(column) && column.info().scope == Scope::Direction {
+            if pattern.reverse.contains(column) {
                 let written = compiler.column(column, true, true);
                 compiler.program.left_out += u64::from(!written);
             }
@@ -196,6 +198,8 @@ impl Compiler<'_> {
             Column::time_start | Column::time_end | Column::event_time => self.time(column),
             Column::icmp_type => self.icmp(column, 176),
             Column::icmp_code => self.icmp(column, 177),
+            // Labels stand in several elements, which reverse elements do not order.
+            Column::mpls_labels if responder => false,
             Column::mpls_labels => {
                 let elements = column.info().elements.iter().zip(0..pattern.labels);
                 for (element, place) in elements {
@@ -212,7 +216,7 @@ impl Compiler<'_> {
             Column::app => self.application(),
             Column::app_id if !is_present => self.application_id(),
             Column::app_name if !is_present => self.application_name(),
-            Column::tcp_syn_size => {
+            Column::tcp_syn_size if !responder => {
                 // Collectors of either kind show it.
                 let written = self.element(column, responder, is_present);
                 let short = ElementId::enterprise(PEN_FLOWMON, 80);
@@ -339,11 +343,13 @@ impl Compiler<'_> {
             Column::time_end => [21, 153, 155, 157],
             _ => [323, 323, 324, 325],
         };
+        let is_of_pair = !self.pattern.reverse.is_empty() && column != Column::event_time;
+        let written = if is_of_pair { Form::TimeOfPair(form) } else { Form::Time(form) };
         match form {
-            TimeForm::Uptime => self.fixed(column, uptime, 4, Form::Time(form)),
-            TimeForm::Milliseconds => self.fixed(column, milliseconds, 8, Form::Time(form)),
-            TimeForm::Microseconds => self.fixed(column, microseconds, 8, Form::Time(form)),
-            TimeForm::Nanoseconds => self.fixed(column, nanoseconds, 8, Form::Time(form)),
+            TimeForm::Uptime => self.fixed(column, uptime, 4, written),
+            TimeForm::Milliseconds => self.fixed(column, milliseconds, 8, written),
+            TimeForm::Microseconds => self.fixed(column, microseconds, 8, written),
+            TimeForm::Nanoseconds => self.fixed(column, nanoseconds, 8, written),
         }
     }
 

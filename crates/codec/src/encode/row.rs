@@ -4,7 +4,7 @@ use serde_json::Value;
 use weir_record::{AnyColumn, Column, ElementId, FlowBatch};
 
 use super::application::application_id;
-use super::pattern::{Rows, TimeForm, biflow_direction, mapped};
+use super::pattern::{Rows, TimeForm, biflow_direction, mapped, time_of_pair};
 use super::program::{Entry, Form, Program};
 use super::value::{Target, base_name, element_of_name, ntp, ntp_microseconds, padded_length, write_address, write_length};
 use super::{EncodeOptions, TemplateProtocol};
@@ -83,6 +83,7 @@ impl RowWriter {
                 self.sized(options, text.octets(row).unwrap_or_default());
             }
             (Form::Time(form), AnyColumn::Time(times)) => self.time(times.get(row).unwrap_or(0), form, options),
+            (Form::TimeOfPair(form), _) => self.time(time_of_pair(source, entry.column, row).unwrap_or(0), form, options),
             (Form::Address4, AnyColumn::Ip(addresses)) => {
                 let (_, low) = addresses.get(row).unwrap_or_default().halves();
                 self.octets.extend_from_slice(&(low as u32).to_be_bytes());

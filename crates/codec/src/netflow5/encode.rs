@@ -1,7 +1,8 @@
 //! Rows to NetFlow v1, v5 and v7 datagrams.
 //!
 //! These versions carry IPv4 alone, one sampling rate a datagram, and numbers of 16 or 32 bits. What does not fit is written as the formats have it:
-//! counters at their maximum, AS numbers as AS_TRANS (RFC 6793), interface numbers as 0 (unknown). Rows of IPv6 are left out and counted.
+//! counters at their maximum, AS numbers as AS_TRANS (RFC 6793), interface numbers as 0 (unknown),
+//! sampling rates above 16383 as 0 (not told). Rows of IPv6 and such rates are left out and counted.
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -80,7 +81,8 @@ impl Encoder {
 
     /// Hands the datagrams that carry these rows to `sink`. `now` is the time of export, nanoseconds since 1970.
     ///
-    /// Returns how many rows these versions cannot carry: those without an IPv4 source and destination address.
+    /// Returns how much is left out: rows without an IPv4 source and destination address, and, in version 5, sampling rates above 16383, for which
+    /// its field of 14 bits has no room. Such a row goes out as one that does not tell its rate, and a collector counts it too low.
     pub fn encode(&mut self, flows: &FlowBatch, rows: Range<usize>, now: i64, sink: &mut impl FnMut(&[u8])) -> usize {
         let mut left_out = 0;
         for row in rows {
@@ -88,7 +90,9 @@ impl Encoder {
                 left_out += 1;
                 continue;
             };
-            let sampling = sampling(flows, row);
+            let rate = flows.sampling_rate.get(row).unwrap_or(0);
+            let sampling = sampling(rate);
+            left_out += usize::from(self.options.version == Version::V5 && rate > SAMPLING_INTERVAL.into());
             if self.count == self.room() || self.count > 0 && sampling != self.sampling {
                 self.flush(now, sink);
             }
@@ -237,9 +241,8 @@ fn autonomous_system(number: Option<u32>) -> u16 {
 }
 
 /// The interval that the field has room for; 0 where it is not known or too large to be told truthfully.
-fn sampling(flows: &FlowBatch, row: usize) -> u16 {
-    let rate = flows.sampling_rate.get(row).and_then(|rate| u16::try_from(rate).ok()).unwrap_or(0);
-    if rate <= SAMPLING_INTERVAL { rate } else { 0 }
+fn sampling(rate: u32) -> u16 {
+    u16::try_from(rate).ok().filter(|rate| *rate <= SAMPLING_INTERVAL).unwrap_or(0)
 }
 
 /// The flags and the by-passed router that a decoder of version 7 left in `extra`.

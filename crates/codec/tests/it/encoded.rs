@@ -268,6 +268,87 @@ fn pairs_become_one_record_only_when_asked() {
 }
 
 #[test]
+fn metered_connections_become_two_way_records() {
+    let own = [
+        Column::src_addr,
+        Column::src_port,
+        Column::in_if,
+        Column::src_mac,
+        Column::bytes,
+        Column::packets,
+        Column::tcp_flags,
+        Column::tos,
+        Column::ttl_min,
+        Column::ttl_max,
+        Column::tcp_window,
+    ];
+    for (times, unit) in [(Times::Milliseconds, 1_000_000), (Times::Microseconds, 1000), (Times::Exact, 1)] {
+        let mut flows = meter_rows(300, 5);
+        let responders: Vec<_> = (1..flows.rows()).filter(|row| flows.biflow.get(*row) == Some(names::RESPONDER)).collect();
+        // Each direction may come in at another interface, which takes a reverse element too.
+        let mut interfaces = std::mem::take(&mut flows.in_if);
+        interfaces.clear();
+        for row in 0..flows.rows() {
+            interfaces.push(row, if responders.contains(&row) { 3 } else { 2 });
+        }
+        flows.in_if = interfaces;
+        // Echo request and reply differ in their type, so that they stay two records.
+        let pairs: Vec<_> = responders.into_iter().filter(|row| flows.icmp_type.get(*row).is_none()).collect();
+        let mut encoder = Encoder::new(EncodeOptions { records: Records::TwoWay, times, ..options(TemplateProtocol::Ipfix) });
+        let messages = encode(&mut encoder, &flows);
+        assert!(pairs.len() > 200);
+        assert_eq!(encoder.records(), (flows.rows() - pairs.len()) as u64);
+        assert!(messages.concat().windows(4).any(|octets| octets == 29_305u32.to_be_bytes()));
+        assert!(encoder.left_out() > 0);
+        let back = decode(&messages).flows;
+        assert_eq!(back.rows(), flows.rows());
+        for row in 0..flows.rows() {
+            for column in own {
+                assert_eq!(value(&back, column, row), value(&flows, column, row), "{} of row {row}", column.name());
+            }
+        }
+        for row in pairs {
+            let told = |time: Option<i64>| time.map(|time| time.div_euclid(unit) * unit);
+            let start = told(flows.time_start.get(row - 1).min(flows.time_start.get(row)));
+            let end = told(flows.time_end.get(row - 1).max(flows.time_end.get(row)));
+            for half in [row - 1, row] {
+                assert_eq!((back.time_start.get(half), back.time_end.get(half)), (start, end), "row {half}");
+            }
+            assert_eq!(back.biflow.get(row), Some(names::RESPONDER));
+            // Nothing of the initiator's own is taken for the responder's.
+            assert_eq!((back.retransmissions.get(row), back.tcp_syn_size.get(row)), (None, None));
+        }
+    }
+}
+
+#[test]
+fn what_the_responder_alone_has_is_counted() {
+    let mut flows = FlowBatch::new();
+    for (row, half) in [names::INITIATOR, names::RESPONDER].into_iter().enumerate() {
+        flows.format.push(row, names::PACKET);
+        flows.biflow.push(row, half);
+        flows.src_addr.push(row, Address::v4(1 + row as u32));
+        flows.dst_addr.push(row, Address::v4(2 - row as u32));
+        flows.packets.push(row, 3);
+        flows.advance(1);
+    }
+    flows.retransmissions.push(1, 4);
+    flows.tcp_syn_size.push(1, 60);
+    flows.mpls_labels.push(1, [16]);
+    flows.http_host.push(1, "www.example");
+    let mut encoder = Encoder::new(EncodeOptions { records: Records::TwoWay, ..options(TemplateProtocol::Ipfix) });
+    encode(&mut encoder, &flows);
+    assert_eq!((encoder.records(), encoder.left_out()), (1, 4));
+    // Another connection's row behind it is no half of this one.
+    flows.dst_addr.clear();
+    flows.dst_addr.push(0, Address::v4(2));
+    flows.dst_addr.push(1, Address::v4(7));
+    let mut encoder = Encoder::new(EncodeOptions { records: Records::TwoWay, ..options(TemplateProtocol::Ipfix) });
+    encode(&mut encoder, &flows);
+    assert_eq!((encoder.records(), encoder.left_out()), (2, 0));
+}
+
+#[test]
 fn ids_stay_when_templates_are_announced_again_and_sequences_begin_anew_with_a_session() {
     let (one, other) = (meter_rows(30, 1), meter_rows(30, 2));
     let mut encoder = Encoder::new(options(TemplateProtocol::Ipfix));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use weir_codec::encode::{EncodeOptions, Encoder, Statement, TemplateProtocol};
+use weir_codec::encode::{EncodeOptions, Encoder, Records, Statement, TemplateProtocol};
 use weir_codec::netflow5;
 use weir_record::{Address, FlowBatch};
 
@@ -31,30 +31,38 @@ fn totals(flows: &FlowBatch, keep: impl Fn(usize) -> bool) -> Totals {
     (kept().count() as u64, sum(&flows.packets), sum(&flows.bytes))
 }
 
+/// Rows in messages with templates.
+fn template(name: &'static str, flows: &FlowBatch, options: EncodeOptions) -> Export {
+    let mut encoder = Encoder::new(options);
+    let mut messages = Vec::new();
+    let statements = [
+        Statement::Interface { index: 2, name: "eth0", description: "uplink" },
+        Statement::Exported { messages: 1, records: 2, octets: 3 },
+        Statement::PrivateElements,
+    ];
+    encoder.tell(&statements, NOW, &mut |message| messages.push(message.to_vec()));
+    encoder.encode(flows, 0..flows.rows(), NOW, &mut |message| messages.push(message.to_vec()));
+    Export { name, messages, totals: totals(flows, |_| true) }
+}
+
+/// Connections as records with reverse elements.
+fn two_way() -> Export {
+    let options = EncodeOptions { records: Records::TwoWay, ..EncodeOptions::new(TemplateProtocol::Ipfix, BOOT) };
+    template("ipfix-biflow", &meter_rows(400, 11), options)
+}
+
 /// The same rows in every form that these programs read.
 fn exports() -> Vec<Export> {
     let flows = meter_rows(400, 11);
-    let template = |name, options: EncodeOptions| {
-        let mut encoder = Encoder::new(options);
-        let mut messages = Vec::new();
-        let statements = [
-            Statement::Interface { index: 2, name: "eth0", description: "uplink" },
-            Statement::Exported { messages: 1, records: 2, octets: 3 },
-            Statement::PrivateElements,
-        ];
-        encoder.tell(&statements, NOW, &mut |message| messages.push(message.to_vec()));
-        encoder.encode(&flows, 0..flows.rows(), NOW, &mut |message| messages.push(message.to_vec()));
-        Export { name, messages, totals: totals(&flows, |_| true) }
-    };
     let ipfix = || EncodeOptions::new(TemplateProtocol::Ipfix, BOOT);
     let mut messages = Vec::new();
     let mut encoder = netflow5::Encoder::new(netflow5::EncodeOptions::new(netflow5::Version::V5, BOOT));
     encoder.encode(&flows, 0..flows.rows(), NOW, &mut |message| messages.push(message.to_vec()));
     let is_v4 = |row| flows.src_addr.get(row).is_some_and(|address: Address| address.is_v4());
     vec![
-        template("ipfix", ipfix()),
-        template("ipfix-own", EncodeOptions { private_enterprise: Some(64_512), ..ipfix() }),
-        template("netflow9", EncodeOptions::new(TemplateProtocol::NetFlow9, BOOT)),
+        template("ipfix", &flows, ipfix()),
+        template("ipfix-own", &flows, EncodeOptions { private_enterprise: Some(64_512), ..ipfix() }),
+        template("netflow9", &flows, EncodeOptions::new(TemplateProtocol::NetFlow9, BOOT)),
         Export { name: "netflow5", messages, totals: totals(&flows, is_v4) },
     ]
 }
@@ -81,7 +89,7 @@ fn output(command: &mut Command) -> Option<String> {
 #[test]
 fn tshark_reads_the_same_totals() {
     let folder = folder("tshark");
-    for Export { name, messages, totals } in exports() {
+    for Export { name, messages, totals } in exports().into_iter().chain([two_way()]) {
         let datagram = |(place, payload): (usize, &Vec<u8>)| weir_testkit::Datagram {
             frame: place as u64 + 1,
             time_ns: NOW,

@@ -49,10 +49,18 @@ impl Collector {
 
     /// What came, as `weir decode` reads it.
     fn decoded(self, flags: &[&str]) -> Run {
-        self.done.store(true, Ordering::Relaxed);
-        let datagrams = self.reader.join().unwrap();
-        weir_reading(&[&["decode", "-", "--stats"], flags].concat(), &pcap_of(&datagrams))
+        decode(&self.datagrams(), flags)
     }
+
+    /// What came.
+    fn datagrams(self) -> Vec<Datagram> {
+        self.done.store(true, Ordering::Relaxed);
+        self.reader.join().unwrap()
+    }
+}
+
+fn decode(datagrams: &[Datagram], flags: &[&str]) -> Run {
+    weir_reading(&[&["decode", "-", "--stats"], flags].concat(), &pcap_of(datagrams))
 }
 
 /// A hundred connections.
@@ -113,6 +121,29 @@ fn what_no_known_element_carries_goes_under_a_private_number() {
             }
         }
     }
+}
+
+#[test]
+fn two_way_records_carry_both_halves() {
+    let file = capture("biflow.pcap");
+    // The enterprise number of reverse elements (RFC 5103, section 6.1), in a template.
+    let reverse = 29_305_u32.to_be_bytes();
+    let mut octets = Vec::new();
+    for profile in ["uniflow", "biflow"] {
+        let collector = Collector::new();
+        let url = format!("udp://{}?profile={profile}", collector.address);
+        let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
+        let datagrams = collector.datagrams();
+        let has_reverse = datagrams.iter().any(|datagram| datagram.payload.windows(4).any(|window| window == reverse));
+        assert_eq!(has_reverse, profile == "biflow");
+        octets.push(datagrams.iter().map(|datagram| datagram.payload.len()).sum::<usize>());
+        let records = decode(&datagrams, &[]).records();
+        let halves = ["initiator", "responder"].map(|half| records.iter().filter(|record| record["biflow"] == half).count());
+        assert_eq!(halves, [100, 100], "{profile}");
+        assert_eq!(sum(&records, "bytes"), run.stats()["bytes"].as_u64().unwrap(), "{profile}");
+        assert_eq!(sum(&records, "packets"), run.stats()["packets"].as_u64().unwrap(), "{profile}");
+    }
+    assert!(octets[1] * 10 < octets[0] * 8, "{octets:?}");
 }
 
 #[test]
