@@ -17,7 +17,9 @@ pub mod flow;
 pub mod names;
 
 pub mod counter;
+pub mod health;
 pub mod options;
+pub mod series;
 
 pub mod column;
 pub mod value;
@@ -28,6 +30,8 @@ pub mod write;
 pub use column::{AnyColumn, AnyColumnMut};
 pub use counter::{CounterBatch, CounterColumn};
 pub use flow::{Column, FlowBatch};
+pub use health::{HealthBatch, HealthColumn};
 pub use options::{OptionsBatch, OptionsColumn};
+pub use series::{SeriesBatch, SeriesColumn};
 pub use table::{ColumnInfo, ColumnType, ElementId, FilterType, Scope, Table, Unit};
 pub use value::Address;

@@ -150,3 +150,32 @@ words! {
     /// Options data of NetFlow or IPFIX.
     COUNTERS_OPTIONS = 2 "options",
 }
+
+words! {
+    /// What the rows of continuous series are summed by (`dimension`).
+    SERIES_DIMENSION;
+    /// Everything of the source.
+    BY_SOURCE = 0 "source",
+    /// The ingress interface.
+    BY_IN_IF = 1 "in_if",
+    /// The egress interface.
+    BY_OUT_IF = 2 "out_if",
+    /// The IP protocol.
+    BY_PROTOCOL = 3 "protocol",
+    /// The application: as recognised, else as the exporter names it.
+    BY_APP = 4 "app",
+    /// The autonomous system of the source address.
+    BY_SRC_AS = 5 "src_as",
+    /// The autonomous system of the destination address.
+    BY_DST_AS = 6 "dst_as",
+    /// The country of the source address.
+    BY_SRC_COUNTRY = 7 "src_country",
+    /// The country of the destination address.
+    BY_DST_COUNTRY = 8 "dst_country",
+    /// The server of connections: its address, and its port as the number.
+    BY_SERVER = 9 "server",
+    /// Addresses that sent most; a bounded sketch.
+    TOP_SRC_ADDR = 10 "src_addr",
+    /// Addresses that received most; a bounded sketch.
+    TOP_DST_ADDR = 11 "dst_addr",
+}

@@ -4,7 +4,7 @@
 //! enumeration of its columns, the batch with one typed field per column, and the list of
 //! [`ColumnInfo`] that writers, filters and manual pages read.
 
-use crate::column::AnyColumn;
+use crate::column::{AnyColumn, AnyColumnMut};
 
 /// An Information Element: enterprise number (0 = IANA) and element id, as in RFC 7011, section 3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -210,8 +210,8 @@ impl ColumnInfo {
     }
 }
 
-/// A batch of rows whose columns can be listed: what writers work on.
-pub trait Table {
+/// A batch of rows whose columns can be listed: what writers and the store work on.
+pub trait Table: Default {
     /// Every column, in the order of the manual.
     const COLUMNS: &'static [ColumnInfo];
 
@@ -220,6 +220,18 @@ pub trait Table {
 
     /// The column at a place of [`Table::COLUMNS`]. Places past the end give the first column.
     fn any(&self, index: usize) -> AnyColumn<'_>;
+
+    /// The same, for writing.
+    fn any_mut(&mut self, index: usize) -> AnyColumnMut<'_>;
+
+    /// Ends `count` rows, as `FlowBatch::advance` does.
+    fn advance(&mut self, count: usize);
+
+    /// Forgets every row and keeps the memory.
+    fn clear(&mut self);
+
+    /// Makes every column that has a value as long as the batch.
+    fn finish(&mut self);
 }
 
 /// The storage of a column type.
@@ -376,6 +388,22 @@ macro_rules! columns {
 
             fn any(&self, index: usize) -> $crate::column::AnyColumn<'_> {
                 self.column($Column::ALL.get(index).copied().unwrap_or($Column::ALL[0]))
+            }
+
+            fn any_mut(&mut self, index: usize) -> $crate::column::AnyColumnMut<'_> {
+                self.column_mut($Column::ALL.get(index).copied().unwrap_or($Column::ALL[0]))
+            }
+
+            fn advance(&mut self, count: usize) {
+                $Batch::advance(self, count);
+            }
+
+            fn clear(&mut self) {
+                $Batch::clear(self);
+            }
+
+            fn finish(&mut self) {
+                $Batch::finish(self);
             }
         }
     };

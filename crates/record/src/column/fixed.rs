@@ -122,6 +122,20 @@ impl<T: Copy + Default> Fixed<T> {
         }
     }
 
+    /// A column of values and their validity, as [`Fixed::into_parts`] gives them. The shorter of the two is what counts; absent rows are set to zero.
+    pub fn from_parts(mut values: Vec<T>, mut validity: Validity) -> Self {
+        values.truncate(validity.len());
+        validity.truncate(values.len());
+        if validity.absent() > 0 {
+            for (row, value) in values.iter_mut().enumerate() {
+                if !validity.is_valid(row) {
+                    *value = T::default();
+                }
+            }
+        }
+        Self { values, validity }
+    }
+
     /// The values and their validity, for a hand-over without copying.
     pub fn into_parts(self) -> (Vec<T>, Validity) {
         (self.values, self.validity)

@@ -129,6 +129,14 @@ impl IpColumn {
         }
     }
 
+    /// A column of upper halves, lower halves and their validity, as [`IpColumn::into_parts`] gives them. The shortest of the three is what counts.
+    pub fn from_parts(high: Vec<u64>, low: Vec<u64>, mut validity: Validity) -> Self {
+        validity.truncate(low.len());
+        let high = Fixed::from_parts(high, validity);
+        let low = Fixed::from_parts(low, high.validity().clone()).into_parts().0;
+        Self { high, low }
+    }
+
     /// The upper halves, the lower halves and their validity, for a hand-over without copying.
     pub fn into_parts(self) -> (Vec<u64>, Vec<u64>, Validity) {
         let (high, validity) = self.high.into_parts();

@@ -82,6 +82,17 @@ impl ListColumn {
         }
     }
 
+    /// A column of offsets, numbers and validity, as [`ListColumn::into_parts`] gives them; nothing where they do not fit together.
+    pub fn from_parts(offsets: Vec<i32>, values: Vec<u32>, validity: Validity) -> Option<Self> {
+        let spans = Spans::from_parts(offsets, validity, values.len())?;
+        Some(Self { values, spans })
+    }
+
+    /// Offsets (one more than there are rows, or none) and numbers, for those who write them out.
+    pub fn parts(&self) -> (&[i32], &[u32]) {
+        (self.spans.offsets(), &self.values)
+    }
+
     /// Offsets, numbers and validity, for a hand-over without copying.
     pub fn into_parts(self) -> (Vec<i32>, Vec<u32>, Validity) {
         let (offsets, validity) = self.spans.into_parts();

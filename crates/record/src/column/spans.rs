@@ -21,6 +21,10 @@ impl Spans {
         self.offsets.len().saturating_sub(1)
     }
 
+    pub(super) fn offsets(&self) -> &[i32] {
+        &self.offsets
+    }
+
     pub(super) const fn validity(&self) -> &Validity {
         &self.validity
     }
@@ -79,6 +83,17 @@ impl Spans {
     pub(super) fn clear(&mut self) {
         self.offsets.clear();
         self.validity.clear();
+    }
+
+    /// Spans as [`Spans::into_parts`] gives them, checked: offsets begin at 0, never fall and end at most at `end`, one more than there are rows.
+    pub(super) fn from_parts(offsets: Vec<i32>, mut validity: Validity, end: usize) -> Option<Self> {
+        let rows = offsets.len().saturating_sub(1);
+        let is_sound = offsets.first().is_none_or(|first| *first == 0)
+            && offsets.is_sorted()
+            && offsets.last().is_none_or(|last| usize::try_from(*last).is_ok_and(|last| last <= end))
+            && validity.len() >= rows;
+        validity.truncate(rows);
+        is_sound.then_some(Self { offsets, validity })
     }
 
     pub(super) fn into_parts(self) -> (Vec<i32>, Validity) {

@@ -121,6 +121,22 @@ impl TextColumn {
         }
     }
 
+    /// A column of offsets, octets and validity, as [`TextColumn::into_parts`] gives them; nothing where they do not fit together or are not UTF-8.
+    pub fn from_parts(offsets: Vec<i32>, octets: Vec<u8>, validity: Validity) -> Option<Self> {
+        let text = std::str::from_utf8(&octets).ok()?;
+        let at_border = |end: &i32| usize::try_from(*end).is_ok_and(|end| text.is_char_boundary(end));
+        if !offsets.iter().all(at_border) {
+            return None;
+        }
+        let spans = Spans::from_parts(offsets, validity, octets.len())?;
+        Some(Self { octets, spans })
+    }
+
+    /// Offsets (one more than there are rows, or none) and octets, for those who write them out.
+    pub fn parts(&self) -> (&[i32], &[u8]) {
+        (self.spans.offsets(), &self.octets)
+    }
+
     /// Offsets, octets and validity, for a hand-over without copying.
     pub fn into_parts(self) -> (Vec<i32>, Vec<u8>, Validity) {
         let (offsets, validity) = self.spans.into_parts();

@@ -10,6 +10,24 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// The validity of `len` rows from bits as [`Validity::words`] gives them; nothing where every row has a value. Bits that are missing are absent rows.
+    pub fn from_words(len: usize, words: Option<Vec<u64>>) -> Self {
+        let mut validity = Self { words: Vec::new(), len, absent: 0 };
+        let Some(mut words) = words else {
+            return validity;
+        };
+        words.resize(len.div_ceil(64), 0);
+        if let (Some(last), false) = (words.last_mut(), len.is_multiple_of(64)) {
+            *last &= (1 << (len % 64)) - 1;
+        }
+        let present: usize = words.iter().map(|word| word.count_ones() as usize).sum();
+        if present < len {
+            validity.absent = len - present;
+            validity.words = words;
+        }
+        validity
+    }
+
     /// Number of rows told of. Rows past it are absent.
     pub const fn len(&self) -> usize {
         self.len
