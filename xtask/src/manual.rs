@@ -2,7 +2,7 @@
 
 use weir_codec::Reason;
 use weir_record::write::manual::write_columns;
-use weir_record::{CounterBatch, FlowBatch, OptionsBatch};
+use weir_record::{CounterBatch, FlowBatch, HealthBatch, OptionsBatch, SeriesBatch};
 
 use crate::generate::Derived;
 
@@ -27,6 +27,10 @@ pub(crate) fn columns() -> Derived {
     write_columns::<CounterBatch>(&mut page);
     page.push_str("\n## Options records (`--kind options`)\n\n");
     write_columns::<OptionsBatch>(&mut page);
+    page.push_str("\n## Continuous series\n\nTable `series`. Rows of one slot, source, dimension and value add up.\n\n");
+    write_columns::<SeriesBatch>(&mut page);
+    page.push_str("\n## Intake health\n\nTable `health`. Rows of one minute and source add up.\n\n");
+    write_columns::<HealthBatch>(&mut page);
     Derived { path: "docs/columns.md".to_owned(), content: page.into_bytes() }
 }
 

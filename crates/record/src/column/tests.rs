@@ -137,3 +137,48 @@ fn memory_is_kept_by_clear() {
     assert!(column.is_empty());
     assert_eq!(column.memory(), memory);
 }
+
+proptest! {
+    #[test]
+    fn columns_come_back_from_their_parts(rows in prop::collection::vec(prop::option::of((any::<u64>(), any::<u64>(), ".{0,6}", prop::collection::vec(any::<u32>(), 0..4))), 0..200)) {
+        let (mut fixed, mut ip, mut text, mut list) =
+            (Fixed::<u64>::default(), IpColumn::default(), TextColumn::default(), ListColumn::default());
+        for (row, value) in rows.iter().enumerate() {
+            let Some((high, low, words, numbers)) = value else { continue };
+            fixed.push(row, *high);
+            ip.push(row, Address::from_halves(*high, *low));
+            text.push(row, words);
+            list.push(row, numbers.iter().copied());
+        }
+        let (values, validity) = fixed.clone().into_parts();
+        let copy = Validity::from_words(validity.len(), validity.words().map(<[u64]>::to_vec));
+        prop_assert_eq!(copy.absent(), validity.absent());
+        prop_assert_eq!(Fixed::from_parts(values, copy), fixed);
+        let (high, low, validity) = ip.clone().into_parts();
+        prop_assert_eq!(IpColumn::from_parts(high, low, validity), ip);
+        let (offsets, octets, validity) = text.clone().into_parts();
+        prop_assert_eq!(TextColumn::from_parts(offsets, octets, validity), Some(text));
+        let (offsets, values, validity) = list.clone().into_parts();
+        prop_assert_eq!(ListColumn::from_parts(offsets, values, validity), Some(list));
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused(offsets in prop::collection::vec(-2..12_i32, 0..5), octets in ".{0,5}", rows in 0..6_usize) {
+        let length = octets.len();
+        let sound = offsets.is_empty()
+            || (offsets[0] == 0
+                && offsets.is_sorted()
+                && offsets.iter().all(|end| (0..=length as i32).contains(end) && octets.is_char_boundary(*end as usize))
+                && rows >= offsets.len() - 1);
+        let column = TextColumn::from_parts(offsets.clone(), octets.into_bytes(), Validity::from_words(rows, None));
+        prop_assert_eq!(column.is_some(), sound);
+        if let Some(column) = column {
+            for row in 0..column.len() {
+                prop_assert!(column.get(row).is_some());
+            }
+        }
+        if let Some(column) = ListColumn::from_parts(offsets, vec![7; length], Validity::from_words(rows, None)) {
+            prop_assert!((0..column.len()).all(|row| column.get(row).is_some()));
+        }
+    }
+}
