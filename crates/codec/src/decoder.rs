@@ -1,11 +1,12 @@
 //! Takes messages of any flow protocol, one after the other, and keeps what must be known between them.
 
+use weir_record::Address;
 use weir_record::registry::Registry;
 
 use crate::fault::{Fault, Reason};
 use crate::limits::Limits;
 use crate::sequence::{Sender, Sequences};
-use crate::session::Sessions;
+use crate::session::{ExporterKey, SessionFacts, Sessions};
 use crate::sets::Message;
 use crate::template::Runner;
 use crate::{Datagram, Output, Protocol, Stats, fastnetmon, ipfix, netflow5, netflow9, sflow};
@@ -34,6 +35,8 @@ pub struct Decoder {
     pub(crate) pending_octets: usize,
     /// Counts template records, to know which was announced longest ago.
     pub(crate) announcements: u64,
+    /// Counts what was learnt that [`Decoder::save`] would write otherwise: templates, names, sampling rates.
+    pub(crate) changes: u64,
     /// When waiting data is looked through next, nanoseconds since 1970.
     next_expiry: i64,
 }
@@ -77,6 +80,17 @@ impl Decoder {
     /// What was counted so far.
     pub const fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// How often templates, names or sampling rates have changed: whoever saves the state need not save it while this stays the same.
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// What is known of an exporter whose protocol has templates; nothing of others.
+    pub fn facts(&self, from: Address, domain: u32, protocol: Protocol) -> Option<SessionFacts> {
+        let key = ExporterKey { address: from, domain, ipfix: protocol == Protocol::Ipfix, stream: None };
+        self.sessions.facts(&key)
     }
 
     /// Counts a fault that was met outside: in a stream's framing, or in what carried the message.

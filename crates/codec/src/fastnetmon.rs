@@ -49,6 +49,12 @@ pub(crate) fn decode(datagram: &Datagram<'_>, out: &mut Output, stats: &mut Stat
     stats.records += 1;
 }
 
+/// The agent of a message, where it tells one.
+pub(crate) fn agent(payload: &[u8]) -> Option<Address> {
+    let (record, _) = Record::read(payload).ok()?;
+    known(record.u32(data::AGENT)).map(ipv4)
+}
+
 /// Writes the columns. Zero is "not known" wherever a value of zero could not be meant.
 fn write(record: &Record<'_>, datagram: &Datagram<'_>, flows: &mut FlowBatch, row: usize) -> Result<(), Fault> {
     write_addresses(record, flows, row)?;

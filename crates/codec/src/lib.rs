@@ -10,6 +10,7 @@
 //! Never: files, sockets, clocks, threads. The time of arrival comes with the datagram.
 
 pub mod datagram;
+pub mod envelope;
 pub mod fault;
 mod members;
 mod sampled_frame;
@@ -37,7 +38,9 @@ pub mod shard;
 
 pub use datagram::{Datagram, Output, Protocol};
 pub use decoder::{Config, Decoder};
+pub use envelope::Envelope;
 pub use fault::{Fault, Faults, Reason};
 pub use limits::Limits;
+pub use session::SessionFacts;
 pub use session::snapshot::SnapshotError;
 pub use stats::Stats;

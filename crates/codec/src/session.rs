@@ -5,11 +5,11 @@
 //! senders and each has to tell its own. Over streams a session is the connection.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use weir_record::Address;
+use weir_record::{Address, ElementId};
 
 use crate::limits::Limits;
 use crate::template::{Program, TemplateLookup};
@@ -20,6 +20,7 @@ pub(crate) mod pending;
 pub(crate) mod snapshot;
 
 use known::Known;
+use learn::Learnt;
 use pending::Pending;
 
 /// What tells exporters apart, their ports aside.
@@ -86,6 +87,26 @@ struct Kept {
     inherited: Option<u16>,
 }
 
+/// What is known of one exporter and domain, for those who look after them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFacts {
+    /// Templates of flow records.
+    pub templates: usize,
+    /// Templates of options records.
+    pub options_templates: usize,
+    /// Data sets that wait for their template.
+    pub pending: usize,
+    /// Elements in its templates that are known by number only, at most [`SessionFacts::UNKNOWN_LIMIT`], in order.
+    pub unknown: Vec<ElementId>,
+}
+
+impl SessionFacts {
+    /// Unknown elements that are told of.
+    pub const UNKNOWN_LIMIT: usize = 32;
+    /// Templates that are looked through for them.
+    const TEMPLATE_LIMIT: usize = 256;
+}
+
 /// How many of something were forgotten to stay below a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Evicted {
@@ -142,6 +163,24 @@ impl Sessions {
             }
         }
         self.octets -= evicted.octets - before;
+    }
+
+    /// What is known of an exporter and domain, over all its ports.
+    pub(crate) fn facts(&self, key: &ExporterKey) -> Option<SessionFacts> {
+        let exporter = self.exporters.get(key)?;
+        let mut facts = SessionFacts {
+            pending: exporter.sessions.iter().map(|session| session.pending.sets()).sum(),
+            ..SessionFacts::default()
+        };
+        // Ports take templates over from each other, so the one heard last stands for all.
+        if let Some(last) = exporter.sessions.iter().max_by_key(|session| session.last_heard) {
+            let [templates, options_templates] = &last.templates.by_age;
+            (facts.templates, facts.options_templates) = (templates.len(), options_templates.len());
+            let looked_through = last.templates.programs.values().take(SessionFacts::TEMPLATE_LIMIT);
+            let unknown: BTreeSet<ElementId> = looked_through.flat_map(|kept| kept.program.unknown.iter().copied()).collect();
+            facts.unknown = unknown.into_iter().take(SessionFacts::UNKNOWN_LIMIT).collect();
+        }
+        Some(facts)
     }
 
     /// Every session.
@@ -212,11 +251,12 @@ impl Session {
     }
 
     /// Takes in what options data tells.
-    pub(crate) fn learn(&mut self, mut learn: impl FnMut(&mut Known)) {
-        learn(Arc::make_mut(&mut self.known));
+    pub(crate) fn learn(&mut self, mut learn: impl FnMut(&mut Known) -> Learnt) -> Learnt {
+        let learnt = learn(Arc::make_mut(&mut self.known));
         if !self.heir_of.is_empty() {
             learn(&mut self.own);
         }
+        learnt
     }
 
     /// What it stood for in the sum of all sessions, and what it stands for from now on.

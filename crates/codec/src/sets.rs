@@ -47,7 +47,7 @@ pub(crate) struct Held {
 
 /// Walks the sets of a message.
 pub(crate) fn walk(decoder: &mut Decoder, message: &Message, mut sets: Reader<'_>, out: &mut Output) -> Held {
-    let Decoder { config, sessions, runner, stats, pending_octets, announcements, .. } = decoder;
+    let Decoder { config, sessions, runner, stats, pending_octets, announcements, changes, .. } = decoder;
     let (session, evicted) = sessions.session(message.key, message.stamp.port, &config.limits);
     if evicted.sessions > 0 {
         *pending_octets -= evicted.pending_octets;
@@ -64,6 +64,7 @@ pub(crate) fn walk(decoder: &mut Decoder, message: &Message, mut sets: Reader<'_
         stats,
         pending_octets,
         announcements,
+        changes,
         message,
         stamped: out.flows.rows(),
         out,
@@ -94,6 +95,7 @@ struct Walk<'a> {
     stats: &'a mut crate::Stats,
     pending_octets: &'a mut usize,
     announcements: &'a mut u64,
+    changes: &'a mut u64,
     message: &'a Message,
     out: &'a mut Output,
     /// Rows before this one have all that their message shares.
@@ -137,7 +139,7 @@ impl Walk<'_> {
             *self.announcements += 1;
             let templates = &mut self.session.templates;
             match event {
-                Event::Announce(template, raw) if templates.repeat(template.id, raw, *self.announcements) => {}
+                Event::Announce(template, raw) if templates.repeat(template.id, raw, *self.announcements) => continue,
                 Event::Announce(template, raw) => {
                     let id = template.id;
                     let program = Program::new(template, raw, &self.config.registry);
@@ -149,6 +151,7 @@ impl Walk<'_> {
                 Event::Withdraw(id) => templates.withdraw(id),
                 Event::WithdrawAll { options } => templates.withdraw_all(options),
             }
+            *self.changes += 1;
         }
     }
 
@@ -242,13 +245,10 @@ impl Walk<'_> {
         let records = self.runner.split(program, body, &mut self.stats.faults);
         let show = Show { registry: &self.config.registry, templates: &self.session.templates };
         learn::write_rows(program, records, show, &message.stamp, offset, &mut self.out.options, &mut self.stats.faults);
-        let mut full = None;
         let limit = self.config.limits.named;
-        self.session.learn(|known| {
-            let missed = learn::learn(program, records, known, limit);
-            full.get_or_insert(missed);
-        });
-        for _ in 0..full.unwrap_or(0) {
+        let learnt = self.session.learn(|known| learn::learn(program, records, known, limit));
+        *self.changes += u64::from(learnt.changed);
+        for _ in 0..learnt.full {
             self.stats.faults.add(Fault::new(Reason::TooManyNames, offset, limit as u64));
         }
         let count = records.count();

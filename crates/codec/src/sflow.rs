@@ -70,6 +70,13 @@ pub(crate) fn decode(datagram: &Datagram<'_>, out: &mut Output, stats: &mut Stat
     }
 }
 
+/// The agent of a datagram, where its header tells one.
+pub(crate) fn agent(payload: &[u8]) -> Option<Address> {
+    let mut reader = Reader::new(payload);
+    reader.skip(4).ok()?;
+    xdr::address(&mut reader, Fault::truncated).ok()?
+}
+
 /// What a datagram says of itself.
 #[derive(Clone, Copy, Debug)]
 struct Header {

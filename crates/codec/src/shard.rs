@@ -6,21 +6,25 @@ use foldhash::fast::FixedState;
 use weir_record::Address;
 
 use crate::Protocol;
+use crate::envelope::{sub_agent, word_at};
 
 /// A number that is the same for all datagrams of an exporter's address and observation domain, and spread evenly over others.
 ///
 /// The source port is left out, because exporters change it. A datagram too short to tell its domain, or of no known protocol, goes by its address alone.
 pub fn shard_key(payload: &[u8], from: Address) -> u64 {
-    let word = |at: usize| payload.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |octets| u32::from_be_bytes(*octets));
     let domain = match Protocol::recognise(payload) {
-        // Source id (RFC 3954, section 5.1), observation domain (RFC 7011, section 3.1), engine.
-        Some(Protocol::NetFlow9) => word(16),
-        Some(Protocol::Ipfix) => word(12),
-        Some(Protocol::NetFlow5) => word(20) >> 16,
-        // The sub-agent stands behind the agent's address, whose length depends on its type.
-        Some(Protocol::SFlow) => word(if word(4) == 2 { 24 } else { 12 }),
+        // Source id (RFC 3954, section 5.1), observation domain (RFC 7011, section 3.1), engine, sub-agent.
+        Some(Protocol::NetFlow9) => word_at(payload, 16),
+        Some(Protocol::Ipfix) => word_at(payload, 12),
+        Some(Protocol::NetFlow5) => word_at(payload, 20) >> 16,
+        Some(Protocol::SFlow) => sub_agent(payload),
         Some(Protocol::NetFlow1 | Protocol::NetFlow7 | Protocol::FastNetMon) | None => 0,
     };
+    shard_of(from, domain)
+}
+
+/// The same number, of a transport source and the domain in its datagrams.
+pub fn shard_of(from: Address, domain: u32) -> u64 {
     FixedState::default().hash_one((from, domain))
 }
 
@@ -32,7 +36,7 @@ mod tests {
     fn one_domain_of_one_exporter_has_one_key() {
         let ipfix = |domain: u8| [0, 10, 0, 16, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, domain];
         let (one, other) = (Address::v4(1), Address::v4(2));
-        assert_eq!(shard_key(&ipfix(1), one), shard_key(&ipfix(1), one));
+        assert_eq!(shard_key(&ipfix(1), one), shard_of(one, 1));
         assert_ne!(shard_key(&ipfix(1), one), shard_key(&ipfix(2), one));
         assert_ne!(shard_key(&ipfix(1), one), shard_key(&ipfix(1), other));
         for length in 0..16 {

@@ -75,11 +75,18 @@ struct Facts<'a> {
     boot: Option<i64>,
 }
 
+/// What came of options records.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Learnt {
+    /// Records of which something had no room.
+    pub(crate) full: usize,
+    /// Something is known now that was not, or was known otherwise.
+    pub(crate) changed: bool,
+}
+
 /// Learns from the options records of a set.
-///
-/// Gives for how many of them something had no room.
-pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, limit: usize) -> usize {
-    let mut full = 0;
+pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, limit: usize) -> Learnt {
+    let mut learnt = Learnt::default();
     for record in 0..records.count() {
         let mut facts = Facts::default();
         for place in program.shape.filled(0..program.template.fields.len()) {
@@ -90,10 +97,23 @@ pub(crate) fn learn(program: &Program, records: Records<'_>, known: &mut Known, 
                 facts.take(field.element, program.described.get(place).map(|field| field.data_type), octets);
             }
         }
-        full += usize::from(!facts.tell(known, limit));
+        learnt.full += usize::from(!facts.tell(known, limit, &mut learnt.changed));
     }
     known.sum_up();
-    full
+    learnt
+}
+
+/// Puts a value in place of another, and says whether they differ.
+fn set<T: PartialEq>(kept: &mut T, value: T, changed: &mut bool) {
+    *changed |= *kept != value;
+    *kept = value;
+}
+
+/// The same where a value was told; what was told before stays where none was.
+fn set_told<T: PartialEq>(kept: &mut Option<T>, told: Option<T>, changed: &mut bool) {
+    if told.is_some() {
+        set(kept, told, changed);
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -138,40 +158,40 @@ impl<'a> Facts<'a> {
     }
 
     /// False where a map is full.
-    fn tell(self, known: &mut Known, limit: usize) -> bool {
+    fn tell(self, known: &mut Known, limit: usize, changed: &mut bool) -> bool {
         let mut room = true;
         let rate = self.rate();
-        known.boot = self.boot.or(known.boot);
+        set_told(&mut known.boot, self.boot, changed);
         if let Some(sampler) = self.sampler {
             match entry::<_, Sampler>(&mut known.samplers, sampler, limit) {
                 Some(kept) => {
-                    kept.rate = rate.or(kept.rate);
-                    kept.name = self.sampler_name.or_else(|| kept.name.take());
+                    set_told(&mut kept.rate, rate, changed);
+                    set_told(&mut kept.name, self.sampler_name, changed);
                 }
                 None => room = false,
             }
         } else if let (Some(rate), Some(interface)) = (rate, self.interface) {
             match entry(&mut known.interface_sampling, interface, limit) {
-                Some(kept) => *kept = rate,
+                Some(kept) => set(kept, rate, changed),
                 None => room = false,
             }
-        } else if rate.is_some() {
-            known.sampling = rate;
+        } else {
+            set_told(&mut known.sampling, rate, changed);
         }
         if let Some(number) = self.interface
             && (self.interface_name.is_some() || self.interface_alias.is_some())
         {
             match entry::<_, Interface>(&mut known.interfaces, number, limit) {
                 Some(kept) => {
-                    kept.name = self.interface_name.or_else(|| kept.name.take());
-                    kept.alias = self.interface_alias.or_else(|| kept.alias.take());
+                    set_told(&mut kept.name, self.interface_name, changed);
+                    set_told(&mut kept.alias, self.interface_alias, changed);
                 }
                 None => room = false,
             }
         }
         if let (Some(vrf), Some(vrf_name)) = (self.vrf, self.vrf_name) {
             match entry(&mut known.vrfs, vrf, limit) {
-                Some(kept) => *kept = vrf_name,
+                Some(kept) => set(kept, vrf_name, changed),
                 None => room = false,
             }
         }
@@ -179,7 +199,7 @@ impl<'a> Facts<'a> {
             && application.len() <= crate::limits::NAME_OCTETS
         {
             match entry(&mut known.applications, application.to_vec(), limit) {
-                Some(kept) => *kept = application_name,
+                Some(kept) => set(kept, application_name, changed),
                 None => room = false,
             }
         }

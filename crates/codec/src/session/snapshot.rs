@@ -8,14 +8,14 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use weir_record::ElementId;
+use weir_record::{Address, ElementId};
 
 use super::known::{Interface, Known, Sampler};
 use super::{ExporterKey, Session};
 use crate::Protocol;
 use crate::decoder::Decoder;
 use crate::encode::{TemplateProtocol, write_template};
-use crate::sequence::{Expected, Sender};
+use crate::sequence::{Expected, Sender, Sequences};
 use crate::template::{Field, Program, Template};
 
 /// The version that is written, and the only one that is read.
@@ -110,22 +110,36 @@ impl Decoder {
     /// # Errors
     /// [`SnapshotError`] for octets that [`Decoder::save`] of this version did not write.
     pub fn load(&mut self, octets: &[u8]) -> Result<usize, SnapshotError> {
+        self.load_where(octets, |_, _| true)
+    }
+
+    /// The same of those exporters alone, by address and domain, that are this decoder's.
+    ///
+    /// # Errors
+    /// As [`Decoder::load`].
+    pub fn load_where(&mut self, octets: &[u8], is_own: impl Fn(Address, u32) -> bool) -> Result<usize, SnapshotError> {
         let syntax = |error: serde_json::Error| SnapshotError::Syntax(error.to_string());
         let head: Head = serde_json::from_slice(octets).map_err(syntax)?;
         if head.version != VERSION {
             return Err(SnapshotError::UnknownVersion { found: head.version });
         }
         let snapshot: Snapshot = serde_json::from_slice(octets).map_err(syntax)?;
-        let count = snapshot.sessions.len();
-        for saved in snapshot.sessions {
+        let mut count = 0;
+        for saved in snapshot.sessions.into_iter().filter(|saved| is_own(saved.address.into(), saved.domain)) {
             self.restore(saved);
+            count += 1;
         }
-        for saved in snapshot.sequences {
+        for saved in snapshot.sequences.into_iter().filter(|saved| is_own(saved.exporter.into(), saved.domain)) {
             let protocol = if saved.ipfix { Protocol::Ipfix } else { Protocol::NetFlow9 };
             let sender = Sender { exporter: saved.exporter.into(), port: saved.port, domain: saved.domain, protocol };
             self.sequences.insert(sender, Expected { next: saved.next, missing: 0 });
         }
         Ok(count)
+    }
+
+    /// Forgets which sequence numbers are expected: what was saved before messages that were decoded since would call those lost.
+    pub fn forget_sequences(&mut self) {
+        self.sequences = Sequences::default();
     }
 
     fn restore(&mut self, saved: SavedSession) {

@@ -24,7 +24,10 @@ impl Program {
         });
         let (forward, reverse) =
             if template.scope.is_some() { (Plan::default(), None) } else { Compiler::new(&template, registry).plans() };
-        Self { shape: Shape::new(&template), raw: raw.into(), described, forward, reverse, template }
+        let is_known = |element: ElementId| element.pen == PEN_NETFLOW9_SCOPE || registry.get(element).is_some();
+        let elements = template.fields.iter().map(|field| field.element);
+        let unknown = elements.filter(|element| !is_known(*element) && !forward_of(*element).is_some_and(is_known)).collect();
+        Self { shape: Shape::new(&template), raw: raw.into(), described, unknown, forward, reverse, template }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A template made ready: one straight list of steps, each of which writes one column for all records of a set.
 
-use weir_record::Column;
 use weir_record::registry::DataType;
+use weir_record::{Column, ElementId};
 
 use super::Template;
 use super::cells::Shape;
@@ -16,6 +16,8 @@ pub(crate) struct Program {
     pub(crate) shape: Shape,
     /// Every field, ready to be shown.
     pub(crate) described: Vec<Described>,
+    /// Elements that are known by number only.
+    pub(crate) unknown: Box<[ElementId]>,
     pub(crate) forward: Plan,
     /// The responder's half, where records are two-way.
     pub(crate) reverse: Option<Plan>,

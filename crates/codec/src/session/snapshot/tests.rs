@@ -123,3 +123,62 @@ fn any_octets_are_refused_or_taken_without_harm() {
         assert!(Decoder::new(Config::default()).load(&saved[..place]).is_err());
     }
 }
+
+#[test]
+fn each_worker_takes_up_its_own() {
+    let (first, later) = messages(TemplateProtocol::Ipfix);
+    let mut before = Decoder::new(Config::default());
+    feed(&mut before, &first);
+    let (mut one, mut other) = (Decoder::new(Config::default()), Decoder::new(Config::default()));
+    let own = Address::v4(0xc000_0201);
+    assert_eq!(one.load_where(&before.save(), |from, domain| (from, domain) == (own, 0)), Ok(1));
+    assert_eq!(other.load_where(&before.save(), |from, _| from != own), Ok(0));
+    assert_eq!((feed(&mut one, &later).rows(), feed(&mut other, &later).rows()), (1, 0));
+}
+
+#[test]
+fn numbers_of_an_older_state_can_be_left_out() {
+    let (mut first, later) = messages(TemplateProtocol::NetFlow9);
+    let mut before = Decoder::new(Config::default());
+    let last = first.pop().unwrap();
+    feed(&mut before, &first);
+    let saved = before.save();
+    feed(&mut before, &[last]);
+    let mut after = Decoder::new(Config::default());
+    after.load(&saved).unwrap();
+    after.forget_sequences();
+    feed(&mut after, &later);
+    assert_eq!(after.stats().lost, 0);
+}
+
+#[test]
+fn changes_are_counted_and_repeats_are_not() {
+    let (first, later) = messages(TemplateProtocol::Ipfix);
+    let mut decoder = Decoder::new(Config::default());
+    feed(&mut decoder, &first);
+    let changes = decoder.changes();
+    // Two templates, one record of options.
+    assert_eq!(changes, 3);
+    feed(&mut decoder, &[first, later].concat());
+    assert_eq!(decoder.changes(), changes);
+}
+
+#[test]
+fn facts_of_an_exporter_are_told() {
+    let (first, later) = messages(TemplateProtocol::Ipfix);
+    let mut decoder = Decoder::new(Config::default());
+    let exporter = Address::v4(0xc000_0201);
+    assert_eq!(decoder.facts(exporter, 0, Protocol::Ipfix), None);
+    feed(&mut decoder, &later);
+    let facts = decoder.facts(exporter, 0, Protocol::Ipfix).unwrap();
+    assert_eq!((facts.templates, facts.options_templates, facts.pending), (0, 0, 1));
+    feed(&mut decoder, &first);
+    // A template with an element that nobody knows, and one with a reverse element.
+    let mut template = vec![0, 10, 0, 40, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 2, 0, 24, 1, 44, 0, 2];
+    template.extend([0x80, 137, 0, 4, 0, 0, 253, 231, 0x80, 1, 0, 4, 0, 0, 0x72, 0x79]);
+    feed(&mut decoder, &[template]);
+    let facts = decoder.facts(exporter, 0, Protocol::Ipfix).unwrap();
+    assert_eq!((facts.templates, facts.options_templates, facts.pending), (2, 1, 0));
+    assert_eq!(facts.unknown, [ElementId::enterprise(64_999, 137)]);
+    assert_eq!(decoder.facts(exporter, 0, Protocol::NetFlow9), None);
+}
