@@ -1,6 +1,8 @@
 //! Octets to and from peers over UDP and TCP.
 //!
-//! [`Url`] says where a peer is. [`Sender`] takes whole messages there and never makes its caller wait for long: what the peer cannot take is
+//! [`Url`] says where a peer is, or where to listen.
+//!
+//! **Sending.** [`Sender`] takes whole messages there and never makes its caller wait for long: what the peer cannot take is
 //! dropped and counted ([`Counters`]), and a lost connection is built up again in the background of later calls.
 //!
 //! ```no_run
@@ -16,17 +18,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Never: knows a protocol. What must be said at the beginning of a session, the caller says when [`Sender::state`] tells of one.
+//! **Receiving.** [`UdpReceiver`] takes datagrams from the kernel many at a time, [`Guard`] decides by their sender's address whether they pass, and [`Shards`]
+//! hands them to workers. All three count, so that each datagram is accounted for; nothing allocates for a datagram.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use weir_transport::{Guard, GuardOptions, ReceiverOptions, ShardOptions, Shards, UdpReceiver, Url, Verdict};
+//! # let clock = || 0;
+//! let url = Url::parse("udp://[::]", 2055)?;
+//! let mut receiver = UdpReceiver::open(&url, ReceiverOptions::default())?;
+//! let mut guard = Guard::new(&GuardOptions::default());
+//! let (shards, _inboxes) = Shards::new(ShardOptions { workers: 4, ..ShardOptions::default() });
+//! while receiver.wait(Duration::from_secs(1))? {
+//!     let now = clock();
+//!     receiver.receive(now, |datagram| {
+//!         if guard.check(datagram.from, now) == Verdict::Pass {
+//!             shards.push(u64::from(datagram.port), &datagram);
+//!         }
+//!     })?;
+//!     shards.flush();
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Never: knows a protocol. By what a datagram goes to which worker, the caller says. What must be said at the beginning of a session, the caller says when [`Sender::state`] tells of one.
+
+mod url;
 
 mod counters;
 mod peer;
 mod sender;
 mod tcp;
 mod udp;
-mod url;
+
+mod datagram;
+mod guard;
+mod shards;
+mod udp_receiver;
 
 pub use counters::Counters;
+pub use datagram::Datagram;
+pub use guard::{Guard, GuardCounters, GuardOptions, Verdict};
 pub use sender::{OpenError, Sender, SenderOptions, State};
+pub use shards::{DatagramBatch, Inbox, ShardCounters, ShardOptions, Shards, Taken};
 pub use tcp::TcpSender;
 pub use udp::UdpSender;
+pub use udp_receiver::{ListenError, ReceiveCounters, ReceiverOptions, UdpReceiver};
 pub use url::{Scheme, Url, UrlError};

@@ -33,7 +33,7 @@ pub struct Url {
     pub scheme: Scheme,
     /// Name or address, an IPv6 address without its brackets.
     pub host: String,
-    /// Port, not 0.
+    /// Port; 0 only where the caller's default is 0, and means to a listener one that the system chooses.
     pub port: u16,
 }
 

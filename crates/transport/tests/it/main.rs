@@ -1,12 +1,19 @@
-//! Senders against real sockets of this machine: peers that listen, refuse, close, read slowly and come back.
+//! Senders and receivers against real sockets of this machine: peers that listen, refuse, close, read slowly and come back, or send more than can be taken.
 #![allow(clippy::unwrap_used, reason = "tests, their helpers included")]
 
 use std::time::{Duration, Instant};
 
+use weir_testkit::CountingAllocator;
 use weir_transport::{Sender, SenderOptions, State, Url};
 
+mod receive;
+mod receive_drops;
+mod shards;
 mod tcp;
 mod udp;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
