@@ -1,6 +1,6 @@
 //! Aligned tables for people: numbers to the right, texts to the left, as wide as the widest cell.
 
-use super::text::{write_number, write_plain};
+use super::text::{write_flags, write_plain, write_protocol};
 use crate::column::AnyColumn;
 use crate::table::{ColumnInfo, ColumnType, Table, Unit};
 
@@ -85,36 +85,14 @@ fn write_cell(out: &mut Vec<u8>, info: &ColumnInfo, column: AnyColumn<'_>, row: 
     match (info.unit, column) {
         (Unit::TcpFlags, AnyColumn::U16(flags)) => {
             if let Some(flags) = flags.get(row) {
-                // From the highest bit down, as tcpdump and nfdump users know them.
-                let letters = b"CEUAPRSF".iter().enumerate();
-                out.extend(letters.map(|(place, letter)| if flags >> (7 - place) & 1 == 1 { *letter } else { b'.' }));
+                write_flags(out, flags);
             }
         }
         (Unit::IpProtocol, AnyColumn::U8(protocols)) => {
-            let Some(protocol) = protocols.get(row) else { return };
-            match PROTOCOLS.iter().find(|(number, _)| *number == protocol) {
-                Some((_, name)) => out.extend_from_slice(name.as_bytes()),
-                None => write_number(out, protocol),
+            if let Some(protocol) = protocols.get(row) {
+                write_protocol(out, protocol);
             }
         }
         _ => write_plain(out, info.column_type, column, row),
     }
 }
-
-/// Protocols that are shown by name (IANA protocol numbers).
-const PROTOCOLS: [(u8, &str); 14] = [
-    (1, "ICMP"),
-    (2, "IGMP"),
-    (4, "IPIP"),
-    (6, "TCP"),
-    (17, "UDP"),
-    (41, "IPv6"),
-    (47, "GRE"),
-    (50, "ESP"),
-    (51, "AH"),
-    (58, "ICMP6"),
-    (88, "EIGRP"),
-    (89, "OSPF"),
-    (112, "VRRP"),
-    (132, "SCTP"),
-];

@@ -48,6 +48,38 @@ pub fn write_time(out: &mut Vec<u8>, nanoseconds: i64) {
     out.extend_from_slice(&slot[..length]);
 }
 
+/// Appends TCP flags as letters from the highest bit down, as tcpdump and nfdump users know them: `...AP.S.`.
+pub fn write_flags(out: &mut Vec<u8>, flags: u16) {
+    let letters = b"CEUAPRSF".iter().enumerate();
+    out.extend(letters.map(|(place, letter)| if flags >> (7 - place) & 1 == 1 { *letter } else { b'.' }));
+}
+
+/// Appends the name of a well-known IP protocol, or the number of another.
+pub fn write_protocol(out: &mut Vec<u8>, protocol: u8) {
+    match PROTOCOLS.iter().find(|(number, _)| *number == protocol) {
+        Some((_, name)) => out.extend_from_slice(name.as_bytes()),
+        None => write_number(out, protocol),
+    }
+}
+
+/// Protocols that are shown by name (IANA protocol numbers).
+const PROTOCOLS: [(u8, &str); 14] = [
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (4, "IPIP"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (41, "IPv6"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "ICMP6"),
+    (88, "EIGRP"),
+    (89, "OSPF"),
+    (112, "VRRP"),
+    (132, "SCTP"),
+];
+
 /// Appends the value of a row as people read it: no quotes, lists joined by spaces. Nothing where absent.
 pub fn write_plain(out: &mut Vec<u8>, column_type: ColumnType, column: AnyColumn<'_>, row: usize) {
     match column {
