@@ -1,0 +1,10 @@
+//! Enrichment as a whole: databases in MaxMind's format, made here octet by octet; prefixes; sources.
+
+mod databases;
+mod mmdb;
+mod records;
+
+use weir_testkit::CountingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
