@@ -23,6 +23,9 @@ pub use socket::ListenError;
 /// The longest UDP payload that fits in an IP packet.
 const LONGEST: usize = 65_535;
 
+/// Octets a nanosecond that must not fill the receive buffer while datagrams gather.
+const FASTEST: u64 = 4;
+
 /// How a receiver behaves.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiverOptions {
@@ -34,15 +37,18 @@ pub struct ReceiverOptions {
     pub listener: u16,
     /// Most octets of a datagram. Longer ones are cut, and counted.
     pub longest: usize,
+    /// How long datagrams may gather once the first has come, so that a thread is not woken for each of them; less where the receive buffer is small.
+    pub gather: Duration,
     /// Let the kernel merge datagrams of one sender on their way here (`UDP_GRO`). They cost less then, but what is dropped for want of room is counted by
     /// merged packets, so that [`ReceiveCounters::kernel_dropped`] is too low.
     pub merged: bool,
 }
 
 impl Default for ReceiverOptions {
-    /// 64 MiB, both families, listener 0, datagrams as long as they get, not merged.
+    /// 64 MiB, both families, listener 0, datagrams as long as they get, gathered for 5 ms, not merged.
     fn default() -> Self {
-        Self { receive_buffer: 64 << 20, v6_only: false, listener: 0, longest: LONGEST, merged: false }
+        let gather = Duration::from_millis(5);
+        Self { receive_buffer: 64 << 20, v6_only: false, listener: 0, longest: LONGEST, gather, merged: false }
     }
 }
 
@@ -87,7 +93,8 @@ impl UdpReceiver {
         let opened = socket::listen(url, &options)?;
         let (socket, local_address) = (opened.socket, opened.local_address);
         let longest = if options.merged { LONGEST } else { options.longest.clamp(1, LONGEST) };
-        let options = ReceiverOptions { longest, ..options };
+        let gather = options.gather.min(Duration::from_nanos(opened.receive_buffer as u64 / FASTEST));
+        let options = ReceiverOptions { longest, gather, ..options };
         Ok(Self {
             drops: Drops::new(&socket, local_address.is_ipv6()),
             slots: vec![0; longest * Self::BATCH],
@@ -115,7 +122,8 @@ impl UdpReceiver {
         self.receive_buffer
     }
 
-    /// Waits until something can be received, at most so long; false if nothing can. Before it says so, it asks the kernel for drops of which no datagram told.
+    /// Waits until something can be received, at most so long, and then for [`ReceiverOptions::gather`]; false if nothing can. Before it says so, it asks the
+    /// kernel for drops of which no datagram told.
     pub fn wait(&mut self, patience: Duration) -> io::Result<bool> {
         let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
         let is_ready = match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&patience)) {
@@ -123,7 +131,9 @@ impl UdpReceiver {
             Err(rustix::io::Errno::INTR) => false,
             Err(error) => return Err(error.into()),
         };
-        if !is_ready {
+        if is_ready {
+            std::thread::sleep(self.options.gather);
+        } else {
             self.drops.look();
         }
         Ok(is_ready)

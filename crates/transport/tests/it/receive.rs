@@ -1,7 +1,7 @@
 //! Datagrams to a receiver: families, ports, many in a call, cut and merged ones.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_transport::{Datagram, ReceiverOptions, UdpReceiver, Url};
 
@@ -171,6 +171,35 @@ fn waiting_ends_with_its_time_or_with_a_datagram() {
     });
     assert!(receiver.wait(Duration::MAX).unwrap());
     later.join().unwrap();
+}
+
+#[test]
+fn datagrams_gather_while_there_is_room_for_them() {
+    let calls = |receive_buffer, gather| {
+        let mut receiver = receiver("127.0.0.1", ReceiverOptions { receive_buffer, gather, ..ReceiverOptions::default() });
+        let socket = sender("127.0.0.1", receiver.local_address());
+        socket.send(b"first").unwrap();
+        let later = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            socket.send(b"second").unwrap();
+        });
+        let begin = Instant::now();
+        receive(&mut receiver, 2);
+        later.join().unwrap();
+        assert!(begin.elapsed() < PATIENCE);
+        receiver.counters().calls
+    };
+    assert_eq!(calls(4 << 30, Duration::from_millis(400)), 1 + u64::from(!is_administrator()));
+    assert_eq!(
+        calls(100_000, Duration::from_secs(3600)),
+        2,
+        "25 microseconds are as long as this buffer can do without a reader"
+    );
+}
+
+/// Whether large receive buffers are granted.
+fn is_administrator() -> bool {
+    receiver("127.0.0.1", ReceiverOptions::default()).receive_buffer() == 64 << 20
 }
 
 #[test]

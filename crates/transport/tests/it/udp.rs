@@ -82,7 +82,9 @@ fn what_no_datagram_can_carry_is_dropped_and_a_new_socket_follows() {
 
 #[test]
 fn a_name_that_is_none_is_asked_for_again_later() {
-    let mut sender = open("udp://no-such-name.invalid");
+    let url = Url::parse("udp://no-such-name.invalid", 4739).unwrap();
+    // A pause longer than any look-up of the name.
+    let mut sender = Sender::open(&url, SenderOptions { retry_min: PATIENCE, ..SenderOptions::default() }).unwrap();
     assert_eq!((sender.state(), sender.state()), (State::Waiting, State::Waiting));
     sender.send(b"x");
     assert_eq!((sender.counters().errors, sender.counters().dropped), (1, 1));
