@@ -1,0 +1,71 @@
+//! Which row groups a question can pass over: by what their footers and bloom filters say, a filter's necessary conditions cannot hold in them.
+
+use parquet::file::statistics::Statistics;
+use weir_query::{Bound, BoundValues, Bounds};
+use weir_record::{Address, ColumnType};
+
+use crate::read::TableFile;
+
+/// True where some row of the group may satisfy every condition.
+pub(crate) fn may_hold(file: &TableFile, group: usize, bounds: &Bounds) -> bool {
+    bounds.clauses.iter().all(|clause| clause.iter().any(|bound| may_satisfy(file, group, bound)))
+}
+
+fn may_satisfy(file: &TableFile, group: usize, bound: &Bound) -> bool {
+    let info = bound.column.info();
+    if info.column_type == ColumnType::Ip {
+        return may_be_address(file, group, info.name, &bound.values);
+    }
+    let Some(chunk) = file.chunk(group, info.name) else {
+        // A file without the column has no row with a value.
+        return false;
+    };
+    let Some(statistics) = chunk.statistics() else {
+        return true;
+    };
+    if statistics.null_count_opt() == Some(chunk.num_values() as u64) {
+        return false;
+    }
+    match &bound.values {
+        BoundValues::Numbers(ranges) => match limits(statistics) {
+            Some((min, max)) => ranges.iter().any(|(low, high)| *low <= max && *high >= min),
+            None => true,
+        },
+        BoundValues::Times(_) | BoundValues::Present | BoundValues::Texts(_) | BoundValues::Addresses(_) => true,
+    }
+}
+
+fn may_be_address(file: &TableFile, group: usize, name: &str, values: &BoundValues) -> bool {
+    let (Some(high), Some(low)) = (file.chunk(group, &format!("{name}_high")), file.chunk(group, &format!("{name}_low"))) else {
+        return false;
+    };
+    let BoundValues::Addresses(ranges) = values else {
+        return true;
+    };
+    let (Some(highs), Some(lows)) = (high.statistics().and_then(limits), low.statistics().and_then(limits)) else {
+        return true;
+    };
+    let in_limits = |range: &&(Address, Address)| {
+        let ((first_high, first_low), (last_high, last_low)) = (range.0.halves(), range.1.halves());
+        let high_fits = first_high <= highs.1 && last_high >= highs.0;
+        let low_fits = first_high != last_high || (first_low <= lows.1 && last_low >= lows.0);
+        high_fits && low_fits
+    };
+    let left: Vec<&(Address, Address)> = ranges.iter().filter(in_limits).collect();
+    if left.is_empty() || left.iter().any(|(first, last)| first != last) {
+        return !left.is_empty();
+    }
+    match file.bloom(low) {
+        Some(filter) => left.iter().any(|(address, _)| filter.check(&address.halves().1)),
+        None => true,
+    }
+}
+
+/// Smallest and largest value of an unsigned column.
+fn limits(statistics: &Statistics) -> Option<(u64, u64)> {
+    match statistics {
+        Statistics::Int32(statistics) => Some((u64::from(*statistics.min_opt()? as u32), u64::from(*statistics.max_opt()? as u32))),
+        Statistics::Int64(statistics) => Some((*statistics.min_opt()? as u64, *statistics.max_opt()? as u64)),
+        _ => None,
+    }
+}

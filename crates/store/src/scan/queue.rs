@@ -1,0 +1,80 @@
+//! What is to be read, handed out to the threads of a scan.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::journal::BlockRef;
+use crate::manifest::DataFile;
+use crate::read::TableFile;
+
+/// A piece of work.
+pub(super) enum Work<'a> {
+    /// A file, which is to be opened; its row groups become pieces of work.
+    File(Arc<DataFile>),
+    /// A row group.
+    Group(Arc<TableFile>, usize),
+    /// A block of the journal.
+    Block(BlockRef<'a>),
+}
+
+/// Work that nobody has taken yet.
+pub(super) struct Queue<'a> {
+    state: Mutex<State<'a>>,
+    changed: Condvar,
+}
+
+struct State<'a> {
+    work: VecDeque<Work<'a>>,
+    /// Threads that are opening a file and may bring work.
+    opening: usize,
+    is_closed: bool,
+}
+
+impl<'a> Queue<'a> {
+    pub(super) fn new(work: Vec<Work<'a>>) -> Self {
+        let state = State { work: work.into(), opening: 0, is_closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Pieces that wait; a file may become several.
+    pub(super) fn len(&self) -> usize {
+        let state = self.lock();
+        state.work.iter().map(|work| if let Work::File(file) = work { file.rows.div_ceil(1 << 20).max(1) as usize } else { 1 }).sum()
+    }
+
+    /// The next piece; nothing at the end. Whoever takes a file calls [`Queue::opened`] with what it holds.
+    pub(super) fn take(&self) -> Option<Work<'a>> {
+        let mut state = self.lock();
+        loop {
+            if state.is_closed {
+                return None;
+            }
+            match state.work.pop_front() {
+                Some(work) => {
+                    state.opening += usize::from(matches!(work, Work::File(_)));
+                    return Some(work);
+                }
+                None if state.opening == 0 => return None,
+                None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// The row groups of a file that was taken, which come next.
+    pub(super) fn opened(&self, groups: impl DoubleEndedIterator<Item = Work<'a>>) {
+        let mut state = self.lock();
+        state.opening -= 1;
+        groups.rev().for_each(|group| state.work.push_front(group));
+        self.changed.notify_all();
+    }
+
+    /// Nobody gets work any more.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

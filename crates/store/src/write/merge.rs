@@ -1,0 +1,66 @@
+//! Several files of one table become one, or a few: small files of idle hours, and series whose rows add up.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use weir_record::{CounterBatch, FlowBatch, HealthBatch, SeriesBatch};
+
+use super::segment::{About, Writer};
+use crate::error::StoreError;
+use crate::layout::FileTable;
+use crate::manifest::{DataFile, TableKind};
+use crate::place::Place;
+use crate::read::TableFile;
+use crate::scan::Cancel;
+
+/// Writes the rows of files of one table, in the order given, to new files `TABLE/STEM.parquet`, and makes these durable.
+///
+/// # Errors
+/// Where a file cannot be read or written, and where `cancel` says so; the files given stay as they are.
+pub fn merge(
+    place: &Place,
+    files: &[Arc<DataFile>],
+    stem: &str,
+    level: u8,
+    now: i64,
+    cancel: &Cancel,
+) -> Result<Vec<DataFile>, StoreError> {
+    let Some(first) = files.first() else {
+        return Ok(Vec::new());
+    };
+    let segments = files.iter().map(|file| file.segments);
+    let segments = segments.fold((u64::MAX, 0), |all, file| (all.0.min(file.0), all.1.max(file.1)));
+    let about = About { place, stem, segments, level, now };
+    match first.table {
+        TableKind::Flows | TableKind::Events => append::<FlowBatch>(first.table, about, files, cancel),
+        TableKind::Counters => append::<CounterBatch>(first.table, about, files, cancel),
+        TableKind::Health => append::<HealthBatch>(first.table, about, files, cancel),
+        TableKind::Series => append::<SeriesBatch>(first.table, about, files, cancel),
+    }
+}
+
+fn append<T: FileTable>(
+    table: TableKind,
+    about: About<'_>,
+    files: &[Arc<DataFile>],
+    cancel: &Cancel,
+) -> Result<Vec<DataFile>, StoreError> {
+    let mut writer = Writer::<T>::new(table, about);
+    for file in files {
+        let file = TableFile::open(about.place, &file.name)?;
+        let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
+        for group in 0..file.row_groups() {
+            let mut failed = Ok(());
+            file.read_group::<T>(group, &all, &mut |batch| {
+                if cancel.is_cancelled() {
+                    failed = Err(StoreError::Cancelled);
+                } else {
+                    failed = writer.push(std::mem::take(batch));
+                }
+                if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            failed?;
+        }
+    }
+    writer.finish()
+}
