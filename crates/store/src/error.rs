@@ -69,6 +69,18 @@ pub enum StoreError {
         /// Its rows.
         rows: usize,
     },
+    /// Rows that a columnar file cannot hold.
+    #[error("a data file cannot be written: {what}")]
+    Encode {
+        /// What is too much.
+        what: String,
+    },
+    /// A setting, a text or an answer goes past a limit.
+    #[error("{what}")]
+    Limit {
+        /// Which, and what to change.
+        what: String,
+    },
     /// The place where data files lie failed.
     #[error(transparent)]
     Place(#[from] PlaceError),

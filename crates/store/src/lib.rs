@@ -1,19 +1,51 @@
 //! Append and ask: the journal, columnar files, and questions over both.
 //!
-//! Batches of records are appended to a journal that is durable within a second and readable at once. In the background its segments become sorted
+//! Batches of records are appended to a journal that is durable within a second and readable at once. In the background its segments become
 //! Parquet files, which one manifest names; so whatever happens, each record stands in one place and in one only.
 //!
-//! Reading order: [`store`] (the facade and what can be read at a moment), `journal` and `block` (what is durable first), `manifest` (which files
-//! count), `compact` and `retention` (what becomes of segments, and of files).
+//! Reading order: [`store`] (the facade), `snapshot` (what can be read at a moment), `block` and `journal` (what is durable first), `manifest` and `catalog` (which
+//! files count), `recovery`, then what the `background` does: `compact`, `merge_plan`, `retention`.
 //!
 //! Never: decodes a datagram; lets heavy dependencies out: no type of Arrow, Parquet or DataFusion stands in a public signature.
 
 pub mod error;
 pub mod store;
 
+mod archive;
+mod background;
 mod block;
+mod catalog;
+mod compact;
 mod journal;
+mod layout;
 mod manifest;
+mod merge_plan;
+mod place;
+mod prune;
+mod read;
+mod recovery;
 mod retention;
+mod runtime;
+mod scan;
+mod snapshot;
+mod status;
+mod times;
+mod write;
 
+pub use archive::{Archive, Pin, PinGuard};
+pub use background::Closed;
+pub use block::{BlockKind, BlockTable, MAX_BODY, MAX_ROWS};
 pub use error::StoreError;
+pub use journal::{BlockReader, BlockRef};
+pub use layout::FileTable;
+pub use manifest::{DataFile, TableKind};
+pub use place::{Place, PlaceEntry, PlaceError, S3Options};
+pub use recovery::Recovery;
+pub use scan::{Cancel, ScanRequest, ScanStats, StoredTable, Unreadable};
+pub use snapshot::Snapshot;
+pub use status::StoreStatus;
+pub use store::{MakeSummary, Position, Rows, Store, StoreConfig, Summary, no_summary};
+pub use times::Times;
+
+/// The version of the store's format, in the manifest and in the blocks of the journal.
+pub const FORMAT: u32 = 1;

@@ -15,7 +15,7 @@ use crate::times::Times;
 
 /// Name of the manifest inside the store.
 pub(crate) const FILE_NAME: &str = "manifest.json";
-const VERSION: u32 = 1;
+const VERSION: u32 = crate::FORMAT;
 
 /// A table of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub struct DataFile {
     pub rows: u64,
     /// Octets.
     pub octets: u64,
+    /// CRC32C of the whole file.
+    pub crc32c: u32,
     /// The time that its rows cover.
     pub times: Times,
     /// First and last segment of the journal that its rows are from.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::segment::Place;
+use super::segment::BlockAt;
 use crate::block::{Block, BlockError, HEADER, Header, find_header};
 
 /// How far is read at once in the search for the next block.
@@ -14,7 +14,7 @@ const SEARCH: usize = 1 << 20;
 /// What a segment holds.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub(crate) blocks: Vec<Place>,
+    pub(crate) blocks: Vec<BlockAt>,
     /// Where the last block ends.
     pub(crate) end: u64,
     /// Octets of the file.
@@ -23,6 +23,14 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<(u64, u64, BlockError)>,
     /// What is wrong after the last block, where something lies there.
     pub(crate) tail: Option<BlockError>,
+}
+
+impl Found {
+    /// What says that another version of the program wrote here. Nothing must be cut off or passed over then.
+    pub(crate) fn foreign(&self) -> Option<&BlockError> {
+        let wrong = self.damaged.iter().map(|(_, _, error)| error).chain(&self.tail);
+        wrong.into_iter().find(|error| matches!(error, BlockError::Version(_) | BlockError::Kind(_)))
+    }
 }
 
 /// Lists the blocks of a segment. With `verify` every checksum is checked, otherwise only those of the headers (the others are when the block is read).
@@ -39,7 +47,7 @@ pub(crate) fn find_blocks(file: &File, verify: bool) -> io::Result<Found> {
                 if let Some((start, error)) = wrong.take() {
                     found.damaged.push((start, offset - start, error));
                 }
-                found.blocks.push(Place { offset, header });
+                found.blocks.push(BlockAt { offset, header });
                 // The filling after the last block may be missing; it has no content.
                 offset = (offset + header.stride() as u64).min(length);
                 found.end = offset;
@@ -94,7 +102,7 @@ fn next_header(file: &File, mut offset: u64, length: u64, octets: &mut Vec<u8>) 
     Ok(length)
 }
 
-/// Lists the segments in a folder by number, with those files that cannot be opened and why.
+/// The numbers of the segments in a folder, in order.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder)? {

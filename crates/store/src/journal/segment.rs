@@ -16,7 +16,7 @@ use crate::times::Times;
 
 /// Where a block lies, with its header.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct BlockAt {
     pub(crate) offset: u64,
     pub(crate) header: Header,
 }
@@ -32,7 +32,9 @@ pub(crate) struct Segment {
     end: AtomicU64,
     /// Nothing is appended any more.
     sealed: AtomicBool,
-    blocks: Mutex<Arc<Vec<Place>>>,
+    /// Its rows are in data files.
+    stored: AtomicBool,
+    blocks: Mutex<Arc<Vec<BlockAt>>>,
     /// Nothing where the sums have to be made again from the blocks.
     summary: Mutex<Option<Box<dyn Summary>>>,
 }
@@ -50,9 +52,9 @@ impl Segment {
     }
 
     /// A segment that an earlier run left.
-    pub(crate) fn of(number: u64, path: PathBuf, file: File, blocks: Vec<Place>, end: u64) -> Self {
+    pub(crate) fn of(number: u64, path: PathBuf, file: File, blocks: Vec<BlockAt>, end: u64) -> Self {
         let blocks = Mutex::new(Arc::new(blocks));
-        Self { number, path, file, end: end.into(), sealed: true.into(), blocks, summary: Mutex::new(None) }
+        Self { number, path, file, end: end.into(), sealed: true.into(), stored: false.into(), blocks, summary: Mutex::new(None) }
     }
 
     pub(crate) fn end(&self) -> u64 {
@@ -67,8 +69,16 @@ impl Segment {
         self.sealed.store(true, Ordering::Release);
     }
 
+    pub(crate) fn is_stored(&self) -> bool {
+        self.stored.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn mark_stored(&self) {
+        self.stored.store(true, Ordering::Release);
+    }
+
     /// Where the blocks lie at this moment.
-    pub(crate) fn blocks(&self) -> Arc<Vec<Place>> {
+    pub(crate) fn blocks(&self) -> Arc<Vec<BlockAt>> {
         lock(&self.blocks).clone()
     }
 
@@ -84,7 +94,7 @@ impl Segment {
         let blocks = Arc::make_mut(&mut blocks);
         let mut offset = end;
         for header in headers {
-            blocks.push(Place { offset, header: *header });
+            blocks.push(BlockAt { offset, header: *header });
             offset += header.stride() as u64;
         }
         self.end.store(offset, Ordering::Release);
@@ -130,7 +140,7 @@ pub(crate) fn number_of(file_name: &str) -> Option<u64> {
 /// A block of the journal that a snapshot can read.
 pub struct BlockRef<'a> {
     pub(crate) segment: &'a Segment,
-    pub(crate) place: Place,
+    pub(crate) place: BlockAt,
 }
 
 impl BlockRef<'_> {
@@ -173,7 +183,7 @@ impl BlockReader {
     pub(crate) fn read<T: BlockTable>(
         &mut self,
         segment: &Segment,
-        place: &Place,
+        place: &BlockAt,
         columns: Option<&[usize]>,
         batch: &mut T,
     ) -> Result<(), StoreError> {
@@ -185,7 +195,7 @@ impl BlockReader {
     }
 }
 
-pub(super) fn damaged(path: &Path, offset: u64, error: &BlockError) -> StoreError {
+fn damaged(path: &Path, offset: u64, error: &BlockError) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), what: format!("block at octet {offset}: {error}") }
 }
 
