@@ -64,15 +64,22 @@ impl FilterError {
     }
 }
 
-impl fmt::Display for FilterError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "filter, line {}, column {}: {}", self.line, self.column, self.message())?;
+impl FilterError {
+    /// The three lines, of a text that is called so.
+    pub(crate) fn write(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        writeln!(f, "{what}, line {}, column {}: {}", self.line, self.column, self.message())?;
         // Long lines are cut around the fault, so that the mark stays in view.
         let skip = self.column.saturating_sub(60);
         let shown: String = self.source_line.chars().skip(skip).take(120).collect();
         let lead: String = shown.chars().take(self.column - 1 - skip).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let marks = self.length.min(120);
         write!(f, "  {}\n  {lead}{}", shown.trim_end(), "^".repeat(marks))
+    }
+}
+
+impl fmt::Display for FilterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "filter")
     }
 }
 

@@ -8,7 +8,7 @@ use weir_record::{Column, FlowBatch};
 
 use crate::plan::Plan;
 use crate::syntax::Expression;
-use crate::{FilterError, Mask, parse};
+use crate::{Bounds, FilterError, Mask, parse, sql};
 
 /// A condition on flow records.
 ///
@@ -60,6 +60,16 @@ impl Filter {
     /// The condition as a tree, for those who translate it.
     pub const fn expression(&self) -> &Expression {
         &self.expression
+    }
+
+    /// What must hold of the rows that the filter selects, for those who skip the others unread.
+    pub fn bounds(&self) -> Bounds {
+        Bounds::of(&self.expression)
+    }
+
+    /// The condition of a `WHERE` that selects the same rows; see [`sql`](crate::sql).
+    pub fn to_sql(&self) -> String {
+        sql::condition(&self.expression)
     }
 
     /// The columns that the filter looks at.

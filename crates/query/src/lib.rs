@@ -3,7 +3,7 @@
 //! [`Filter::parse`] reads a text, checks it against the columns of [`weir_record`] and prepares it;
 //! [`Filter::evaluate`] marks the rows of a [`FlowBatch`](weir_record::FlowBatch) that it selects, 64 at a time.
 //! A filter prints back as text ([`Display`](std::fmt::Display)) that means the same, and [`complete`] says what may
-//! be typed next.
+//! be typed next. A [`Question`] says what is wanted of the records: groups, measures, series; [`Aggregation`] answers it from batches with an [`Answer`].
 //!
 //! **Absent values.** A comparison with an absent value is false, and `not` turns true into false and nothing else:
 //! every test is either true or false. A negated comparison (`!=`, `not in`, `not contains`) therefore means "there is a
@@ -12,7 +12,8 @@
 //! comparison means that at least one side has a value and *no* side compares: `port != 80` is "neither port is 80".
 //!
 //! Reading order: [`syntax`] (what a filter is), `token` and `parse` (from text), `names` (which words mean which
-//! columns), `plan` (what is evaluated), [`Mask`], `complete`.
+//! columns), `plan` (what is evaluated), [`Mask`], `complete`; `bounds` and [`sql`] (a filter for others); [`time`] (where a record lies), `question`, `aggregate`,
+//! `answer`.
 //!
 //! Never: files, sockets, clocks, threads, protocols.
 
@@ -29,13 +30,33 @@ mod filter;
 mod mask;
 mod plan;
 
+mod bounds;
+pub mod sql;
+
 mod complete;
 
+pub mod sampling;
+pub mod time;
+
+mod question;
+
+mod aggregate;
+pub mod distinct;
+pub mod histogram;
+
+mod answer;
+
+pub use aggregate::{Aggregation, AggregationError, AggregationLimits, Pass, Worker};
+pub use answer::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Role};
+pub use bounds::{Bound, BoundValues, Bounds};
 pub use complete::{Completion, CompletionKind, complete};
+pub use distinct::Distinct;
 pub use error::FilterError;
 pub use filter::Filter;
+pub use histogram::Histogram;
 pub use mask::Mask;
 pub use parse::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT};
+pub use question::{DEFAULT_LIMIT, DEFAULT_TOP, MAX_ITEMS, MAX_TOP, Question, QuestionError, QuestionKind, QuestionText, complete_question};
 
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ pub(crate) fn number(word: &str) -> Option<u64> {
 }
 
 /// A duration in nanoseconds; without a unit the number is milliseconds.
-fn duration(word: &str) -> Option<u64> {
+pub(crate) fn duration(word: &str) -> Option<u64> {
     scaled(word, |unit| match unit {
         "" => Some(1_000_000),
         unit => DURATIONS.iter().find(|(name, _)| *name == unit.to_lowercase()).map(|(_, nanoseconds)| *nanoseconds),

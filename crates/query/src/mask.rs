@@ -56,6 +56,13 @@ impl Mask {
         }
     }
 
+    /// Clears the selected rows for which `keep` is false, asking only for these.
+    pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        for (index, word) in self.words.iter_mut().enumerate() {
+            *word = Bits(*word).filter(|bit| keep(index * 64 + bit)).fold(0, |kept, bit| kept | 1 << bit);
+        }
+    }
+
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
         &mut self.words
     }

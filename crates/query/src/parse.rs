@@ -35,7 +35,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// Adds the nearest of the known words, if a word stands there and one is near.
-    fn with_hint<'a>(mut self: Box<Self>, word: Option<&str>, known: impl Iterator<Item = &'a str>) -> Box<Self> {
+    pub(crate) fn with_hint<'a>(mut self: Box<Self>, word: Option<&str>, known: impl Iterator<Item = &'a str>) -> Box<Self> {
         self.error.hint = word.and_then(|word| error::nearest(&word.to_lowercase(), known)).map(str::to_owned);
         self
     }
@@ -48,7 +48,7 @@ pub(crate) fn parse(text: &str) -> Result<Expression, Box<Fault>> {
         return Err(limit(text, 0, 0, found, format!("at most {MAX_TEXT}")));
     }
     let tokens = tokens(text).map_err(|error| Box::new(Fault { error, expected: Vec::new() }))?;
-    let mut parser = Parser { text, tokens, at: 0, depth: 0 };
+    let mut parser = Parser::new(text, tokens);
     let expression = parser.or()?;
     match parser.token().kind {
         TokenKind::End => Ok(expression),
@@ -62,7 +62,7 @@ fn limit(text: &str, start: usize, end: usize, found: String, allowed: String) -
     Box::new(Fault { error, expected: Vec::new() })
 }
 
-struct Parser<'a> {
+pub(crate) struct Parser<'a> {
     text: &'a str,
     /// Never empty, and the last is the end.
     tokens: Vec<Token>,
@@ -71,9 +71,14 @@ struct Parser<'a> {
     depth: usize,
 }
 
-type Parsed<T> = Result<T, Box<Fault>>;
+pub(crate) type Parsed<T> = Result<T, Box<Fault>>;
 
 impl<'a> Parser<'a> {
+    /// Reads tokens of a text, of which the last is an end.
+    pub(crate) const fn new(text: &'a str, tokens: Vec<Token>) -> Self {
+        Self { text, tokens, at: 0, depth: 0 }
+    }
+
     fn or(&mut self) -> Parsed<Expression> {
         let first = self.and()?;
         let mut parts = vec![first];
@@ -148,7 +153,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A field with its side, and true where no operator means "contains" (`hhost "x"`, as Flowmon has it).
-    fn field(&mut self) -> Parsed<Option<(Field, bool)>> {
+    pub(crate) fn field(&mut self) -> Parsed<Option<(Field, bool)>> {
         if let Some(field) = self.extra()? {
             return Ok(Some((field, false)));
         }
@@ -234,13 +239,13 @@ impl<'a> Parser<'a> {
     }
 
     /// The next token. The last one, the end, is never passed.
-    fn token(&self) -> &Token {
+    pub(crate) fn token(&self) -> &Token {
         const END: &Token = &Token { kind: TokenKind::End, start: 0, end: 0 };
         self.tokens.get(self.at).or(self.tokens.last()).unwrap_or(END)
     }
 
     /// The next token's text if it is a word.
-    fn word(&self) -> Option<&'a str> {
+    pub(crate) fn word(&self) -> Option<&'a str> {
         let token = self.token();
         match token.kind {
             TokenKind::Word => self.text.get(token.start..token.end),
@@ -248,21 +253,26 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn take_word(&mut self, word: &str) -> bool {
+    pub(crate) fn take_word(&mut self, word: &str) -> bool {
         let taken = self.word().is_some_and(|next| next.eq_ignore_ascii_case(word));
         self.at += usize::from(taken);
         taken
     }
 
-    fn take_symbol(&mut self, symbol: Symbol) -> bool {
+    pub(crate) fn take_symbol(&mut self, symbol: Symbol) -> bool {
         let taken = self.token().kind == TokenKind::Symbol(symbol);
         self.at += usize::from(taken);
         taken
     }
 
+    /// Passes over the next token.
+    pub(crate) fn advance(&mut self) {
+        self.at += 1;
+    }
+
     /// A fault at the next token.
     #[cold]
-    fn fault(&self, expected: Vec<Expected>) -> Box<Fault> {
+    pub(crate) fn fault(&self, expected: Vec<Expected>) -> Box<Fault> {
         let token = self.token();
         let found = match token.kind {
             TokenKind::End => "the end".to_owned(),

@@ -13,6 +13,12 @@ mod leaf;
 mod number;
 mod text;
 
+pub(crate) use address::AddressSet;
+pub(crate) use compile::{largest, of_duration, of_number, prefixes, ranges, shifted};
+pub(crate) use derived::per_second;
+pub(crate) use json::{Member, compared, member};
+pub(crate) use number::{NumberSet, ordered};
+
 use weir_record::FlowBatch;
 
 use crate::syntax::Expression;

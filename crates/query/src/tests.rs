@@ -1,7 +1,7 @@
 //! Properties: what is printed parses to the same tree, the columnar evaluation selects what a row-by-row one
 //! selects, and no text makes the parser panic.
 
-mod random;
+pub(crate) mod random;
 mod reference;
 
 use proptest::prelude::*;

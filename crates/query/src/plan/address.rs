@@ -15,18 +15,27 @@ const FEW: usize = 6;
 
 /// Addresses that a filter asks for.
 #[derive(Clone, Debug)]
-pub(super) enum AddressSet {
+pub(crate) enum AddressSet {
     Few(Vec<Masked>),
     Many(Box<Lookup>),
 }
 
 impl AddressSet {
     /// Of prefixes as literals have them: the length counts within the family.
-    pub(super) fn new(prefixes: &[(Address, u8)]) -> Self {
+    pub(crate) fn new(prefixes: &[(Address, u8)]) -> Self {
         if prefixes.len() <= FEW {
             Self::Few(prefixes.iter().map(|(address, length)| Masked::new(*address, *length)).collect())
         } else {
             Self::Many(Box::new(Lookup::new(prefixes)))
+        }
+    }
+
+    /// True where an address is in the set.
+    pub(crate) fn holds(&self, address: Address) -> bool {
+        let (high, low) = address.halves();
+        match self {
+            Self::Few(prefixes) => prefixes.iter().any(|prefix| prefix.holds(high, low)),
+            Self::Many(lookup) => lookup.holds(high, low),
         }
     }
 
@@ -61,7 +70,7 @@ impl AddressSet {
 
 /// One prefix as masks of both halves.
 #[derive(Clone, Debug)]
-pub(super) struct Masked {
+pub(crate) struct Masked {
     high: u64,
     high_mask: u64,
     low: u64,
@@ -89,7 +98,7 @@ impl Masked {
 
 /// Many prefixes, looked up by the address. For IPv4 the first 16 bits decide most addresses at once.
 #[derive(Clone, Debug)]
-pub(super) struct Lookup {
+pub(crate) struct Lookup {
     /// For each value of the first 16 bits of an IPv4 address.
     v4_first: Box<[Part]>,
     /// Ascending and apart from each other.

@@ -95,12 +95,7 @@ fn of_column(column: Column, negated: bool, relation: &Relation) -> Node {
         ColumnType::Text | ColumnType::Json => LeafTest::Text(column, TextTest::new(relation)),
         ColumnType::List => LeafTest::List(column, NumberSet::new(ranges(relation, of_number))),
         number => {
-            let max = match number {
-                ColumnType::Bool | ColumnType::U8 | ColumnType::Enum(_) => u8::MAX.into(),
-                ColumnType::U16 => u16::MAX.into(),
-                ColumnType::U32 => u32::MAX.into(),
-                _ => u64::MAX,
-            };
+            let max = largest(number);
             LeafTest::Number(
                 column,
                 match relation {
@@ -111,6 +106,16 @@ fn of_column(column: Column, negated: bool, relation: &Relation) -> Node {
         }
     };
     leaf(negated, test)
+}
+
+/// The largest number that a column of a type holds.
+pub(crate) const fn largest(column_type: ColumnType) -> u64 {
+    match column_type {
+        ColumnType::Bool | ColumnType::U8 | ColumnType::Enum(_) => u8::MAX as u64,
+        ColumnType::U16 => u16::MAX as u64,
+        ColumnType::U32 => u32::MAX as u64,
+        _ => u64::MAX,
+    }
 }
 
 fn of_derived(derived: Derived, test: &Test) -> Node {
@@ -145,7 +150,7 @@ fn leaf(negated: bool, test: LeafTest) -> Node {
 }
 
 /// Ranges of numbers that lie so many bits higher, with every value of the bits below.
-fn shifted(ranges: Vec<(u64, u64)>, bits: u32) -> Vec<(u64, u64)> {
+pub(crate) fn shifted(ranges: Vec<(u64, u64)>, bits: u32) -> Vec<(u64, u64)> {
     ranges
         .into_iter()
         .map(|(low, high)| {
@@ -156,7 +161,7 @@ fn shifted(ranges: Vec<(u64, u64)>, bits: u32) -> Vec<(u64, u64)> {
 }
 
 /// The prefixes that a relation asks for.
-fn prefixes(relation: &Relation) -> Vec<(weir_record::Address, u8)> {
+pub(crate) fn prefixes(relation: &Relation) -> Vec<(weir_record::Address, u8)> {
     let values = match relation {
         Relation::Equal(value) => std::slice::from_ref(value),
         Relation::In(values) => values,
@@ -172,7 +177,7 @@ fn prefixes(relation: &Relation) -> Vec<(weir_record::Address, u8)> {
 }
 
 /// Where a literal lies among the numbers of a column.
-struct Place {
+pub(crate) struct Place {
     low: u64,
     high: u64,
     /// False where the literal lies between `low` and the next number, as 1500 ns does between two microseconds.
@@ -186,7 +191,7 @@ impl Place {
 }
 
 /// A literal as a number of a column.
-fn of_number(value: &Value) -> Option<Place> {
+pub(crate) fn of_number(value: &Value) -> Option<Place> {
     Some(match value {
         Value::Number(number) | Value::Mac(number) => Place::at(*number),
         Value::Range(low, high) => Place { low: *low, high: *high, exact: true },
@@ -200,7 +205,7 @@ fn of_number(value: &Value) -> Option<Place> {
 }
 
 /// A literal as a signed number of nanoseconds, in order.
-fn of_duration(value: &Value) -> Option<Place> {
+pub(crate) fn of_duration(value: &Value) -> Option<Place> {
     let Value::Duration(nanoseconds) = value else {
         return None;
     };
@@ -211,7 +216,7 @@ fn of_duration(value: &Value) -> Option<Place> {
 }
 
 /// The numbers that a relation asks for.
-fn ranges(relation: &Relation, place: impl Fn(&Value) -> Option<Place>) -> Vec<(u64, u64)> {
+pub(crate) fn ranges(relation: &Relation, place: impl Fn(&Value) -> Option<Place>) -> Vec<(u64, u64)> {
     let equal = |value: &Value| place(value).filter(|place| place.exact).map(|place| (place.low, place.high));
     let range = match relation {
         Relation::Exists => Some((0, u64::MAX)),

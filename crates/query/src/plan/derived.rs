@@ -84,7 +84,7 @@ fn durations(start: &Fixed<i64>, end: &Fixed<i64>, first: usize, block: &mut Blo
 
 /// An amount over a duration in nanoseconds, rounded down; nothing where no time went by. Rates past 64 bits stay at the end.
 #[inline]
-fn per_second(amount: u128, duration: i64) -> Option<u64> {
+pub(crate) fn per_second(amount: u128, duration: i64) -> Option<u64> {
     let duration = u64::try_from(duration).ok().filter(|duration| *duration > 0)?;
     // Most fit in 64 bits, where a division is much cheaper.
     match u64::try_from(amount * SECOND) {

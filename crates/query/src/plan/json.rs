@@ -8,7 +8,7 @@ use crate::syntax::{Relation, Value};
 
 /// What a member of an object holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Member<'a> {
+pub(crate) enum Member<'a> {
     Text(Cow<'a, str>),
     /// As it is written.
     Number(&'a str),
@@ -46,7 +46,7 @@ impl MemberTest {
 }
 
 /// How a number or a truth stands to a literal of its type.
-fn compared(member: &Member<'_>, value: &Value) -> Option<Ordering> {
+pub(crate) fn compared(member: &Member<'_>, value: &Value) -> Option<Ordering> {
     match (member, value) {
         (Member::Bool(is), Value::Bool(wanted)) => Some(is.cmp(wanted)),
         (Member::Number(written), Value::Number(wanted)) => match written.parse::<u64>() {
@@ -58,7 +58,7 @@ fn compared(member: &Member<'_>, value: &Value) -> Option<Ordering> {
 }
 
 /// The first member of that name. A `null` is as good as nothing, and so is what is no object.
-pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<Member<'a>> {
+pub(crate) fn member<'a>(object: &'a str, name: &str) -> Option<Member<'a>> {
     let mut scan = Scan { rest: object };
     scan.sign("{")?;
     loop {

@@ -10,20 +10,20 @@ use super::Block;
 use super::leaf::{for_words, gather, sixty_four};
 
 /// Turns the sign of a signed number over.
-pub(super) const fn ordered(number: i64) -> u64 {
+pub(crate) const fn ordered(number: i64) -> u64 {
     number as u64 ^ 1 << 63
 }
 
 /// Ranges of numbers, both ends included, ascending and apart from each other.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct NumberSet {
+pub(crate) struct NumberSet {
     lows: Vec<u64>,
     highs: Vec<u64>,
 }
 
 impl NumberSet {
     /// Of ranges in any order; those that end before they begin are empty.
-    pub(super) fn new(mut ranges: Vec<(u64, u64)>) -> Self {
+    pub(crate) fn new(mut ranges: Vec<(u64, u64)>) -> Self {
         ranges.retain(|(low, high)| low <= high);
         ranges.sort_unstable();
         let mut set = Self::default();
@@ -40,7 +40,7 @@ impl NumberSet {
     }
 
     #[inline]
-    pub(super) fn contains(&self, number: u64) -> bool {
+    pub(crate) fn contains(&self, number: u64) -> bool {
         let past = self.lows.partition_point(|low| *low <= number);
         past.checked_sub(1).and_then(|place| self.highs.get(place)).is_some_and(|high| number <= *high)
     }
@@ -53,7 +53,7 @@ impl NumberSet {
         }
     }
 
-    fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.lows.iter().copied().zip(self.highs.iter().copied())
     }
 }

@@ -85,10 +85,10 @@ const OBJECTS: &[&str] = &[
 const MEMBERS: &[&str] = &["a", "b", "c", "d e", "A", "none", ""];
 
 /// A generator of numbers (SplitMix64), so that one seed makes one case.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -99,19 +99,19 @@ impl Random {
         mixed ^ mixed >> 31
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
-    pub(super) fn expression(&mut self, depth: usize) -> Expression {
+    pub(crate) fn expression(&mut self, depth: usize) -> Expression {
         match self.below(if depth == 0 { 6 } else { 12 }) {
             0 => Expression::Any,
             1..=5 => Expression::Test(self.test()),
@@ -125,7 +125,7 @@ impl Random {
         (0..2 + self.below(3)).map(|_| self.expression(depth - 1)).collect()
     }
 
-    pub(super) fn test(&mut self) -> Test {
+    pub(crate) fn test(&mut self) -> Test {
         let field = self.field();
         let kind = field.value_type();
         let (negated, relation) = self.relation(kind);
@@ -237,7 +237,7 @@ impl Random {
     }
 
     /// A batch of which some columns are empty, some full, some with gaps and some short.
-    pub(super) fn batch(&mut self, rows: usize) -> FlowBatch {
+    pub(crate) fn batch(&mut self, rows: usize) -> FlowBatch {
         let mut batch = FlowBatch::new();
         for column in Column::ALL {
             let filled = self.pick(&[0, 30, 90, 100, 100]);

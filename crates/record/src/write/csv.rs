@@ -36,7 +36,8 @@ pub fn write_rows<T: Table>(out: &mut Vec<u8>, batch: &T, places: &[usize], rows
     }
 }
 
-fn write_quoted(out: &mut Vec<u8>, text: &[u8]) {
+/// Appends a text, in quotes where it needs them.
+pub fn write_quoted(out: &mut Vec<u8>, text: &[u8]) {
     if !text.iter().any(|octet| matches!(octet, b',' | b'"' | b'\r' | b'\n')) {
         return out.extend_from_slice(text);
     }

@@ -1,0 +1,92 @@
+//! What must be said beside the numbers of an answer.
+
+use std::fmt;
+
+/// A thing to know about an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// So many records had no sampling rate and count as 1 in 1, while others had one.
+    RateUnknown {
+        /// Such records.
+        records: u64,
+    },
+    /// Bytes and packets are estimates from samples.
+    Sampled {
+        /// Records with a sampling rate over 1.
+        records: u64,
+    },
+    /// A sum is past 64 bits and stands at their end.
+    Overflow,
+    /// Numbers of different values are estimates.
+    DistinctSketched,
+    /// Percentiles are those of buckets.
+    PercentilesBucketed,
+    /// Response times come from histograms of records, in powers of two.
+    PercentilesOfHistograms,
+    /// Records count for both of their sides, so the rows add up to more than the totals.
+    EitherSide,
+    /// Files or journal blocks could not be read and are left out.
+    Unreadable {
+        /// Such files and blocks.
+        files: u64,
+        /// The first of them, and what is wrong with it.
+        what: String,
+    },
+    /// Only so many records were asked for, and there are more.
+    MoreRecords {
+        /// Records shown.
+        shown: u64,
+    },
+    /// The largest addresses come from a sketch.
+    Sketched {
+        /// By how many bytes a row may be too large at most.
+        error: u64,
+    },
+    /// Records of this time may still arrive.
+    StillArriving {
+        /// Nanoseconds since 1970.
+        since: i64,
+    },
+}
+
+impl Note {
+    /// A name for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RateUnknown { .. } => "rate_unknown",
+            Self::Sampled { .. } => "sampled",
+            Self::Overflow => "overflow",
+            Self::DistinctSketched => "distinct_sketched",
+            Self::PercentilesBucketed => "percentiles_bucketed",
+            Self::PercentilesOfHistograms => "percentiles_of_histograms",
+            Self::EitherSide => "either_side",
+            Self::Unreadable { .. } => "unreadable",
+            Self::MoreRecords { .. } => "more_records",
+            Self::Sketched { .. } => "sketched",
+            Self::StillArriving { .. } => "still_arriving",
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RateUnknown { records } => write!(f, "{records} records have no sampling rate and count as 1 in 1"),
+            Self::Sampled { records } => write!(f, "{records} records are samples, multiplied by their sampling rate; the standard error stands beside each sum"),
+            Self::Overflow => f.write_str("a sum is past 64 bits and stands at the largest number"),
+            Self::DistinctSketched => f.write_str("numbers of different values over 1024 are estimates with a standard error of 1.2 %"),
+            Self::PercentilesBucketed => f.write_str("percentiles are within 0.8 % of the value"),
+            Self::PercentilesOfHistograms => f.write_str("percentiles of response times come from the histograms of records, in powers of two"),
+            Self::EitherSide => f.write_str("records count for both of their sides, so rows add up to more than the totals"),
+            Self::Unreadable { files, what } => write!(f, "{files} files could not be read and are left out; the first: {what}"),
+            Self::MoreRecords { shown } => write!(f, "there are more than the {shown} records shown"),
+            Self::Sketched { error } => write!(f, "the largest addresses come from a sketch: a row may be up to {error} bytes too large"),
+            Self::StillArriving { since } => {
+                let mut time = Vec::with_capacity(32);
+                weir_record::value::write_time(&mut time, *since);
+                write!(f, "records from {} on may still arrive", String::from_utf8_lossy(&time))
+            }
+        }
+    }
+}
