@@ -6,6 +6,7 @@ pub mod csv;
 pub mod grid;
 pub mod json;
 pub mod manual;
+pub mod shown;
 pub mod text;
 
 mod slots;

@@ -1,1 +1,45 @@
-//! server
+//! The HTTP edge: a typed API over what the service has stored and counted, and its description.
+//!
+//! [`serve`] answers on a listener with threads of its own. What it needs from the service is the trait [`Backend`]. Questions and answers are those of
+//! `weir_query`; their JSON forms ([`Asked`], [`SourceRow`], [`Refusal`]) are this crate's, and the command line speaks them too. There is no
+//! authentication yet, so the service binds to the loopback address.
+//!
+//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `queries` and `limits` (how much),
+//! `connection` (from whom).
+//!
+//! Never: knows a protocol or where files lie.
+
+mod backend;
+
+mod answer;
+mod document;
+mod error;
+mod question;
+mod rendered;
+mod source;
+
+pub mod metric;
+pub mod moment;
+mod own_metrics;
+
+mod openapi;
+#[expect(unused_qualifications, reason = "what utoipa makes of the annotations names types in full")]
+mod routes;
+
+mod connection;
+mod limits;
+mod queries;
+
+pub use backend::{Backend, Health, QueryError};
+pub use connection::{Server, serve};
+pub use document::{AnswerDocument, ColumnDocument, NoteDocument, SqlColumnDocument, TableColumnDocument};
+pub use error::{Place, Refusal};
+pub use limits::Limits;
+pub use metric::{Counter, CounterRow, Kind, Metric, Value};
+pub use openapi::Document;
+pub use own_metrics::METRICS;
+pub use queries::QueryRow;
+pub use question::{Asked, AskedSql, Format, SqlFormat};
+pub use rendered::Rendered;
+pub use routes::HealthPage;
+pub use source::{SourceRow, SourceState};

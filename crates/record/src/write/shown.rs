@@ -1,0 +1,33 @@
+//! Which columns people are shown where they asked for none.
+
+/// Columns of flow records in order, each with its rank: where room is short, the largest goes first.
+pub const FLOW: &[(&str, u8)] = &[
+    ("record_kind", 8),
+    ("time_start", 7),
+    ("event_time", 9),
+    ("src_addr", 0),
+    ("src_port", 5),
+    ("dst_addr", 1),
+    ("dst_port", 3),
+    ("protocol", 4),
+    ("tcp_flags", 10),
+    ("packets", 6),
+    ("bytes", 2),
+    ("in_if", 12),
+    ("out_if", 13),
+    ("sampling_rate", 14),
+    ("firewall_event", 11),
+    ("nat_event", 11),
+    ("drop_reason", 11),
+    ("nat_src_addr", 16),
+    ("nat_dst_addr", 17),
+    ("app_name", 15),
+    ("app", 11),
+    ("rtt", 11),
+    ("srt", 12),
+    ("retransmissions", 13),
+    ("tls_sni", 18),
+    ("http_host", 19),
+    ("dns_name", 20),
+    ("exporter", 21),
+];

@@ -1,0 +1,34 @@
+//! The description of the API, made from the types that it speaks.
+
+use utoipa::OpenApi;
+
+use crate::routes;
+
+/// The OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Weir", description = "Network telemetry: ask over flow records, sources and counters. There is no authentication yet: the service answers on this machine only, unless it is told otherwise."),
+    paths(
+        routes::health,
+        routes::metrics,
+        routes::query_get,
+        routes::query_post,
+        routes::sql,
+        routes::sources,
+        routes::counters,
+        routes::queries_list,
+        routes::query_cancel,
+    ),
+    tags((name = "ask", description = "Questions and their answers"), (name = "service", description = "The service itself")),
+)]
+pub struct Document;
+
+impl Document {
+    /// The document as it stands in the tree and is served.
+    ///
+    /// # Errors
+    /// Where it cannot be written, which is a fault of this program.
+    pub fn text() -> Result<String, serde_json::Error> {
+        Ok(<Self as OpenApi>::openapi().to_pretty_json()? + "\n")
+    }
+}

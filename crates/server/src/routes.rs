@@ -1,0 +1,298 @@
+//! What can be asked over HTTP, and how each answer is made.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, delete, get};
+use axum::{Json, Router};
+use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use utoipa::{IntoParams, OpenApi as _, ToSchema};
+
+use crate::backend::Backend;
+use crate::document::AnswerDocument;
+use crate::error::{Fault, Refusal};
+use crate::limits::Limits;
+use crate::metric::{self, CounterRow};
+use crate::openapi::Document;
+use crate::queries::{Queries, QueryRow};
+use crate::question::{Asked, AskedSql, Format};
+use crate::source::SourceRow;
+use crate::{answer, own_metrics};
+
+/// What every route knows.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) queries: Arc<Queries>,
+}
+
+pub(crate) fn router(backend: Arc<dyn Backend>, queries: Arc<Queries>, limits: &Limits) -> Router {
+    Router::new()
+        .route("/", get(front_page))
+        .route("/healthz", get(health))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/query", get(query_get).post(query_post))
+        .route("/api/v1/sql", axum::routing::post(sql))
+        .route("/api/v1/sources", get(sources))
+        .route("/api/v1/counters", get(counters))
+        .route("/api/v1/queries", get(queries_list))
+        .route("/api/v1/queries/{id}", delete(query_cancel))
+        .route("/api/v1/openapi.json", get(openapi))
+        .fallback(any(nothing_there))
+        .method_not_allowed_fallback(not_this_way)
+        .layer(middleware::from_fn(only_by_address))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(RequestBodyTimeoutLayer::new(limits.header_time))
+        .layer(CompressionLayer::new())
+        .with_state(Shared { backend, queries })
+}
+
+/// A page that names the API.
+async fn front_page() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], include_str!("front_page.html"))
+}
+
+/// Whether the service is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthPage {
+    /// All parts are well.
+    pub ok: bool,
+    /// What is unwell and why, a sentence each.
+    pub problems: Vec<String>,
+}
+
+/// Whether the service is well.
+#[utoipa::path(get, path = "/healthz", tag = "service", responses(
+    (status = 200, description = "All parts are well", body = HealthPage),
+    (status = 503, description = "Something is not", body = HealthPage),
+))]
+pub(crate) async fn health(State(shared): State<Shared>) -> Result<Response, Fault> {
+    let problems = waiting(move || shared.backend.health()).await?.problems;
+    let ok = problems.is_empty();
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((status, Json(HealthPage { ok, problems })).into_response())
+}
+
+/// Counters in the form that Prometheus reads.
+#[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")))]
+pub(crate) async fn metrics(State(shared): State<Shared>) -> Result<Response, Fault> {
+    let page = waiting(move || metric::page(all_counters(&shared))).await?;
+    let page = page.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the counters cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, metric::MEDIA_TYPE)], page).into_response())
+}
+
+/// Ask over flow records, by parameters.
+#[utoipa::path(get, path = "/api/v1/query", tag = "ask", params(Asked), responses(
+    (status = 200, description = "The answer; its form follows `format`", body = AnswerDocument),
+    (status = 400, description = "The question makes no sense: which part, and where in it", body = Refusal),
+    (status = 408, description = "The query ran for longer than it may", body = Refusal),
+    (status = 409, description = "The query was cancelled", body = Refusal),
+    (status = 422, description = "The answer would take more memory or groups than it may", body = Refusal),
+    (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
+))]
+pub(crate) async fn query_get(State(shared): State<Shared>, Parameters(asked): Parameters<Asked>) -> Result<Response, Fault> {
+    answer::query(shared, asked).await
+}
+
+/// Ask over flow records.
+#[utoipa::path(post, path = "/api/v1/query", tag = "ask", request_body = Asked, responses(
+    (status = 200, description = "The answer; its form follows `format`", body = AnswerDocument),
+    (status = 400, description = "The question makes no sense: which part, and where in it", body = Refusal),
+    (status = 408, description = "The query ran for longer than it may", body = Refusal),
+    (status = 409, description = "The query was cancelled", body = Refusal),
+    (status = 413, description = "The question is too long", body = Refusal),
+    (status = 422, description = "The answer would take more memory or groups than it may", body = Refusal),
+    (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
+))]
+pub(crate) async fn query_post(State(shared): State<Shared>, Body(asked): Body<Asked>) -> Result<Response, Fault> {
+    answer::query(shared, asked).await
+}
+
+/// Ask in SQL, read only: tables `flows`, `events`, `counters`, `health`, `series`.
+#[utoipa::path(post, path = "/api/v1/sql", tag = "ask", request_body = AskedSql, responses(
+    (status = 200, description = "The rows, as they come; the header `weir-columns` tells their columns", body = String, content_type = "application/x-ndjson"),
+    (status = 400, description = "The statement makes no sense or is not allowed: where and why", body = Refusal),
+    (status = 408, description = "The statement ran for longer than it may", body = Refusal),
+    (status = 409, description = "The statement was cancelled", body = Refusal),
+    (status = 413, description = "The statement is too long", body = Refusal),
+    (status = 422, description = "The statement would take more memory than it may", body = Refusal),
+    (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
+))]
+pub(crate) async fn sql(State(shared): State<Shared>, Body(asked): Body<AskedSql>) -> Result<Response, Fault> {
+    answer::sql(shared, asked).await
+}
+
+/// Every source: what arrives, what is missing, why there is no data.
+#[utoipa::path(get, path = "/api/v1/sources", tag = "service", responses((status = 200, description = "One row an exporter and observation domain", body = Vec<SourceRow>)))]
+pub(crate) async fn sources(State(shared): State<Shared>) -> Result<Json<Vec<SourceRow>>, Fault> {
+    Ok(Json(waiting(move || shared.backend.sources()).await?))
+}
+
+/// Which counters are wanted.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wanted {
+    /// Only counters whose name or labels contain this text.
+    grep: String,
+}
+
+/// Every counter of the service; the same numbers as `/metrics`.
+#[utoipa::path(get, path = "/api/v1/counters", tag = "service", params(Wanted), responses((status = 200, description = "Name and value", body = Vec<CounterRow>)))]
+pub(crate) async fn counters(State(shared): State<Shared>, Parameters(wanted): Parameters<Wanted>) -> Result<Json<Vec<CounterRow>>, Fault> {
+    let rows = waiting(move || all_counters(&shared).iter().map(metric::Counter::row).collect::<Vec<_>>()).await?;
+    Ok(Json(rows.into_iter().filter(|row| row.name.contains(&wanted.grep)).collect()))
+}
+
+/// Queries that run.
+#[utoipa::path(get, path = "/api/v1/queries", tag = "ask", responses((status = 200, description = "The oldest first", body = Vec<QueryRow>)))]
+pub(crate) async fn queries_list(State(shared): State<Shared>) -> Json<Vec<QueryRow>> {
+    Json(shared.queries.rows())
+}
+
+/// Cancel a query that runs.
+#[utoipa::path(delete, path = "/api/v1/queries/{id}", tag = "ask", params(("id" = u64, Path, description = "Its number")), responses(
+    (status = 204, description = "It ends"),
+    (status = 404, description = "None of that number runs", body = Refusal),
+))]
+pub(crate) async fn query_cancel(State(shared): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Fault> {
+    if id.parse().is_ok_and(|id| shared.queries.cancel(id)) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Fault::new(StatusCode::NOT_FOUND, format!("no query {id} runs: GET /api/v1/queries lists those that do")))
+}
+
+/// This description.
+async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}
+
+async fn nothing_there(request: Request) -> Fault {
+    let error = format!("there is nothing at {}: /api/v1/openapi.json lists what there is", request.uri().path());
+    Fault::new(StatusCode::NOT_FOUND, error)
+}
+
+async fn not_this_way(request: Request) -> Fault {
+    let error = format!("{} does not take {}: see /api/v1/openapi.json", request.uri().path(), request.method());
+    Fault::new(StatusCode::METHOD_NOT_ALLOWED, error)
+}
+
+/// Answers only who names the service by an address or as localhost. A page of a stranger whose name was made to point here (DNS rebinding) could otherwise
+/// read everything through the browser of somebody on this machine.
+async fn only_by_address(request: Request, next: Next) -> Response {
+    let named = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    if named.is_some_and(|host| !is_address(host)) {
+        let error = "this service is asked by address or as localhost: a proxy in front of it has to pass on its address as Host";
+        return Fault::new(StatusCode::MISDIRECTED_REQUEST, error).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_address(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Does work that may wait on a thread that may.
+async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed to answer"))
+}
+
+/// Those of the service and our own.
+fn all_counters(shared: &Shared) -> Vec<metric::Counter> {
+    let mut counters = shared.backend.counters();
+    own_metrics::add(&mut counters, &shared.queries);
+    counters
+}
+
+/// Now, nanoseconds since 1970.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or_default()
+}
+
+/// The zone of times without offset.
+pub(crate) fn zone() -> TimeZone {
+    TimeZone::system()
+}
+
+/// JSON of a request's body; what is wrong with it is told as JSON too.
+pub(crate) struct Body<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Fault;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Fault> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => {
+                // An object of the wrong shape is as much the client's mistake as one that is no JSON.
+                let status = match rejection.status() {
+                    StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+                    status => status,
+                };
+                Err(Fault::new(status, rejection.body_text()))
+            }
+        }
+    }
+}
+
+/// Parameters of a URL.
+pub(crate) struct Parameters<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Fault> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => Err(Refusal::new(rejection.body_text()).into()),
+        }
+    }
+}
+
+/// The header that says what an answer without room for it cannot.
+pub(crate) const SUMMARY: HeaderName = HeaderName::from_static("weir-answer");
+/// The header that tells the columns of rows of SQL.
+pub(crate) const COLUMNS: HeaderName = HeaderName::from_static("weir-columns");
+
+/// The media type of a form.
+pub(crate) const fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Json => "application/json",
+        Format::Lines => "application/x-ndjson",
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::Table => "text/plain; charset=utf-8",
+    }
+}
+
+/// Sets a header of JSON, where it is not too long for one. Letters beyond ASCII are escaped.
+pub(crate) fn set_json(headers: &mut HeaderMap, name: HeaderName, json: &[u8]) {
+    const LONGEST: usize = 16 << 10;
+    let mut text = String::new();
+    for letter in String::from_utf8_lossy(json).chars() {
+        if letter.is_ascii() && !letter.is_ascii_control() {
+            text.push(letter);
+        } else {
+            let mut units = [0; 2];
+            text.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    if text.len() <= LONGEST
+        && let Ok(value) = HeaderValue::try_from(text)
+    {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,8 @@
+//! The server as its clients meet it: real connections, a service that is made of fixed answers.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod service;
+
+mod limits;
+mod pages;
+mod questions;

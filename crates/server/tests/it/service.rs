@@ -1,0 +1,192 @@
+//! A service of fixed answers, and clients that are not ours.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use weir_query::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Question, Role};
+use weir_record::{Address, Unit};
+use weir_server::{Backend, Counter, Health, Kind, Limits, Metric, QueryError, Server, SourceRow, SourceState, serve};
+use weir_store::{Cancel, SqlAnswer};
+
+/// 2026-03-02T09:00:00Z.
+pub(crate) const NOW: i64 = 1_772_442_000_000_000_000;
+
+static DATAGRAMS: Metric =
+    Metric { name: "weir_receive_datagrams_total", help: "Datagrams that arrived.", kind: Kind::Counter, labels: &["listener"] };
+
+/// Answers what it was made with; queries take until they are released or cancelled where `slow` is set.
+#[derive(Default)]
+pub(crate) struct Fixed {
+    pub(crate) problems: Mutex<Vec<String>>,
+    pub(crate) slow: AtomicBool,
+    pub(crate) running: AtomicUsize,
+    pub(crate) cancelled: AtomicUsize,
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl Backend for Fixed {
+    fn health(&self) -> Health {
+        Health { problems: self.problems.lock().unwrap().clone() }
+    }
+
+    fn sources(&self) -> Vec<SourceRow> {
+        vec![source()]
+    }
+
+    fn counters(&self) -> Vec<Counter> {
+        let counter = |listener: &str, count| Counter { metric: &DATAGRAMS, labels: vec![listener.into()], value: weir_server::Value::Count(count) };
+        vec![counter("ipfix", 7), counter("netflow", 12)]
+    }
+
+    fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {
+        self.asked.lock().unwrap().push(question.filter().to_string());
+        self.running.fetch_add(1, Ordering::SeqCst);
+        while self.slow.load(Ordering::SeqCst) && !cancel.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        if cancel.is_cancelled() {
+            self.cancelled.fetch_add(1, Ordering::SeqCst);
+            return Err(QueryError::Cancelled);
+        }
+        Ok(answer())
+    }
+
+    fn sql(&self, _: &str, _: &Cancel) -> Result<SqlAnswer, QueryError> {
+        Err(QueryError::TooMuch("the statement needs more than 1 octet".into()))
+    }
+}
+
+/// One group.
+pub(crate) fn answer() -> Answer {
+    let column = |name: &str, unit, role| AnswerColumn { name: name.into(), label: name.to_uppercase(), unit, role };
+    Answer {
+        body: Body::Table(AnswerTable {
+            columns: vec![column("src_addr", Unit::None, Role::Key), column("bytes", Unit::Bytes, Role::Measure)],
+            rows: vec![vec![Cell::Address(Address::v4(0x0a00_0001)), Cell::Number(1_200_000_001)]],
+            totals: vec![Cell::Absent, Cell::Number(1_200_000_001)],
+            groups: Some(1),
+        }),
+        records: 3,
+        first: Some(NOW),
+        last: Some(NOW + 1),
+        notes: vec![Note::Sampled { records: 3 }],
+        completeness: Some(Completeness { known: true, records: 3, lost_records: 5, ..Completeness::default() }),
+        source: AnswerSource::Records,
+    }
+}
+
+pub(crate) fn source() -> SourceRow {
+    SourceRow {
+        name: Some("core1".into()),
+        group: None,
+        exporter: "192.0.2.1".parse().unwrap(),
+        domain: Some(7),
+        listener: "netflow".into(),
+        protocols: vec!["netflow9".into()],
+        state: SourceState::WaitingForTemplate,
+        note: Some("data waits for a template".into()),
+        first_seen: NOW,
+        last_seen: NOW + 1_500_000_000,
+        last_record: None,
+        datagrams: 3,
+        bytes: 4_000,
+        records: 0,
+        datagrams_per_second: 0.05,
+        records_per_second: 0.0,
+        templates: 0,
+        pending: 3,
+        counter_samples: 0,
+        options_records: 0,
+        lost_records: None,
+        lost_datagrams: Some(1),
+        reordered: 0,
+        restarts: 0,
+        dropped: 0,
+        faults: [("truncated".to_owned(), 2)].into(),
+        sampling: None,
+        clock_skew: Some(-0.25),
+        unknown_elements: vec!["2636/137".into()],
+    }
+}
+
+/// A running server and its service.
+pub(crate) struct Running {
+    pub(crate) service: Arc<Fixed>,
+    pub(crate) server: Option<Server>,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn start(limits: Limits) -> Running {
+    let service = Arc::new(Fixed::default());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = serve(listener, Arc::<Fixed>::clone(&service), limits).unwrap();
+    Running { service, address: server.address(), server: Some(server) }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Page {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+impl Running {
+    pub(crate) fn get(&self, path: &str) -> Page {
+        page(agent().get(format!("http://{}{path}", self.address)).call())
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Page {
+        page(agent().post(format!("http://{}{path}", self.address)).send_json(body))
+    }
+
+    pub(crate) fn post_text(&self, path: &str, kind: &str, body: &str) -> Page {
+        page(agent().post(format!("http://{}{path}", self.address)).content_type(kind).send(body))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Page {
+        page(agent().delete(format!("http://{}{path}", self.address)).call())
+    }
+
+    /// Waits until so many queries are at work.
+    pub(crate) fn wait_running(&self, count: usize) {
+        wait(|| self.service.running.load(Ordering::SeqCst) == count);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.close(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Waits until something holds, which it has to soon.
+pub(crate) fn wait(mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "waited in vain");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(Duration::from_secs(30))).build().into()
+}
+
+fn page(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Page {
+    let answer = answered.unwrap();
+    let (head, mut body) = answer.into_parts();
+    Page { status: head.status.as_u16(), headers: head.headers, text: body.read_to_string().unwrap() }
+}
