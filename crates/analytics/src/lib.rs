@@ -1,1 +1,23 @@
-//! analytics
+//! Numbers over time: what flow records add up to, by slot of time.
+//!
+//! [`Windows`] keeps *continuous series*: sums by minute and hour for each source, and within it by interface, protocol, application,
+//! server, autonomous system and country, and the addresses with most traffic. It is fed every record once and gives
+//! [`SeriesBatch`](weir_record::SeriesBatch) rows, which are partial: those of several windows add up
+//! ([`SeriesSums`](weir_record::series::SeriesSums)).
+//!
+//! Reading order: [`windows`] (what is fed and given), `parts` (a record's share of each slot), `cell` (what is kept of a
+//! source and minute), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
+//!
+//! Never: files, sockets, clocks, threads.
+
+pub mod windows;
+
+mod cell;
+mod keyed;
+mod names;
+mod parts;
+mod performance;
+mod rows;
+mod sketch;
+
+pub use windows::{Config, Windows};
