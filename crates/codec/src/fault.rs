@@ -112,6 +112,11 @@ impl Faults {
         }
     }
 
+    /// Adds how often others have met each reason.
+    pub(crate) fn add_counts(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(other.counts).for_each(|(count, other)| *count += other);
+    }
+
     /// How often a reason was met.
     pub const fn count(&self, reason: Reason) -> u64 {
         self.counts[reason as usize]

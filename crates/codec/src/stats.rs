@@ -1,5 +1,7 @@
 //! What a decoder has counted.
 
+use std::ops::AddAssign;
+
 use crate::Faults;
 
 /// Counts since the decoder was made. `pending` alone goes down again.
@@ -25,4 +27,37 @@ pub struct Stats {
     pub sequence_restarts: u64,
     /// Faults by reason.
     pub faults: Faults,
+}
+
+/// The sum over several decoders; the faults of their last messages are left out.
+impl AddAssign<&Self> for Stats {
+    fn add_assign(&mut self, other: &Self) {
+        self.datagrams += other.datagrams;
+        self.records += other.records;
+        self.templates += other.templates;
+        self.options_records += other.options_records;
+        self.counter_samples += other.counter_samples;
+        self.pending += other.pending;
+        self.lost += other.lost;
+        self.reordered += other.reordered;
+        self.sequence_restarts += other.sequence_restarts;
+        self.faults.add_counts(&other.faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fault, Reason};
+
+    #[test]
+    fn stats_of_several_decoders_add_up() {
+        let mut one = Stats { datagrams: 1, records: 2, lost: 3, pending: 4, ..Stats::default() };
+        one.faults.add(Fault::new(Reason::Truncated, 0, 0));
+        let mut sum = Stats::default();
+        sum += &one;
+        sum += &one;
+        assert_eq!((sum.datagrams, sum.records, sum.lost, sum.pending), (2, 4, 6, 8));
+        assert_eq!((sum.faults.count(Reason::Truncated), sum.faults.recent().len()), (2, 0));
+    }
 }

@@ -2,44 +2,60 @@
 //!
 //! Keys that nobody knows are refused with the nearest that exists; each refusal names the file, the line, the key and what was expected.
 
+mod collector;
+mod console;
+mod enrich;
 mod error;
 mod export;
+mod listen;
 mod meter;
+mod source;
+mod store;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde::de::{self, Deserialize, Deserializer};
 use serde::{Deserialize as Read, Serialize};
 
+pub(crate) use collector::Collector;
+pub(crate) use console::Console;
+pub(crate) use enrich::Enrich;
 pub(crate) use export::{Export, Format, Profile, Times};
+pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
-pub(crate) use values::{Condition, Endpoint, OneIn, Sample, Size, Span};
+pub(crate) use source::{Clock, Source};
+pub(crate) use store::Store;
+pub(crate) use values::{Condition, Endpoint, ListenUrl, Network, Number, OneIn, Sample, Sampling, Size, Span, Speed};
 
 use crate::exit::Failure;
 
 /// All that a run is told.
-#[derive(Debug, Read, Serialize)]
+#[derive(Clone, Debug, Read, Serialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "sections of later versions are known to be refused")]
 pub(crate) struct Config {
+    /// Where flow export is received, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) listen: BTreeMap<String, Listen>,
+    /// What is known of exporters, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) source: BTreeMap<String, Source>,
+    /// How what arrives is worked on.
+    #[serde(default, skip_serializing_if = "Collector::is_default")]
+    pub(crate) collector: Collector,
+    /// What is added to records.
+    #[serde(default, skip_serializing_if = "Enrich::is_default")]
+    pub(crate) enrich: Enrich,
     /// Packets to flows; without it nothing is metered.
     pub(crate) meter: Option<Meter>,
     /// Where flows are sent, by name.
     #[serde(default)]
     pub(crate) export: BTreeMap<String, Export>,
-
-    // What later versions bring is known by name, so that it is not called unknown.
-    #[serde(default, skip_serializing)]
-    listen: NotYet,
-    #[serde(default, skip_serializing)]
-    source: NotYet,
-    #[serde(default, skip_serializing)]
-    store: NotYet,
-    #[serde(default, skip_serializing)]
-    console: NotYet,
+    /// Where records are kept; without it nowhere.
+    pub(crate) store: Option<Store>,
+    /// Where the service answers over HTTP; without it nowhere.
+    pub(crate) console: Option<Console>,
 }
 
 impl Config {
@@ -67,37 +83,55 @@ impl Config {
                 export.check_with(meter).map_err(|error| format!("{name}: export.{export_name}.{error}"))?;
             }
         }
+        config.collector.check().map_err(|error| format!("{name}: collector.{error}"))?;
+        if let Some(store) = &config.store {
+            store.check().map_err(|error| format!("{name}: store.{error}"))?;
+        }
+        config.check_twice().map_err(|error| format!("{name}: {error}"))?;
         Ok(config)
     }
 
-    /// The meter and the endpoints, if this is work for a service; `name` stands in errors, which are sentences.
-    pub(crate) fn service(&self, name: &str) -> Result<(&Meter, &BTreeMap<String, Export>), String> {
-        let Some(meter) = &self.meter else {
-            return Err(format!("{name} enables nothing: add [meter] with interfaces = [\"eth0\"]"));
-        };
-        if meter.interfaces.is_empty() {
+    /// Sections that say two things of one.
+    fn check_twice(&self) -> Result<(), String> {
+        let mut urls = BTreeMap::new();
+        for (listen, Listen { url, .. }) in &self.listen {
+            if let Some(other) = urls.insert(url.to_string(), listen) {
+                return Err(format!("listen.{listen}.url: {url} is that of listen.{other}"));
+            }
+        }
+        let mut networks = BTreeMap::new();
+        for (source, Source { network, .. }) in &self.source {
+            if let Some(other) = networks.insert(network, source) {
+                return Err(format!("source.{source}.match: {network} is that of source.{other}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is work for a service; `name` stands in errors, which are sentences.
+    pub(crate) fn check_service(&self, name: &str) -> Result<(), String> {
+        if self.meter.is_none() && self.listen.is_empty() && (self.store.is_none() || self.console.is_none()) {
+            let add = "add [listen.NAME] with url = \"udp://[::]:2055\" and [store], or [meter] with interfaces = [\"eth0\"]";
+            return Err(format!("{name} enables nothing: {add}"));
+        }
+        if let Some(listen) = self.listen.keys().next()
+            && self.store.is_none()
+        {
+            return Err(format!("{name}: what listen.{listen} receives would go nowhere: add [store] with a path"));
+        }
+        if self.meter.as_ref().is_some_and(|meter| meter.interfaces.is_empty()) {
             let message = "meter.interfaces is empty: name interfaces, as `weir meter --list-interfaces` prints them";
             return Err(format!("{name}: {message}"));
         }
-        if self.export.is_empty() {
-            return Err(format!("{name}: flows would go nowhere: add [export.NAME] with a url"));
+        if self.meter.is_some() && self.export.is_empty() && self.store.is_none() {
+            return Err(format!("{name}: flows would go nowhere: add [export.NAME] with a url, or [store] with a path"));
         }
-        Ok((meter, &self.export))
+        Ok(())
     }
 
     /// The configuration in full, with what was not written.
     pub(crate) fn dump(&self) -> Result<String, Failure> {
         toml::to_string(self).map_err(|error| Failure::Misuse(format!("cannot print the configuration: {error}")))
-    }
-}
-
-/// A section that this version cannot serve.
-#[derive(Debug, Default)]
-struct NotYet;
-
-impl<'de> Deserialize<'de> for NotYet {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(de::Error::custom("is not there yet: this version serves [meter] and [export.NAME]"))
     }
 }
 

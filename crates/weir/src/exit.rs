@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::log;
+
 /// A command that came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -56,8 +58,21 @@ pub(crate) fn code(result: Result<Outcome, Failure>) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Prints a line of the program's own on the standard error.
+/// Tells of something on the standard error, or in the log of a service.
+pub(crate) fn say(message: &str) {
+    if log::is_on() {
+        tracing::info!("{message}");
+        return;
+    }
+    tell(message);
+}
+
+/// Tells of something that is wrong on the standard error, or in the log of a service.
 pub(crate) fn tell(message: &str) {
+    if log::is_on() {
+        tracing::warn!("{message}");
+        return;
+    }
     // A standard error that cannot be written to leaves nowhere to say so.
     let _ = writeln!(io::stderr().lock(), "weir: {message}");
 }

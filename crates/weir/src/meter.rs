@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::args::{ExportUrl, FlowArgs, Format, Kind, MeterArgs, PacketArgs, RunArgs};
+use crate::args::{ExportUrl, FlowArgs, Format, Kind, MeterArgs, PacketArgs};
+use crate::collect::inlet::Inlet;
 use crate::config::{Config, Export, Meter};
 use crate::decode::check_files;
 use crate::exit::{Failure, Outcome};
@@ -21,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) exports: Vec<(String, Export)>,
     /// Where flows are printed.
     pub(crate) rows: Option<Rows>,
+    /// The way into a store.
+    pub(crate) inlet: Option<Inlet>,
     /// Most records to report.
     pub(crate) limit: u64,
     /// When to stop by the clock.
@@ -61,6 +64,7 @@ impl Job {
             meter,
             exports,
             rows,
+            inlet: None,
             limit: typed.limit.unwrap_or(u64::MAX),
             duration: typed.duration.map(|span| span.of()),
             stats: typed.stats,
@@ -68,20 +72,19 @@ impl Job {
         })
     }
 
-    /// The job of `weir run`.
-    pub(crate) fn of_service(typed: &RunArgs) -> Result<Self, Failure> {
-        let config = Config::load(&typed.config)?;
-        let (meter, exports) = config.service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
-        Ok(Self {
+    /// The metering part of `weir run`.
+    pub(crate) fn of_service(meter: Meter, config: &Config, inlet: Option<Inlet>) -> Self {
+        Self {
             files: Vec::new(),
-            meter: meter.clone(),
-            exports: exports.clone().into_iter().collect(),
+            meter,
+            exports: config.export.clone().into_iter().collect(),
             rows: None,
+            inlet,
             limit: u64::MAX,
             duration: None,
-            stats: typed.stats,
+            stats: false,
             must_match: false,
-        })
+        }
     }
 }
 

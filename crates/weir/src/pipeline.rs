@@ -4,12 +4,12 @@ pub(crate) mod decode;
 pub(crate) mod meter;
 
 // From frames to the messages of flow protocols.
-mod messages;
+pub(crate) mod messages;
 
 // From frames to flows, and on.
 mod files;
 mod front;
 mod live;
 mod outlet;
-mod queue;
+pub(crate) mod queue;
 mod stdin;

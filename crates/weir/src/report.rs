@@ -1,6 +1,7 @@
 //! What is said at the end of `weir decode`: the counters as JSON, and in words what went wrong.
 
 pub(crate) mod meter;
+pub(crate) mod service;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! The words of `weir meter`, `weir run` and `weir check`.
+//! The words of `weir meter`.
 
 use std::path::PathBuf;
 
@@ -160,32 +160,4 @@ pub(crate) struct PacketArgs {
     /// Threads that capture and meter, each its share of the connections [default: 1]
     #[arg(long, value_name = "N", conflicts_with = "read")]
     pub(crate) workers: Option<u8>,
-}
-
-const RUN_ABOUT: &str = "\
-Run the service: whatever the configuration enables.
-
-This version serves [meter] and [export.NAME]. SIGTERM or SIGINT ends the capture, reports and exports all flows, and exits; a second one ends at once.";
-
-#[derive(Debug, Args)]
-#[command(long_about = RUN_ABOUT)]
-pub(crate) struct RunArgs {
-    /// The configuration
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, default_value = "/etc/weir/weir.toml")]
-    pub(crate) config: PathBuf,
-
-    /// Print one JSON object of counters on the standard error at the end
-    #[arg(long)]
-    pub(crate) stats: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    /// The configuration
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) config: PathBuf,
-
-    /// Print it in full, with what was not written
-    #[arg(long)]
-    pub(crate) dump: bool,
 }

@@ -13,7 +13,7 @@ use super::values::NO_PORT;
 use super::{Condition, Endpoint, Meter, OneIn, Span};
 
 /// An endpoint and what it is sent.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Export {
     /// Where the collector listens.

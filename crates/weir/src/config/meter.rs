@@ -9,7 +9,7 @@ use weir_capture::{Bpf, BpfError, LiveConfig};
 use super::{Condition, Sample, Size, Span};
 
 /// How packets are taken and metered.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Meter {
     /// Interfaces to listen on, by name: one switch an interface.

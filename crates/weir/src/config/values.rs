@@ -1,4 +1,4 @@
-//! Values as people write them, in the configuration and in arguments alike: durations, ratios, sampling, endpoints.
+//! Values as people write them, in the configuration and in arguments alike: durations, ratios, sampling, endpoints, prefixes.
 //!
 //! Each reads from a text and prints as the shortest text that reads back the same.
 
@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
+use weir_enrich::{ParsePrefixError, Prefix};
 use weir_transport::{Scheme, Url};
 
 /// A length of time, as in `30s`, `5m`, `1h30m`, `500ms`; nanoseconds.
@@ -18,20 +19,24 @@ impl Span {
         Self(seconds * 1_000_000_000)
     }
 
+    pub(crate) const fn milliseconds(milliseconds: i64) -> Self {
+        Self(milliseconds * 1_000_000)
+    }
+
     pub(crate) const fn of(self) -> std::time::Duration {
         std::time::Duration::from_nanos(self.0.unsigned_abs())
     }
 }
 
-/// Units from the largest, nanoseconds.
-const UNITS: [(&str, i64); 5] =
-    [("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+/// Units from the largest, nanoseconds. A year has 365 days.
+const UNITS: [(&str, i64); 6] =
+    [("y", 365 * 86_400_000_000_000), ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("\"{text}\" is no duration: write a number and a unit, as in 500ms, 30s, 5m, 1h30m or 2d");
+        let refuse = || format!("\"{text}\" is no duration: write a number and a unit, as in 500ms, 30s, 5m, 1h30m, 2d or 5y");
         let mut rest = text.trim();
         let mut total: i64 = 0;
         while !rest.is_empty() {
@@ -159,12 +164,135 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Octets of memory, as in `64MiB`.
+/// Where datagrams are received, as in `udp://[::]:2055`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ListenUrl(pub(crate) Url);
+
+impl FromStr for ListenUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text, NO_PORT).map_err(|error| error.to_string())?;
+        if url.scheme != Scheme::Udp {
+            return Err(format!("{}:// is not there yet: this version listens on udp://", url.scheme.name()));
+        }
+        if url.port == NO_PORT {
+            return Err(format!("\"{text}\" names no port: exporters send to 2055 or 9995 (NetFlow), 4739 (IPFIX), 6343 (sFlow)"));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for ListenUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An address or a prefix, as in `192.0.2.1` or `2001:db8::/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Network(pub(crate) Prefix);
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.trim().parse().map(Self).map_err(|error: ParsePrefixError| error.to_string())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == Prefix::host(self.0.address()) { self.0.address().fmt(f) } else { self.0.fmt(f) }
+    }
+}
+
+/// The number of an interface, where it is a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Number(pub(crate) u32);
+
+impl FromStr for Number {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| format!("\"{text}\" is no number of an interface"))
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Bits a second, as in `10G`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Speed(pub(crate) u64);
+
+/// Units of speed from the largest.
+const SPEEDS: [(&str, u64); 4] = [("T", 1_000_000_000_000), ("G", 1_000_000_000), ("M", 1_000_000), ("k", 1000)];
+
+impl FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let trimmed = text.trim();
+        let unit = SPEEDS.iter().find_map(|(name, unit)| trimmed.strip_suffix(name).map(|number| (number, *unit)));
+        let (number, unit) = unit.unwrap_or((trimmed, 1));
+        let speed = number.trim_end().parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+        speed.map(Self).ok_or_else(|| format!("\"{text}\" is no speed: write bits a second, as in 10G, 100M or 64k"))
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, unit) = SPEEDS.into_iter().find(|(_, unit)| self.0 > 0 && self.0.is_multiple_of(*unit)).unwrap_or(("", 1));
+        write!(f, "{}{name}", self.0 / unit)
+    }
+}
+
+/// How an exporter's packets were sampled: `reported`, `scaled`, or one in so many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sampling {
+    /// As the exporter says.
+    #[default]
+    Reported,
+    /// 1 in so many, whatever the exporter says.
+    Fixed(OneIn),
+    /// The exporter has multiplied already.
+    Scaled,
+}
+
+impl FromStr for Sampling {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "reported" => Ok(Self::Reported),
+            "scaled" => Ok(Self::Scaled),
+            number => number.parse().map(Self::Fixed).map_err(|_| {
+                format!("\"{text}\" is no sampling: write reported, scaled (multiplied already) or N for one packet in N")
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Sampling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reported => f.write_str("reported"),
+            Self::Fixed(OneIn(number)) => number.fmt(f),
+            Self::Scaled => f.write_str("scaled"),
+        }
+    }
+}
+
+/// Octets of memory, as in `64MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Size(pub(crate) usize);
 
 /// Units of memory from the largest.
-const SIZES: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+const SIZES: [(&str, usize); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 impl FromStr for Size {
     type Err = String;
@@ -173,7 +301,7 @@ impl FromStr for Size {
         let trimmed = text.trim();
         let unit = SIZES.iter().find_map(|(name, unit)| trimmed.strip_suffix(name).map(|number| (number, *unit)));
         let size = unit.and_then(|(number, unit)| number.trim_end().parse::<usize>().ok()?.checked_mul(unit));
-        size.map(Self).ok_or_else(|| format!("\"{text}\" is no size: write a number and KiB, MiB or GiB, as in 64MiB"))
+        size.map(Self).ok_or_else(|| format!("\"{text}\" is no size: write a number and KiB, MiB, GiB or TiB, as in 64MiB"))
     }
 }
 
@@ -231,6 +359,11 @@ texts! {
     Sample, "a sampling such as \"1/100\", \"random:1/100\" or \"connections:1/100\"";
     Size, "a size such as \"64MiB\"";
     Endpoint, "an endpoint such as \"udp://collector.example:4739\"";
+    ListenUrl, "an address such as \"udp://[::]:2055\"";
+    Network, "an address or a prefix such as \"192.0.2.0/24\"";
+    Number, "the number of an interface";
+    Speed, "a speed such as \"10G\"";
+    Sampling, "\"reported\", \"scaled\" or a number N";
     Condition, "a filter such as \"port 443\"";
 }
 

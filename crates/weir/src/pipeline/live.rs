@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::num::NonZeroU8;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use weir_capture::{LiveCapture, LiveConfig, LiveError, LiveStats};
 use weir_record::FlowBatch;
@@ -14,8 +14,9 @@ use super::front::Front;
 use super::meter::{BATCH_ROWS, ROWS_WAIT};
 use super::outlet::Outlet;
 use super::queue::{Queue, Taken};
+use crate::collect::now;
 use crate::config::Meter;
-use crate::exit::{Failure, tell};
+use crate::exit::{Failure, say, tell};
 use crate::export::About;
 use crate::report::meter::{Kernel, Totals};
 use crate::stop::Stop;
@@ -41,9 +42,9 @@ pub(super) fn listen(
     about: &About,
 ) -> Result<Totals, Failure> {
     let workers = open(config)?;
-    tell(&format!("listening on {}", config.interfaces.join(", ")));
+    say(&format!("listening on {}", config.interfaces.join(", ")));
     if io::stderr().is_terminal() && outlet.prints() {
-        tell(&format!("flows appear when they end, at the latest after {}; Ctrl-C stops", config.active_timeout));
+        say(&format!("flows appear when they end, at the latest after {}; Ctrl-C stops", config.active_timeout));
     }
     let queue = Queue::new(QUEUE_BATCHES * workers.len(), workers.len());
     let workers: Vec<Worker<'_>> = workers
@@ -275,10 +276,4 @@ impl Kernel {
             self.dropped += counted.dropped;
         }
     }
-}
-
-/// The clock, nanoseconds since 1970.
-fn now() -> i64 {
-    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The life of a packet: what `weir meter` and `weir run` do, stage by stage.
 //!
 //! frame with its time -> those that were asked for -> meter -> (live: bounded queue) -> flows that were asked for -> text, and for each
-//! collector: filter, sample, encode -> send.
+//! collector: filter, sample, encode -> send; and into the store.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -12,10 +12,12 @@ use weir_capture::Bpf;
 use super::front::Front;
 use super::outlet::Outlet;
 use super::{files, live};
+use crate::collect::now;
 use crate::config::{Export, Sample};
 use crate::exit::{Failure, Outcome};
 use crate::export::{About, Exporter};
 use crate::meter::Job;
+use crate::report::meter::Totals;
 use crate::stop::Stop;
 
 /// Rows gathered before they go on: enough to make the cost of a batch small, few enough for the cache.
@@ -28,7 +30,29 @@ pub(super) const ROWS_WAIT: Duration = Duration::from_millis(500);
 const CLOSING: Duration = Duration::from_secs(20);
 
 /// Meters what a job names.
-pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
+pub(crate) fn run(job: Job) -> Result<Outcome, Failure> {
+    let stop = Stop::on_signals(job.duration).map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?;
+    let (stats, must_match) = (job.stats, job.must_match);
+    let done = run_until(job, &stop)?;
+    done.totals.print(stats);
+    Ok(match done.failures {
+        0 if must_match && done.matched == 0 => Outcome::NothingMatched,
+        0 => Outcome::Done,
+        _ => Outcome::PartlyFailed,
+    })
+}
+
+/// What came of a job.
+pub(crate) struct Done {
+    pub(crate) totals: Totals,
+    /// Records reported.
+    matched: u64,
+    /// Files, interfaces and endpoints that failed; each was told.
+    pub(crate) failures: u64,
+}
+
+/// The same until somebody says stop.
+pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
     if let Some(text) = &job.meter.bpf {
         // Of Ethernet, to refuse a bad text before any work.
         Bpf::compile(text, 1).map_err(|error| Failure::Misuse(error.to_string()))?;
@@ -37,15 +61,14 @@ pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
     let about = Arc::new(about(&job)?);
     let open = |(name, export): &(String, Export)| Exporter::open(name, export, is_live, &about).map_err(Failure::Misuse);
     let exporters = job.exports.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let stop = Stop::on_signals(job.duration).map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?;
     let mut outlet = Outlet::new(&mut job, exporters);
 
     // A secret of this run, so that nobody who can only send packets makes flows collide.
     let front = |worker: usize| Front::new(&job.meter, !is_live, RandomState::new().hash_one(worker));
     let metered = if is_live {
-        live::listen(&job.meter, front, &mut outlet, &stop, &about)
+        live::listen(&job.meter, front, &mut outlet, stop, &about)
     } else {
-        files::read(&job.files, front(0), &mut outlet, &stop)
+        files::read(&job.files, front(0), &mut outlet, stop)
     };
     let ended = metered.and_then(|totals| {
         outlet.finish()?;
@@ -55,13 +78,11 @@ pub(crate) fn run(mut job: Job) -> Result<Outcome, Failure> {
     let mut totals = ended?;
     let until = Instant::now() + CLOSING;
     totals.exports = outlet.exporters.into_iter().map(|exporter| exporter.close(until)).collect();
+    if let Some(inlet) = outlet.inlet {
+        inlet.close(now());
+    }
     let missed = totals.exports.iter().filter(|sent| sent.tell_failure()).count() as u64;
-    totals.print(job.stats);
-    Ok(match totals.failures + missed {
-        0 if job.must_match && matched == 0 => Outcome::NothingMatched,
-        0 => Outcome::Done,
-        _ => Outcome::PartlyFailed,
-    })
+    Ok(Done { matched, failures: totals.failures + missed, totals })
 }
 
 /// What collectors are told of this run.

@@ -1,10 +1,11 @@
-//! Where flows go: those that were asked for are printed, and sent to collectors.
+//! Where flows go: those that were asked for are printed, sent to collectors, and stored.
 
 use std::io;
 
 use weir_query::{Filter, Mask};
 use weir_record::FlowBatch;
 
+use crate::collect::inlet::Inlet;
 use crate::export::Exporter;
 use crate::meter::Job;
 use crate::output::Rows;
@@ -21,6 +22,8 @@ pub(super) struct Outlet {
     chosen: FlowBatch,
     rows: Option<Rows>,
     pub(super) exporters: Vec<Exporter>,
+    /// The way into the store.
+    pub(super) inlet: Option<Inlet>,
 }
 
 impl Outlet {
@@ -34,12 +37,13 @@ impl Outlet {
             chosen: FlowBatch::new(),
             rows: job.rows.take(),
             exporters,
+            inlet: job.inlet.take(),
         }
     }
 
     /// Takes the rows that were asked for further. `now` is the time of export, nanoseconds since 1970.
     pub(super) fn take(&mut self, batch: &FlowBatch, now: i64) -> io::Result<()> {
-        let Self { filter, left, mask, chosen, rows, exporters, .. } = self;
+        let Self { filter, left, mask, chosen, rows, exporters, inlet, .. } = self;
         let everything = filter.is_none() && *left >= batch.rows() as u64;
         let batch = if everything {
             batch
@@ -56,12 +60,14 @@ impl Outlet {
         *left -= batch.rows() as u64;
         self.matched += batch.rows() as u64;
         exporters.iter_mut().for_each(|exporter| exporter.send(batch, now));
+        inlet.iter_mut().for_each(|inlet| inlet.take(batch, now));
         rows.as_mut().map_or(Ok(()), |rows| rows.write_flows(batch))
     }
 
     /// Lets go what is held back for the sake of larger portions; somebody may be looking on.
     pub(super) fn flush(&mut self, now: i64) -> io::Result<()> {
         self.exporters.iter_mut().for_each(|exporter| exporter.idle(now));
+        self.inlet.iter_mut().for_each(|inlet| inlet.flush(now));
         self.rows.as_mut().map_or(Ok(()), Rows::flush)
     }
 

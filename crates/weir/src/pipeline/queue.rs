@@ -1,4 +1,4 @@
-//! The bounded queue between those who meter and the one who prints and exports.
+//! The bounded queue between those who make batches and the one who takes them on: prints, exports, stores.
 //!
 //! What happens when it is full is the pushing side's choice: wait (files, and the end of a run), or give up the oldest batch and count its
 //! records (live, where waiting would lose packets uncounted). Batches go round: the memory of one that was read is used again.
@@ -9,9 +9,28 @@ use std::time::Duration;
 
 use weir_record::FlowBatch;
 
+/// What goes through a queue: rows whose memory is used again.
+pub(crate) trait Load: Default {
+    /// Number of rows.
+    fn rows(&self) -> usize;
+
+    /// Forgets the rows and keeps the memory.
+    fn clear(&mut self);
+}
+
+impl Load for FlowBatch {
+    fn rows(&self) -> usize {
+        Self::rows(self)
+    }
+
+    fn clear(&mut self) {
+        Self::clear(self);
+    }
+}
+
 /// Batches on their way from several threads to one.
-pub(super) struct Queue {
-    inside: Mutex<Inside>,
+pub(crate) struct Queue<T = FlowBatch> {
+    inside: Mutex<Inside<T>>,
     /// A batch came, or the last pushing side left.
     came: Condvar,
     /// A batch was taken.
@@ -19,9 +38,9 @@ pub(super) struct Queue {
     capacity: usize,
 }
 
-struct Inside {
-    full: VecDeque<Box<FlowBatch>>,
-    empty: Vec<Box<FlowBatch>>,
+struct Inside<T> {
+    full: VecDeque<Box<T>>,
+    empty: Vec<Box<T>>,
     /// Sides that still push.
     pushing: usize,
     /// Records in batches that were given up.
@@ -29,23 +48,23 @@ struct Inside {
 }
 
 /// What was there to be taken.
-pub(super) enum Taken {
-    Batch(Box<FlowBatch>),
+pub(crate) enum Taken<T = FlowBatch> {
+    Batch(Box<T>),
     /// Nothing came in time.
     Nothing,
     /// Nothing will come any more.
     End,
 }
 
-impl Queue {
+impl<T: Load> Queue<T> {
     /// A queue of at most so many batches, for so many pushing sides.
-    pub(super) fn new(capacity: usize, pushing: usize) -> Self {
+    pub(crate) fn new(capacity: usize, pushing: usize) -> Self {
         let inside = Inside { full: VecDeque::new(), empty: Vec::new(), pushing, dropped: 0 };
         Self { inside: Mutex::new(inside), came: Condvar::new(), taken: Condvar::new(), capacity }
     }
 
     /// Takes a batch, giving up the oldest where there is no room; leaves an empty one in its place.
-    pub(super) fn push_or_drop(&self, batch: &mut Box<FlowBatch>) {
+    pub(crate) fn push_or_drop(&self, batch: &mut Box<T>) {
         let mut inside = self.lock();
         if inside.full.len() >= self.capacity
             && let Some(oldest) = inside.full.pop_front()
@@ -57,28 +76,28 @@ impl Queue {
     }
 
     /// Takes a batch as soon as there is room; leaves an empty one in its place.
-    pub(super) fn push(&self, batch: &mut Box<FlowBatch>) {
+    pub(crate) fn push(&self, batch: &mut Box<T>) {
         let inside = self.lock();
-        let has_room = |inside: &mut Inside| inside.full.len() >= self.capacity;
+        let has_room = |inside: &mut Inside<T>| inside.full.len() >= self.capacity;
         let inside = self.taken.wait_while(inside, has_room).unwrap_or_else(PoisonError::into_inner);
         self.put(inside, batch);
     }
 
-    fn put(&self, mut inside: MutexGuard<'_, Inside>, batch: &mut Box<FlowBatch>) {
+    fn put(&self, mut inside: MutexGuard<'_, Inside<T>>, batch: &mut Box<T>) {
         let empty = inside.empty.pop().unwrap_or_default();
         inside.full.push_back(std::mem::replace(batch, empty));
         self.came.notify_one();
     }
 
     /// One of the pushing sides will not push again.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.lock().pushing -= 1;
         self.came.notify_one();
     }
 
     /// The oldest batch, waiting so long for one.
-    pub(super) fn take(&self, timeout: Duration) -> Taken {
-        let is_waiting = |inside: &mut Inside| inside.full.is_empty() && inside.pushing > 0;
+    pub(crate) fn take(&self, timeout: Duration) -> Taken<T> {
+        let is_waiting = |inside: &mut Inside<T>| inside.full.is_empty() && inside.pushing > 0;
         let waited = self.came.wait_timeout_while(self.lock(), timeout, is_waiting);
         let (mut inside, _) = waited.unwrap_or_else(PoisonError::into_inner);
         match inside.full.pop_front() {
@@ -92,23 +111,28 @@ impl Queue {
     }
 
     /// Takes back a batch that was read.
-    pub(super) fn give_back(&self, batch: Box<FlowBatch>) {
+    pub(crate) fn give_back(&self, batch: Box<T>) {
         self.lock().recycle(batch);
     }
 
+    /// Batches that wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().full.len()
+    }
+
     /// Records in batches that were given up so far.
-    pub(super) fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
     }
 
     /// A thread that panicked while it held the lock left nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Inside> {
+    fn lock(&self) -> MutexGuard<'_, Inside<T>> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inside {
-    fn recycle(&mut self, mut batch: Box<FlowBatch>) {
+impl<T: Load> Inside<T> {
+    fn recycle(&mut self, mut batch: Box<T>) {
         batch.clear();
         self.empty.push(batch);
     }

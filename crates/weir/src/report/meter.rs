@@ -1,4 +1,4 @@
-//! What is said at the end of `weir meter` and `weir run`.
+//! What is said at the end of `weir meter`, and of the meter in `weir run`.
 
 use std::io::{self, Write};
 
@@ -66,7 +66,7 @@ impl Totals {
     }
 
     /// The counters, one JSON object in a line.
-    fn json(&self) -> Vec<u8> {
+    pub(crate) fn json(&self) -> Vec<u8> {
         let stats = &self.stats;
         let mut counters = vec![
             ("packets", stats.packets),
@@ -110,7 +110,7 @@ impl Totals {
 }
 
 /// An object of counters.
-fn write_counters<'a>(out: &mut Vec<u8>, counters: impl IntoIterator<Item = (&'a str, u64)>) {
+pub(crate) fn write_counters<'a>(out: &mut Vec<u8>, counters: impl IntoIterator<Item = (&'a str, u64)>) {
     out.push(b'{');
     for (index, (name, count)) in counters.into_iter().enumerate() {
         if index > 0 {

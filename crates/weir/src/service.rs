@@ -1,0 +1,150 @@
+//! `weir run`: whatever the configuration enables, started in order, and ended in the reverse.
+//!
+//! ```text
+//! start:  log -> store -> sockets, saved state -> journal -> workers, receivers -> meter -> HTTP
+//! end:    HTTP -> receivers -> workers, meter -> journal (all is durable) -> saved state -> store (files are made)
+//! ```
+
+mod reload;
+pub(crate) mod running;
+
+use std::fs;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use weir_store::Store;
+
+use crate::args::RunArgs;
+use crate::collect::inlet::Inlet;
+use crate::collect::journal::Journal;
+use crate::collect::{Desk, Ready};
+use crate::config::Config;
+use crate::exit::{Failure, Outcome};
+use crate::log;
+use crate::meter::Job;
+use crate::pipeline;
+use crate::pipeline::meter::Done;
+use crate::report;
+use crate::stop::Stop;
+use reload::{Hangup, tables};
+use running::Running;
+
+/// The folder of what is known of exporters, in that of the store.
+const STATE_FOLDER: &str = "state";
+
+/// How often the service looks whether it is asked for something.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long the store may make files at the end.
+const CLOSING: Duration = Duration::from_secs(60);
+
+/// How long answers that are under way are waited for at the end.
+const ANSWERING: Duration = Duration::from_secs(5);
+
+/// The parts that run.
+struct Service {
+    running: Arc<Running>,
+    journal: Option<Journal>,
+    meter: Option<JoinHandle<Result<Done, Failure>>>,
+    server: Option<weir_server::Server>,
+}
+
+/// Runs until a signal ends it.
+pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
+    let config = Config::load(&typed.config)?;
+    config.check_service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
+    log::start(&typed.log)?;
+    let no_signals = |error| Failure::Failed(format!("cannot listen to signals: {error}"));
+    let stop = Stop::on_signals(None).map_err(no_signals)?;
+    let hangup = Hangup::on_signal().map_err(no_signals)?;
+
+    let service = Service::start(config, &stop)?;
+    while !stop.is_due() && !service.has_failed() {
+        if hangup.was_asked() {
+            service.running.reload(&typed.config);
+        }
+        thread::sleep(LOOK);
+    }
+    service.end(&stop, typed.stats)
+}
+
+impl Service {
+    fn start(config: Config, stop: &Stop) -> Result<Self, Failure> {
+        let tables = tables(&config).map_err(Failure::Misuse)?;
+        let store = config.store.as_ref().map(open_store).transpose()?;
+        let ready = match &config.store {
+            Some(store) if !config.listen.is_empty() => Some(Ready::new(&config, &store.path.join(STATE_FOLDER), Arc::clone(&tables))?),
+            _ => None,
+        };
+        let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
+        let desk = Arc::new(Desk::new(1));
+        let inlet = |journal: &Journal| Inlet::new(&journal.queue, Arc::clone(&tables), &desk);
+        let meter = config.meter.clone().map(|meter| Job::of_service(meter, &config, journal.as_ref().map(inlet)));
+        let collector = match (ready, &journal) {
+            (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, stop)?),
+            _ => None,
+        };
+        let meter = meter.map(|job| start_meter(job, stop)).transpose()?;
+        let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
+        let running = Arc::new(Running::new(config, store, collector, state, desk));
+        let server = running.serve()?;
+        Ok(Self { running, journal, meter, server })
+    }
+
+    /// True where a part has ended that should not: the meter, whose interfaces have gone or cannot be opened.
+    fn has_failed(&self) -> bool {
+        self.meter.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Ends all parts, so that everything that was received is stored, and says what was counted.
+    fn end(self, stop: &Stop, stats: bool) -> Result<Outcome, Failure> {
+        let Self { running, journal, meter, server } = self;
+        stop.now();
+        tracing::info!("ending: what was received is stored");
+        if let Some(server) = server {
+            server.close(ANSWERING);
+        }
+        let metered = meter.map(|meter| meter.join().unwrap_or_else(|_| Err(Failure::Failed("the meter has failed".into()))));
+        running.close_collector();
+        let given_up = journal.map_or(0, Journal::close);
+        running.end_collector();
+        let closed = running.close_store(CLOSING);
+        let metered = metered.transpose()?;
+        if stats {
+            report::service::print(metered.as_ref().map(|done| &done.totals), running.ended().as_ref());
+        }
+        closed?;
+        let failures = metered.map_or(0, |done| done.failures) + given_up;
+        Ok(if failures == 0 { Outcome::Done } else { Outcome::PartlyFailed })
+    }
+}
+
+fn open_store(config: &crate::config::Store) -> Result<Arc<Store>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("store {}: {error}", config.path.display()));
+    let options = config.options().map_err(|error| Failure::Misuse(format!("store.{error}")))?;
+    fs::create_dir_all(config.path.join(STATE_FOLDER)).map_err(|error| failed(&error))?;
+    let store = Store::open(options, summary()).map_err(|error| failed(&error))?;
+    tracing::info!(path = %config.path.display(), recovered = ?store.recovery(), "the store is open");
+    Ok(Arc::new(store))
+}
+
+/// Makes the sums of continuous series.
+fn summary() -> weir_store::MakeSummary {
+    weir_store::no_summary()
+}
+
+fn start_journal(store: &Arc<Store>, config: &Config, ready: Option<&Ready>, stop: &Stop) -> Result<Journal, Failure> {
+    let sides = ready.map_or(0, Ready::workers) + usize::from(config.meter.is_some());
+    let dropped = ready.map(Ready::dropped);
+    let dropped = move || dropped.as_ref().map(|dropped| dropped()).unwrap_or_default();
+    let durable_after = config.collector.commit_interval.of();
+    Journal::start(Arc::clone(store), sides, durable_after, dropped, stop)
+        .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))
+}
+
+fn start_meter(job: Job, stop: &Stop) -> Result<JoinHandle<Result<Done, Failure>>, Failure> {
+    let stop = stop.clone();
+    let thread = thread::Builder::new().name("weir-meter".into()).spawn(move || pipeline::meter::run_until(job, &stop));
+    thread.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))
+}
