@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 use weir_transport::{
     DatagramBatch, Guard, GuardOptions, Inbox, ReceiverOptions, ShardOptions, Shards, Taken, UdpReceiver, Url, Verdict,
 };
@@ -224,6 +224,5 @@ fn empty(inbox: &mut Inbox, batch: &mut DatagramBatch) -> usize {
 
 /// Time that this thread has been on a processor.
 fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).expect("the clock of a thread is always there")
 }
