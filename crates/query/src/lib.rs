@@ -58,5 +58,7 @@ pub use mask::Mask;
 pub use parse::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT};
 pub use question::{DEFAULT_LIMIT, DEFAULT_TOP, MAX_ITEMS, MAX_TOP, Question, QuestionError, QuestionKind, QuestionText, complete_question};
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;

@@ -254,8 +254,8 @@ fn within(quantity: &str, ranges: &[(u64, u64)], max: u64, literal: impl Fn(u64)
     let within = set.ranges().filter(|(low, _)| *low <= max);
     let conditions: Vec<String> = within
         .map(|(low, high)| match (low, high) {
-            (0, high) if high >= max => format!("{quantity} IS NOT NULL"),
-            (0, high) => format!("{quantity} <= {}", literal(high)),
+            // Also where that is every value: it stays unknown where there is none, whatever is made of it.
+            (0, high) => format!("{quantity} <= {}", literal(high.min(max))),
             (low, high) if high >= max => format!("{quantity} >= {}", literal(low)),
             (low, high) if low == high => format!("{quantity} = {}", literal(low)),
             (low, high) => format!("{quantity} BETWEEN {} AND {}", literal(low), literal(high)),

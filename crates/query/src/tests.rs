@@ -1,14 +1,13 @@
 //! Properties: what is printed parses to the same tree, the columnar evaluation selects what a row-by-row one
 //! selects, and no text makes the parser panic.
 
-pub(crate) mod random;
 mod reference;
 
 use proptest::prelude::*;
 
 use crate::syntax::Expression;
 use crate::{Filter, Mask, complete};
-use random::Random;
+use crate::testing::Random;
 
 /// Everything of a random filter on a random batch, checked against the row-by-row evaluation.
 fn compare(expression: Expression, random: &mut Random, rows: usize) -> Result<(), TestCaseError> {

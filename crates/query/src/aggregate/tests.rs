@@ -7,7 +7,7 @@ use weir_record::FlowBatch;
 
 use super::*;
 use crate::question::QuestionText;
-use crate::tests::random::Random;
+use crate::testing::Random;
 use crate::Mask;
 
 /// What is asked and how it is worked on.

@@ -1,7 +1,11 @@
-//! Random filters over every column, and random batches with gaps, from few values so that they meet.
+//! Random filters over every column, and random batches with gaps, from few values so that they meet. For tests, of other crates too: whatever selects records must
+//! select the same.
+
+#![allow(clippy::unwrap_used, reason = "only tests use it")]
 
 use weir_record::{Address, AnyColumnMut, Column, ColumnType, FlowBatch};
 
+use crate::Filter;
 use crate::literal;
 use crate::names::{self, SideWords, ValueType};
 use crate::syntax::{Derived, Expression, Field, Relation, Sides, Test, Value};
@@ -85,10 +89,12 @@ const OBJECTS: &[&str] = &[
 const MEMBERS: &[&str] = &["a", "b", "c", "d e", "A", "none", ""];
 
 /// A generator of numbers (SplitMix64), so that one seed makes one case.
-pub(crate) struct Random(u64);
+#[derive(Debug)]
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// The generator of a seed.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -109,6 +115,11 @@ impl Random {
 
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
+    }
+
+    /// A filter of at most so many levels.
+    pub fn filter(&mut self, depth: usize) -> Filter {
+        Filter::of(self.expression(depth))
     }
 
     pub(crate) fn expression(&mut self, depth: usize) -> Expression {
@@ -237,7 +248,7 @@ impl Random {
     }
 
     /// A batch of which some columns are empty, some full, some with gaps and some short.
-    pub(crate) fn batch(&mut self, rows: usize) -> FlowBatch {
+    pub fn batch(&mut self, rows: usize) -> FlowBatch {
         let mut batch = FlowBatch::new();
         for column in Column::ALL {
             let filled = self.pick(&[0, 30, 90, 100, 100]);
