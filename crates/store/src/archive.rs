@@ -5,13 +5,14 @@
 //! after knows what is left.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::manifest::replace;
 
 /// Name of the file of pins inside the store.
 const FILE_NAME: &str = "pins.json";
@@ -134,16 +135,8 @@ impl Archive {
     /// Replaces the file; when the call returns it is durable.
     fn write(&self, pins: Vec<Pin>) -> Result<(), StoreError> {
         let path = self.store.join(FILE_NAME);
-        let beside = self.store.join(format!("{FILE_NAME}.new"));
-        let text = serde_json::to_vec_pretty(&Pins { version: VERSION, pins }).map_err(io::Error::from);
-        let write = |beside: &Path| {
-            let mut file = File::create(beside)?;
-            file.write_all(&text?)?;
-            file.sync_all()?;
-            fs::rename(beside, &path)?;
-            File::open(&self.store)?.sync_all()
-        };
-        write(&beside).map_err(StoreError::io("write", &path))
+        let text = serde_json::to_vec_pretty(&Pins { version: VERSION, pins });
+        replace(&path, &text.map_err(|error| StoreError::io("write", &path)(error.into()))?)
     }
 }
 
