@@ -4,7 +4,7 @@
 //! records it puts the workers together and has the answer, or wants another pass. Most questions need one pass. The largest of very many
 //! groups need more (`cut`), and so does a series of the largest groups, which must be known first.
 //!
-//! Reading order: `lanes` (what is kept of a group), `layout` (what a key is), `table` (where groups are found), `worker`, `cut`, `finish`.
+//! Reading order: `lanes` (what is kept of a group), `layout` (what a key is), `table` (where groups are found), `worker`, `cut`, `series`, `finish`.
 
 mod cut;
 mod finish;
@@ -12,6 +12,7 @@ mod hash;
 mod lanes;
 mod layout;
 mod rows;
+mod series;
 mod table;
 mod text;
 mod worker;
@@ -28,6 +29,7 @@ use lanes::{Lanes, Side};
 use layout::Layout;
 use worker::{Account, Kept};
 
+pub use series::{SERIES_COLUMNS, from_series};
 pub use worker::Worker;
 
 /// What an aggregation may use.
@@ -75,7 +77,10 @@ impl fmt::Display for AggregationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyGroups { limit } => {
-                write!(f, "more than {limit} groups: ask for the largest (`top`, sorted by a sum), or add a filter, or take fewer keys")
+                write!(
+                    f,
+                    "more than {limit} groups: ask for the largest (`top`, sorted by a sum), or add a filter, or take fewer keys"
+                )
             }
             Self::TooMuchMemory { limit } => write!(
                 f,
@@ -83,7 +88,9 @@ impl fmt::Display for AggregationError {
                 limit >> 20
             ),
             Self::TooManySlots { limit } => write!(f, "more than {limit} slots of time: take a longer step or a shorter time"),
-            Self::TooMuchAlike => f.write_str("too many groups are nearly as large as the largest: add a filter or take fewer keys"),
+            Self::TooMuchAlike => {
+                f.write_str("too many groups are nearly as large as the largest: add a filter or take fewer keys")
+            }
         }
     }
 }

@@ -70,8 +70,12 @@ impl Bound {
             (BoundValues::Present, column) => column.is_present(row),
             (BoundValues::Numbers(ranges), _) => number.is_some_and(|number| lies_in(ranges, number)),
             (BoundValues::Times(ranges), AnyColumn::Time(column)) => column.get(row).is_some_and(|time| lies_in(ranges, time)),
-            (BoundValues::Addresses(ranges), AnyColumn::Ip(column)) => column.get(row).is_some_and(|address| lies_in(ranges, address)),
-            (BoundValues::Texts(texts), AnyColumn::Text(column)) => column.get(row).is_some_and(|text| texts.iter().any(|known| known == text)),
+            (BoundValues::Addresses(ranges), AnyColumn::Ip(column)) => {
+                column.get(row).is_some_and(|address| lies_in(ranges, address))
+            }
+            (BoundValues::Texts(texts), AnyColumn::Text(column)) => {
+                column.get(row).is_some_and(|text| texts.iter().any(|known| known == text))
+            }
             _ => false,
         }
     }

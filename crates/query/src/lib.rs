@@ -46,7 +46,7 @@ pub mod histogram;
 
 mod answer;
 
-pub use aggregate::{Aggregation, AggregationError, AggregationLimits, Pass, Worker};
+pub use aggregate::{Aggregation, AggregationError, AggregationLimits, Pass, SERIES_COLUMNS, Worker, from_series};
 pub use answer::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Role};
 pub use bounds::{Bound, BoundValues, Bounds};
 pub use complete::{Completion, CompletionKind, complete};
@@ -56,7 +56,9 @@ pub use filter::Filter;
 pub use histogram::Histogram;
 pub use mask::Mask;
 pub use parse::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT};
-pub use question::{DEFAULT_LIMIT, DEFAULT_TOP, MAX_ITEMS, MAX_TOP, Question, QuestionError, QuestionKind, QuestionText, complete_question};
+pub use question::{
+    DEFAULT_LIMIT, DEFAULT_TOP, MAX_ITEMS, MAX_TOP, Question, QuestionError, QuestionKind, QuestionText, complete_question,
+};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -292,15 +292,21 @@ fn kind(text: &QuestionText) -> Result<QuestionKind, QuestionError> {
     match kind {
         QuestionKind::Summary if told(&text.by) => return refuse("by", &text.by, "no keys beside `summary`"),
         QuestionKind::Summary if told(&text.series) => return refuse("series", &text.series, "no series beside `summary`"),
-        QuestionKind::Summary if told(&text.having) => return refuse("having", &text.having, "no condition on groups beside `summary`"),
+        QuestionKind::Summary if told(&text.having) => {
+            return refuse("having", &text.having, "no condition on groups beside `summary`");
+        }
         QuestionKind::List if text.top.is_some() => {
             return Err(misfit("top", "", "`top`", "keys to group by beside it, as in `by src_addr`"));
         }
         QuestionKind::List if told(&text.having) => return refuse("having", &text.having, "keys to group by beside it"),
-        QuestionKind::List if told(&text.measures) => return refuse("measures", &text.measures, "`by`, `series` or `summary` beside it"),
+        QuestionKind::List if told(&text.measures) => {
+            return refuse("measures", &text.measures, "`by`, `series` or `summary` beside it");
+        }
         QuestionKind::List if told(&text.sort) => return refuse("sort", &text.sort, "keys to group by beside it"),
         QuestionKind::List => {}
-        _ if told(&text.columns) => return refuse("columns", &text.columns, "no columns where records are summed up; see `measures`"),
+        _ if told(&text.columns) => {
+            return refuse("columns", &text.columns, "no columns where records are summed up; see `measures`");
+        }
         _ if text.limit.is_some() => return Err(misfit("limit", "", "`limit`", "`top` where records are summed up")),
         _ => {}
     }

@@ -90,7 +90,8 @@ fn of_pair(pair: &Pair, sides: Sides, test: &Test) -> String {
         Sides::Either if test.negated => {
             let either = [pair.first, pair.second];
             let present = joined(either.map(|column| of_column(column, false, &Relation::Exists)), " OR ");
-            let compares = joined(either.map(|column| format!("COALESCE({}, FALSE)", of_column(column, false, relation))), " OR ");
+            let compares =
+                joined(either.map(|column| format!("COALESCE({}, FALSE)", of_column(column, false, relation))), " OR ");
             format!("({present} AND NOT {compares})")
         }
         Sides::Either => joined([first(), second()], " OR "),
@@ -115,7 +116,8 @@ fn of_column(column: Column, is_negated: bool, relation: &Relation) -> String {
     let column_type = column.info().column_type;
     let condition = match column_type {
         ColumnType::Ip => {
-            let list: Vec<String> = prefixes(relation).into_iter().map(|(address, length)| format!("{address}/{length}")).collect();
+            let list: Vec<String> =
+                prefixes(relation).into_iter().map(|(address, length)| format!("{address}/{length}")).collect();
             format!("in_net({name}, {})", quoted(&list.join(" ")))
         }
         ColumnType::Text | ColumnType::Json => of_text(&name, relation),

@@ -6,8 +6,8 @@ mod reference;
 use proptest::prelude::*;
 
 use crate::syntax::Expression;
-use crate::{Filter, Mask, complete};
 use crate::testing::Random;
+use crate::{Filter, Mask, complete};
 
 /// Everything of a random filter on a random batch, checked against the row-by-row evaluation.
 fn compare(expression: Expression, random: &mut Random, rows: usize) -> Result<(), TestCaseError> {
@@ -52,6 +52,40 @@ proptest! {
         let mut random = Random::new(seed);
         let expression = random.expression(4);
         compare(expression, &mut random, rows)?;
+    }
+
+    #[test]
+    fn bounds_never_leave_out_what_is_selected(seed in any::<u64>(), rows in 0usize..100) {
+        let mut random = Random::new(seed);
+        let batch = random.batch(rows);
+        let filter = Filter::of(random.expression(4));
+        let bounds = filter.bounds();
+        let mut mask = Mask::new();
+        filter.evaluate(&batch, &mut mask);
+        for row in mask.iter() {
+            prop_assert!(bounds.hold(&batch, row), "row {} of {}: {:?}", row, filter, bounds);
+        }
+    }
+
+    #[test]
+    fn bounds_of_one_test_leave_out_most_of_the_others(seed in any::<u64>()) {
+        // A comparison with a number, an address or a time is bounded by exactly what it selects.
+        let mut random = Random::new(seed);
+        let test = random.test();
+        let is_exact = !test.negated && matches!(&test.field, crate::syntax::Field::Column(column)
+            if !matches!(column.info().column_type, weir_record::ColumnType::Text | weir_record::ColumnType::Json | weir_record::ColumnType::List)
+                && *column != weir_record::Column::record_kind);
+        if is_exact && !matches!(test.relation, crate::syntax::Relation::AllFlags(_)) {
+            let batch = random.batch(100);
+            let filter = Filter::of(Expression::Test(test));
+            let bounds = filter.bounds();
+            let mut mask = Mask::new();
+            filter.evaluate(&batch, &mut mask);
+            let held: Vec<usize> = (0..100).filter(|row| bounds.hold(&batch, *row)).collect();
+            let is_address = matches!(bounds.clauses.first().and_then(|clause| clause.first()), Some(crate::Bound { values: crate::BoundValues::Addresses(_), .. }));
+            // Ranges of IPv6 run over IPv4.
+            prop_assert!(is_address || held == mask.iter().collect::<Vec<_>>(), "{}: {:?}", filter, bounds);
+        }
     }
 
     #[test]

@@ -137,10 +137,11 @@ impl Cut {
         let below = (self.covered != u64::MAX).then_some(self.covered);
         let in_reach = |sum: u64| below.is_none_or(|below| sum < below);
         let mut counts = crate::Histogram::new();
-        self.sums.sums.iter().filter(|sum| in_reach(**sum)).for_each(|sum| counts.add(*sum, 1));
-        // The lowest sum of the bucket in which the wanted number is reached.
+        let some = self.sums.sums.iter().filter(|sum| **sum > 0 && in_reach(**sum));
+        some.for_each(|sum| counts.add(*sum, 1));
+        // The lowest sum of the bucket in which the wanted number is reached. Sums of nothing come last, for most of them have no group.
         let mut above = counts.count();
-        let mut lowest = 0;
+        let mut lowest = 1;
         for (bucket, count) in counts.buckets() {
             if above <= self.widening as u64 {
                 break;
@@ -156,7 +157,8 @@ impl Cut {
         self.widening = self.widening.saturating_mul(16);
         self.covered = least;
         let taken = self.sums.sums.iter().filter(|sum| **sum >= least && in_reach(**sum)).count();
-        let groups = (taken as f64 * self.groups_per_sum()) as usize;
+        // Of sums of nothing nobody knows how many groups they have.
+        let groups = if least == 0 { 0 } else { (taken as f64 * self.groups_per_sum()) as usize };
         let parts = (groups / (self.room / 2).max(1) + 1).next_power_of_two().min(self.sums.sums.len());
         let size = self.sums.sums.len() / parts;
         self.open.extend((0..parts).map(|part| Part { first: part * size, end: (part + 1) * size, least, below }));

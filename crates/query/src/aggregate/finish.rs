@@ -73,7 +73,9 @@ impl Merged {
     /// The groups that satisfy the condition on measures, sorted; the first of them where only so many are wanted.
     pub(super) fn choose(&self, question: &Question, shared: &Shared, span: Option<u64>) -> Vec<u32> {
         let view = View { merged: self, lanes: &shared.lanes, span };
-        let measure = |group: u32, place: usize| question.measures.get(place).map_or(Cell::Absent, |measure| view.measure(group, &measure.what));
+        let measure = |group: u32, place: usize| {
+            question.measures.get(place).map_or(Cell::Absent, |measure| view.measure(group, &measure.what))
+        };
         let mut groups: Vec<u32> = (0..self.groups.len() as u32).collect();
         if let Some(having) = &question.having {
             groups.retain(|group| having.holds(&|place| measure(*group, place)));
@@ -140,7 +142,8 @@ impl View<'_> {
 /// A measure of a group.
 fn measure(groups: &Groups, group: u32, lanes: &Lanes, what: &What, span: Option<u64>) -> Cell {
     let lane = |lane: Lane| lanes.place(lane).map_or(0, |place| groups.lanes(group)[place]);
-    let present = |column: Column, value: Lane| if lane(Lane::Count(column)) > 0 { Cell::Number(lane(value)) } else { Cell::Absent };
+    let present =
+        |column: Column, value: Lane| if lane(Lane::Count(column)) > 0 { Cell::Number(lane(value)) } else { Cell::Absent };
     let time = |value: u64, neutral: u64| if value == neutral { Cell::Absent } else { Cell::Time(ordered(value as i64) as i64) };
     let rate = |amount: u64, factor: u128| match span {
         Some(span) => {
@@ -163,6 +166,10 @@ fn measure(groups: &Groups, group: u32, lanes: &Lanes, what: &What, span: Option
         }
         What::First => time(lane(Lane::First), u64::MAX),
         What::Last => time(lane(Lane::Last), 0),
+        What::Smallest(Column::srt) => {
+            Some(lane(Lane::Smallest(Column::srt))).filter(|value| *value != u64::MAX).map_or(Cell::Absent, Cell::Number)
+        }
+        What::Largest(Column::srt) => lane(Lane::Largest(Column::srt)).checked_sub(1).map_or(Cell::Absent, Cell::Number),
         What::Smallest(column) => present(*column, Lane::Smallest(*column)),
         What::Largest(column) => present(*column, Lane::Largest(*column)),
         What::Average(column) => match lane(Lane::Count(*column)) {

@@ -3,7 +3,7 @@
 //! Measures come down to lanes that add up, or keep the smallest or largest; an average is a sum and a count. Percentiles and numbers of different values
 //! need more than a number and are *sides* of a group.
 
-use weir_record::{AnyColumn, Column, FlowBatch, names};
+use weir_record::{AnyColumn, Column, FlowBatch, SeriesBatch, names};
 
 use super::rows::{Rows, numbers, presence};
 use crate::plan::ordered;
@@ -146,6 +146,8 @@ pub(super) fn lanes_of(what: &What) -> Vec<Lane> {
         What::BytesPerPacket => vec![Lane::Sum(Column::bytes), Lane::Sum(Column::packets)],
         What::First => vec![Lane::First],
         What::Last => vec![Lane::Last],
+        What::Smallest(Column::srt) => vec![Lane::Smallest(Column::srt)],
+        What::Largest(Column::srt) => vec![Lane::Largest(Column::srt)],
         What::Smallest(column) => vec![Lane::Smallest(*column), Lane::Count(*column)],
         What::Largest(column) => vec![Lane::Largest(*column), Lane::Count(*column)],
         What::Average(column) => vec![Lane::Total(*column), Lane::Count(*column)],
@@ -174,12 +176,17 @@ pub(super) struct Chunk<'a> {
     pub(super) rates: &'a [u64],
     /// True where events and drops are among the rows.
     pub(super) has_events: bool,
+    /// Where the rows are those of continuous series: what records they sum up.
+    pub(super) series: Option<&'a SeriesBatch>,
 }
 
 impl Chunk<'_> {
     /// What each row brings to a lane.
     pub(super) fn fill(&self, lane: Lane, unscaled: bool, out: &mut [u64]) {
         let batch = self.batch;
+        if let Some(column) = self.series.and_then(|series| summed(series, lane, unscaled)) {
+            return numbers(column, &self.rows, out);
+        }
         match lane {
             Lane::Records => out.fill(1),
             Lane::Flows => self.fill_kind(names::FLOW, out),
@@ -190,6 +197,10 @@ impl Chunk<'_> {
             }
             Lane::Sum(column) => {
                 numbers(batch.column(column), &self.rows, out);
+                if lane.is_spread() {
+                    // What was reported is spread, and then scaled.
+                    out.iter_mut().zip(self.pieces).for_each(|(value, piece)| *value = piece.part_of(*value));
+                }
                 if !unscaled && lane.is_spread() {
                     for (value, rate) in out.iter_mut().zip(self.rates) {
                         *value = value.saturating_mul(*rate);
@@ -205,7 +216,11 @@ impl Chunk<'_> {
             Lane::Total(Column::srt) => self.fill_response_times(Column::srt_sum, out),
             Lane::Count(Column::srt) => self.fill_response_counts(out),
             Lane::Smallest(Column::srt) => self.fill_first_of(Column::srt_min, Column::srt, u64::MAX, out),
-            Lane::Largest(Column::srt) => self.fill_first_of(Column::srt_max, Column::srt, 0, out),
+            // One more than the value, so that zero says that there is none.
+            Lane::Largest(Column::srt) => {
+                self.fill_first_of(Column::srt_max, Column::srt, u64::MAX, out);
+                out.iter_mut().for_each(|value| *value = value.wrapping_add(1));
+            }
             Lane::Total(column) | Lane::Largest(column) => numbers(batch.column(column), &self.rows, out),
             Lane::Count(column) => presence(batch.column(column).validity(), &self.rows, out),
             Lane::Smallest(column) => {
@@ -221,15 +236,9 @@ impl Chunk<'_> {
             Lane::First => out.iter_mut().zip(self.placed).for_each(|(out, placed)| *out = ordered(placed.start)),
             Lane::Last => out.iter_mut().zip(self.placed).for_each(|(out, placed)| *out = ordered(placed.end)),
         }
-        if self.pieces.is_empty() {
-            return;
-        }
-        for (value, piece) in out.iter_mut().zip(self.pieces) {
-            if lane.is_spread() {
-                *value = piece.part_of(*value);
-            } else if !piece.is_last() {
-                *value = lane.neutral();
-            }
+        if !lane.is_spread() {
+            let elsewhere = out.iter_mut().zip(self.pieces).filter(|(_, piece)| !piece.is_last());
+            elsewhere.for_each(|(value, _)| *value = lane.neutral());
         }
     }
 
@@ -297,6 +306,17 @@ impl Chunk<'_> {
     /// Variances of bytes and packets that a row brings. Empty where no row is a sample.
     pub(super) fn fill_variance(&self, out: &mut Vec<[f64; 2]>) {
         out.clear();
+        if let Some(series) = self.series {
+            // Series hold the variance of bytes in KiB squared.
+            let variances = |row: usize| {
+                let of = |column: &weir_record::column::Fixed<u64>| column.get(row).unwrap_or(0) as f64;
+                [of(&series.bytes_variance) * 1024.0 * 1024.0, of(&series.packets_variance)]
+            };
+            if !series.bytes_variance.is_empty() || !series.packets_variance.is_empty() {
+                out.extend(self.rows.iter().map(variances));
+            }
+            return;
+        }
         if self.rates.is_empty() {
             return;
         }
@@ -313,6 +333,22 @@ impl Chunk<'_> {
         });
         out.extend(each);
     }
+}
+
+/// The column of series that holds the sums of a lane.
+pub(super) fn summed(series: &SeriesBatch, lane: Lane, unscaled: bool) -> Option<AnyColumn<'_>> {
+    Some(AnyColumn::U64(match lane {
+        Lane::Flows => &series.flows,
+        Lane::Samples => &series.samples,
+        Lane::Connections => &series.connections,
+        Lane::Sum(Column::bytes) if unscaled => &series.bytes_raw,
+        Lane::Sum(Column::bytes) => &series.bytes,
+        Lane::Sum(Column::packets) if unscaled => &series.packets_raw,
+        Lane::Sum(Column::packets) => &series.packets,
+        Lane::Sum(Column::retransmissions) => &series.retransmissions,
+        Lane::Sum(Column::out_of_order) => &series.out_of_order,
+        _ => return None,
+    }))
 }
 
 /// True for rows that are outside of flow and volume counts.

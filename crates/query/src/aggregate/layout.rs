@@ -312,9 +312,7 @@ impl Field {
                     Member::Other => None,
                 };
             }
-            KeySource::Pair(pair, sides @ (Sides::Client | Sides::Server)) => {
-                [pair.first, pair.second][half(batch, row, *sides)]
-            }
+            KeySource::Pair(pair, sides @ (Sides::Client | Sides::Server)) => [pair.first, pair.second][half(batch, row, *sides)],
             _ => self.column(side),
         };
         match batch.column(column) {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use weir_record::{Column, FlowBatch};
+use weir_record::{Column, FlowBatch, SeriesBatch};
 
 use super::cut::Sums;
 use super::lanes::{CHUNK, Chunk, Side, is_event, number};
@@ -110,6 +110,34 @@ impl Worker {
         self.take_rows(batch)
     }
 
+    /// Takes the selected rows of continuous series; `as_flows` has their keys and times, row for row.
+    pub(super) fn feed_sums(&mut self, series: &SeriesBatch, as_flows: &FlowBatch, mask: &Mask) -> ControlFlow<()> {
+        // Few rows sum up many records, so a chunk more or less does not matter.
+        for row in mask.iter() {
+            self.rows.push(row as u32);
+            if self.rows.len() == CHUNK {
+                self.take_sums(series, as_flows)?;
+            }
+        }
+        self.take_sums(series, as_flows)
+    }
+
+    fn take_sums(&mut self, series: &SeriesBatch, as_flows: &FlowBatch) -> ControlFlow<()> {
+        let rows = std::mem::take(&mut self.rows);
+        for row in &rows {
+            let of = |column: &weir_record::column::Fixed<u64>| column.get(*row as usize).unwrap_or(0);
+            self.account.records += of(&series.flows) + of(&series.samples);
+            self.account.rate_unknown += of(&series.rate_unknown);
+            self.account.sampled += of(&series.samples);
+        }
+        self.placed.clear();
+        self.placed.extend(rows.iter().map(|row| Placed::of(as_flows, *row as usize)));
+        let done = self.take_pieces(as_flows, &rows, Some(series));
+        self.rows = rows;
+        self.rows.clear();
+        done
+    }
+
     /// Works on the rows that were selected.
     fn take_rows(&mut self, batch: &FlowBatch) -> ControlFlow<()> {
         if self.rows.is_empty() {
@@ -127,8 +155,8 @@ impl Worker {
             }
         }
         let done = match self.plan.window {
-            None => self.sum_up(batch, &rows),
-            Some(_) => self.take_pieces(batch, &rows),
+            None => self.sum_up(batch, &rows, None),
+            Some(_) => self.take_pieces(batch, &rows, None),
         };
         self.rows = rows;
         self.rows.clear();
@@ -136,7 +164,7 @@ impl Worker {
     }
 
     /// Works on the parts of rows in slots of time.
-    fn take_pieces(&mut self, batch: &FlowBatch, rows: &[u32]) -> ControlFlow<()> {
+    fn take_pieces(&mut self, batch: &FlowBatch, rows: &[u32], series: Option<&SeriesBatch>) -> ControlFlow<()> {
         let Some(window) = self.plan.window else {
             return ControlFlow::Continue(());
         };
@@ -151,14 +179,14 @@ impl Worker {
                 self.placed.push(*placed);
                 self.pieces.push(piece);
                 if parts.len() == CHUNK {
-                    self.sum_up(batch, &parts)?;
+                    self.sum_up(batch, &parts, series)?;
                     parts.clear();
                     self.placed.clear();
                     self.pieces.clear();
                 }
             }
         }
-        let done = if parts.is_empty() { ControlFlow::Continue(()) } else { self.sum_up(batch, &parts) };
+        let done = if parts.is_empty() { ControlFlow::Continue(()) } else { self.sum_up(batch, &parts, series) };
         self.pieces.clear();
         self.placed = all;
         done
@@ -183,7 +211,7 @@ impl Worker {
     }
 
     /// Adds rows to the totals and to their groups.
-    fn sum_up(&mut self, batch: &FlowBatch, rows: &[u32]) -> ControlFlow<()> {
+    fn sum_up(&mut self, batch: &FlowBatch, rows: &[u32], series: Option<&SeriesBatch>) -> ControlFlow<()> {
         let mut work = std::mem::take(&mut self.work);
         self.fill_rates(batch, rows);
         let (placed, pieces, rates) =
@@ -197,6 +225,7 @@ impl Worker {
             pieces: &pieces,
             rates: &rates,
             has_events: shared.names_kinds && !batch.record_kind.is_empty(),
+            series,
         };
         if plan.totals {
             fill_values(&plan, &chunk, &mut work);

@@ -73,15 +73,24 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RateUnknown { records } => write!(f, "{records} records have no sampling rate and count as 1 in 1"),
-            Self::Sampled { records } => write!(f, "{records} records are samples, multiplied by their sampling rate; the standard error stands beside each sum"),
+            Self::Sampled { records } => write!(
+                f,
+                "{records} records are samples, multiplied by their sampling rate; the standard error stands beside each sum"
+            ),
             Self::Overflow => f.write_str("a sum is past 64 bits and stands at the largest number"),
-            Self::DistinctSketched => f.write_str("numbers of different values over 1024 are estimates with a standard error of 1.2 %"),
+            Self::DistinctSketched => {
+                f.write_str("numbers of different values over 1024 are estimates with a standard error of 1.2 %")
+            }
             Self::PercentilesBucketed => f.write_str("percentiles are within 0.8 % of the value"),
-            Self::PercentilesOfHistograms => f.write_str("percentiles of response times come from the histograms of records, in powers of two"),
+            Self::PercentilesOfHistograms => {
+                f.write_str("percentiles of response times come from the histograms of records, in powers of two")
+            }
             Self::EitherSide => f.write_str("records count for both of their sides, so rows add up to more than the totals"),
             Self::Unreadable { files, what } => write!(f, "{files} files could not be read and are left out; the first: {what}"),
             Self::MoreRecords { shown } => write!(f, "there are more than the {shown} records shown"),
-            Self::Sketched { error } => write!(f, "the largest addresses come from a sketch: a row may be up to {error} bytes too large"),
+            Self::Sketched { error } => {
+                write!(f, "the largest addresses come from a sketch: a row may be up to {error} bytes too large")
+            }
             Self::StillArriving { since } => {
                 let mut time = Vec::with_capacity(32);
                 weir_record::value::write_time(&mut time, *since);

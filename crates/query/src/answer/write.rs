@@ -161,7 +161,8 @@ impl AnswerTable {
         let mut lines: Vec<Vec<(String, bool)>> = vec![head];
         let totals = (self.rows.len() > 1).then_some(&self.totals);
         for row in self.rows.iter().chain(totals) {
-            let cells = self.columns.iter().zip(row).map(|(column, cell)| (shown(cell, column.unit), is_number(cell, column.unit)));
+            let cells =
+                self.columns.iter().zip(row).map(|(column, cell)| (shown(cell, column.unit), is_number(cell, column.unit)));
             lines.push(cells.collect());
         }
         if let (Some(line), Some(_)) = (lines.last_mut(), totals)
@@ -170,7 +171,8 @@ impl AnswerTable {
         {
             first.0 = "total".to_owned();
         }
-        let width = |index: usize| lines.iter().filter_map(|line| line.get(index)).map(|cell| cell.0.chars().count()).max().unwrap_or(0);
+        let width =
+            |index: usize| lines.iter().filter_map(|line| line.get(index)).map(|cell| cell.0.chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
         let to_right = |index: usize| lines.iter().any(|line| line.get(index).is_some_and(|cell| cell.1));
         let right: Vec<bool> = (0..self.columns.len()).map(to_right).collect();
@@ -260,10 +262,25 @@ fn plain(cell: &Cell, unit: Unit) -> Vec<u8> {
     out
 }
 
-/// A value for a terminal, which a stranger's text must not steer.
+/// A value for a terminal, which a stranger's text must not steer; large amounts are shortened.
 fn shown(cell: &Cell, unit: Unit) -> String {
+    let has_amounts = matches!(unit, Unit::Bytes | Unit::Packets | Unit::BitsPerSecond);
+    if let (Cell::Number(number @ 100_000..), true) = (cell, has_amounts) {
+        return shortened(*number);
+    }
     let text = plain(cell, unit);
     String::from_utf8_lossy(&text).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// An amount in powers of 1000: `1.23 G`.
+fn shortened(number: u64) -> String {
+    const UNITS: [char; 6] = ['k', 'M', 'G', 'T', 'P', 'E'];
+    let (mut value, mut unit) = (number as f64 / 1e3, 0);
+    while value >= 999.995 && unit + 1 < UNITS.len() {
+        value /= 1e3;
+        unit += 1;
+    }
+    format!("{value:.2} {}", UNITS[unit])
 }
 
 fn is_number(cell: &Cell, unit: Unit) -> bool {

@@ -63,7 +63,8 @@ impl Key {
     pub(super) fn parse(text: &str, tokens: Vec<Token>) -> Result<Self, Box<Fault>> {
         let (tokens, prefix) = split_prefix(text, tokens)?;
         let mut parser = Parser::new(text, tokens.clone());
-        if let Some((name, step)) = parser.word().and_then(|word| TIMES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name))) {
+        if let Some((name, step)) = parser.word().and_then(|word| TIMES.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)))
+        {
             parser.advance();
             end(&parser)?;
             return Ok(Self { name: (*name).to_owned(), source: KeySource::Time(Slots::every(*step)), prefix: None });
@@ -194,7 +195,10 @@ fn split_prefix(text: &str, mut tokens: Vec<Token>) -> Result<Split, Box<Fault>>
     let Some(prefix) = prefix else {
         let lengths = Token { kind: TokenKind::Word, start: token.start + name.len(), end: token.end };
         let at_lengths = Parser::new(text, vec![lengths]);
-        return Err(expected(at_lengths.fault(Vec::new()), &["a prefix length such as `/24`, or of both families such as `/24/48`"]));
+        return Err(expected(
+            at_lengths.fault(Vec::new()),
+            &["a prefix length such as `/24`, or of both families such as `/24/48`"],
+        ));
     };
     tokens[place].end = token.start + name.len();
     Ok((tokens, Some((prefix, format!("/{lengths}")))))

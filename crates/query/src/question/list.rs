@@ -5,11 +5,11 @@ use weir_record::Column;
 use super::key::{TIMES, can_be_key, is_comma, tokens_of};
 use super::measure::{NAMED, STATISTICS};
 use super::{Key, MAX_ITEMS, Measure, Sort, SortBy, expected};
+use crate::FilterError;
 use crate::complete::{Completion, CompletionKind, complete};
 use crate::names as words;
 use crate::parse::{Fault, Parser};
 use crate::token::{Token, TokenKind, is_word};
-use crate::FilterError;
 
 /// The tokens of each item of a text, each with an end. A text of spaces has no items.
 pub(super) fn items(text: &str) -> Result<Vec<Vec<Token>>, Box<Fault>> {
@@ -112,12 +112,17 @@ pub fn complete_question(part: &str, before: &str) -> Vec<Completion> {
     let typed_at = before.char_indices().rev().find(|(_, c)| !is_word(*c)).map_or(0, |(at, c)| at + c.len_utf8());
     let (done, typed) = before.split_at(typed_at);
     let begins_item = done.trim_end().is_empty() || done.trim_end().ends_with([',', '(']);
-    let after_column = || done.split([',', '(']).next_back().and_then(|item| Column::by_name(&words::normal(item.trim()))).is_some();
+    let after_column =
+        || done.split([',', '(']).next_back().and_then(|item| Column::by_name(&words::normal(item.trim()))).is_some();
     let mut found = Vec::new();
     let mut add = |text: &str, kind, doc: &str| found.push(Completion { text: text.to_owned(), kind, doc: doc.to_owned() });
     let keys = |add: &mut dyn FnMut(&str, CompletionKind, &str)| {
         for pair in words::PAIRS {
-            add(pair.name(), CompletionKind::Field, &format!("{} or {}: a record counts for both", pair.first.name(), pair.second.name()));
+            add(
+                pair.name(),
+                CompletionKind::Field,
+                &format!("{} or {}: a record counts for both", pair.first.name(), pair.second.name()),
+            );
         }
         for (name, _) in TIMES {
             add(name, CompletionKind::Field, "in which a record ends");
@@ -141,7 +146,9 @@ pub fn complete_question(part: &str, before: &str) -> Vec<Completion> {
     match part {
         "filter" => return complete(before),
         "by" if begins_item => keys(&mut add),
-        "columns" if begins_item => Column::ALL.iter().for_each(|column| add(column.name(), CompletionKind::Field, column.info().doc)),
+        "columns" if begins_item => {
+            Column::ALL.iter().for_each(|column| add(column.name(), CompletionKind::Field, column.info().doc))
+        }
         "measures" | "sort" | "having" if done.ends_with("distinct(") => keys(&mut add),
         "measures" | "sort" if begins_item => measures(&mut add),
         "having" if begins_item || ends_with_word(done, &["and", "or", "not"]) => measures(&mut add),

@@ -93,7 +93,8 @@ impl Measure {
         let unknown = |parser: &Parser<'_>| {
             let named = NAMED.iter().map(|(name, ..)| *name);
             let known = named.chain(Column::ALL.iter().map(|column| column.name())).chain(["distinct"]);
-            let fault = expected(parser.fault(Vec::new()), &["a measure such as `bytes`, `flows`, `rtt p95` or `distinct(src_addr)`"]);
+            let fault =
+                expected(parser.fault(Vec::new()), &["a measure such as `bytes`, `flows`, `rtt p95` or `distinct(src_addr)`"]);
             fault.with_hint(parser.word(), known)
         };
         let Some(word) = parser.word() else {
@@ -108,7 +109,10 @@ impl Measure {
             let before = parser.token().clone();
             parser.advance();
             if !parser.take_symbol(Symbol::Open) {
-                return Err(expected(parser.fault(Vec::new()), &[if name == "distinct" { "`(` and a key" } else { "`(` and a column" }]));
+                return Err(expected(
+                    parser.fault(Vec::new()),
+                    &[if name == "distinct" { "`(` and a key" } else { "`(` and a column" }],
+                ));
             }
             return Self::function(text, parser, &name, &before);
         }
@@ -173,7 +177,8 @@ impl Measure {
         if !matches!(info.column_type, ColumnType::U8 | ColumnType::U16 | ColumnType::U32 | ColumnType::U64) {
             return None;
         }
-        let adds_up = matches!(info.unit, Unit::Bytes | Unit::Packets | Unit::Count | Unit::Microseconds) && column != Column::sampling_rate;
+        let adds_up = matches!(info.unit, Unit::Bytes | Unit::Packets | Unit::Count | Unit::Microseconds)
+            && column != Column::sampling_rate;
         let (suffix, what) = match statistic {
             None if info.unit == Unit::Microseconds => ("_avg".to_owned(), What::Average(column)),
             None | Some(Statistic::Sum) if adds_up && info.unit != Unit::Microseconds => (String::new(), What::Sum(column)),
@@ -182,8 +187,12 @@ impl Measure {
             Some(Statistic::Smallest) => ("_min".to_owned(), What::Smallest(column)),
             Some(Statistic::Largest) => ("_max".to_owned(), What::Largest(column)),
             Some(Statistic::Average) => ("_avg".to_owned(), What::Average(column)),
-            Some(Statistic::Percentile(tenths)) if tenths % 10 == 0 => (format!("_p{}", tenths / 10), What::Percentile(column, tenths)),
-            Some(Statistic::Percentile(tenths)) => (format!("_p{}.{}", tenths / 10, tenths % 10), What::Percentile(column, tenths)),
+            Some(Statistic::Percentile(tenths)) if tenths % 10 == 0 => {
+                (format!("_p{}", tenths / 10), What::Percentile(column, tenths))
+            }
+            Some(Statistic::Percentile(tenths)) => {
+                (format!("_p{}.{}", tenths / 10, tenths % 10), What::Percentile(column, tenths))
+            }
         };
         Some(Self { name: format!("{}{suffix}", info.name), what })
     }

@@ -245,7 +245,9 @@ fn value(key: &Key, batch: &FlowBatch, row: usize, side: usize) -> Cell {
             Some(prefix) => {
                 let length = if address.is_v4() { prefix.v4 } else { prefix.v6 };
                 let network = match address.to_ip() {
-                    std::net::IpAddr::V4(ip) => Address::v4(ip.to_bits() & u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)),
+                    std::net::IpAddr::V4(ip) => {
+                        Address::v4(ip.to_bits() & u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0))
+                    }
                     std::net::IpAddr::V6(ip) => {
                         let bits = ip.to_bits() & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
                         Address::from_halves((bits >> 64) as u64, bits as u64)
@@ -314,22 +316,28 @@ fn as_number(cell: &Cell) -> f64 {
 
 fn near(found: f64, wanted: f64, what: &What) -> bool {
     match what {
+        _ if found == wanted => true,
         What::Percentile(..) => (found - wanted).abs() <= wanted * histogram::RELATIVE_ERROR,
         What::Average(_) => (found - wanted).abs() <= wanted.abs() * 1e-9,
-        _ => found == wanted,
+        _ => false,
     }
 }
 
 fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>) -> Cell {
     // What is counted stands in the slot in which a record ends.
     let slots = question.slots.unwrap_or(Slots::every(1));
-    let ends_here = |(batch, row, slot): &(&FlowBatch, usize, Option<i64>)| slot.is_none_or(|slot| slots.begin_of(Placed::of(batch, *row).end) == slot);
+    let ends_here = |(batch, row, slot): &(&FlowBatch, usize, Option<i64>)| {
+        slot.is_none_or(|slot| slots.begin_of(Placed::of(batch, *row).end) == slot)
+    };
     let counted = || rows.iter().filter(|row| ends_here(row)).map(|(batch, row, _)| (*batch, *row));
     let volume = |batch: &FlowBatch, row: usize| kind(batch, row) < names::EVENT;
     let is_responder = |batch: &FlowBatch, row: usize| batch.biflow.get(row) == Some(names::RESPONDER);
-    let count = |keep: &dyn Fn(&FlowBatch, usize) -> bool| Cell::Number(counted().filter(|(batch, row)| keep(batch, *row)).count() as u64);
+    let count = |keep: &dyn Fn(&FlowBatch, usize) -> bool| {
+        Cell::Number(counted().filter(|(batch, row)| keep(batch, *row)).count() as u64)
+    };
     let values = |column: Column| counted().filter_map(move |(batch, row)| number(batch, column, row));
-    let response = |own: Column| counted().filter_map(move |(batch, row)| number(batch, own, row).or(batch.srt.get(row).map(u64::from)));
+    let response =
+        |own: Column| counted().filter_map(move |(batch, row)| number(batch, own, row).or(batch.srt.get(row).map(u64::from)));
     match what {
         What::Flows => count(&|batch, row| kind(batch, row) == names::FLOW),
         What::Samples => count(&|batch, row| kind(batch, row) == names::SAMPLE),
@@ -340,7 +348,9 @@ fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>)
             let (column, factor) = if *what == What::BitsPerSecond { (Column::bytes, 8) } else { (Column::packets, 1) };
             let Cell::Number(amount) = sum(column, rows, question, &[]) else { return Cell::Absent };
             let span = span.filter(|span| *span > 0);
-            span.map_or(Cell::Absent, |span| Cell::Number((u128::from(amount) * factor * 1_000_000_000 / u128::from(span)) as u64))
+            span.map_or(Cell::Absent, |span| {
+                Cell::Number((u128::from(amount) * factor * 1_000_000_000 / u128::from(span)) as u64)
+            })
         }
         What::BytesPerPacket => match (sum(Column::bytes, rows, question, &[]), sum(Column::packets, rows, question, &[])) {
             (Cell::Number(bytes), Cell::Number(packets)) if packets > 0 => Cell::Number(bytes / packets),
@@ -389,8 +399,11 @@ fn sum(column: Column, rows: &Rows<'_>, question: &Question, counted: &[(&FlowBa
     let of_row = |batch: &FlowBatch, row: usize| {
         let counts = kind(batch, row) < names::EVENT
             && (!crate::question::of_connection(column) || batch.biflow.get(row) != Some(names::RESPONDER));
-        let rate = if is_amount && !question.unscaled { batch.sampling_rate.get(row).unwrap_or(1).max(1) } else { 1 };
-        if counts { number(batch, column, row).unwrap_or(0).saturating_mul(rate.into()) } else { 0 }
+        if counts { number(batch, column, row).unwrap_or(0) } else { 0 }
+    };
+    let rate = |batch: &FlowBatch, row: usize| match question.unscaled {
+        false => u64::from(batch.sampling_rate.get(row).unwrap_or(1).max(1)),
+        true => 1,
     };
     if !is_amount {
         return Cell::Number(counted.iter().fold(0u64, |sum, (batch, row)| sum.saturating_add(of_row(batch, *row))));
@@ -401,10 +414,10 @@ fn sum(column: Column, rows: &Rows<'_>, question: &Question, counted: &[(&FlowBa
         match (slot, question.slots) {
             (Some(slot), Some(slots)) => spread(amount, Placed::of(batch, *row), slots, |at, part| {
                 if at == *slot {
-                    total = total.saturating_add(part);
+                    total = total.saturating_add(part.saturating_mul(rate(batch, *row)));
                 }
             }),
-            _ => total = total.saturating_add(amount),
+            _ => total = total.saturating_add(amount.saturating_mul(rate(batch, *row))),
         }
     }
     Cell::Number(total)
