@@ -29,7 +29,7 @@ pub use segment::SegmentWriter;
 pub(crate) use segment::is_event;
 
 use crate::error::StoreError;
-use crate::layout::{self, Divisor, FORMAT_VERSION, FileTable, Kind, Leaf, Part, key};
+use crate::layout::{self, Divisor, FORMAT_VERSION, FileTable, Kind, Leaf, key};
 use crate::manifest::TableKind;
 use crate::times::Times;
 use chunk::Press;
@@ -186,7 +186,7 @@ impl<W: Write + Send> OpenFile<W> {
             let (octets, close) = match leaf.kind {
                 Kind::Text => text::write(descriptor, words(T::COLUMNS, leaf.column), &parts, press)?,
                 Kind::List => list::write(descriptor, &parts, press)?,
-                _ => number::write(descriptor, *leaf, &parts, leaf.part == Part::Low, scratch, press)?,
+                _ => number::write(descriptor, *leaf, &parts, scratch, press)?,
             };
             checksums.push(crc32c::crc32c(&octets));
             row_group.append_column(&octets, close)?;

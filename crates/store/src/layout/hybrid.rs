@@ -133,10 +133,19 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) {
         }
         (u64::from_le_bytes(word) >> (bit % 8)) as u32 & mask
     };
-    match width {
-        8 => out.extend(packed.iter().take(count).map(|octet| u32::from(*octet))),
-        _ => out.extend((0..count).map(at)),
+    if !(1..=8).contains(&width) {
+        return out.extend((0..count).map(at));
     }
+    // A group of eight is at most eight octets.
+    let end = out.len() + count;
+    for group in packed.chunks(width).take(count.div_ceil(8)) {
+        let mut word = [0; 8];
+        word.iter_mut().zip(group).for_each(|(octet, own)| *octet = *own);
+        let word = u64::from_le_bytes(word);
+        let values: [u32; 8] = std::array::from_fn(|place| (word >> (place * width)) as u32 & mask);
+        out.extend_from_slice(&values);
+    }
+    out.truncate(end);
 }
 
 fn read_varint(octets: &mut &[u8]) -> Option<u64> {

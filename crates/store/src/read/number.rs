@@ -6,6 +6,9 @@ use weir_record::column::{Fixed, IpColumn};
 use super::page::{Chunk, Data, Dictionary, Fault};
 use crate::layout::Kind;
 
+/// Values that are joined at a time.
+const BLOCK: usize = 512;
+
 /// A number as a column of the table holds it.
 pub(super) trait Number: Copy + Default + 'static {
     /// From 64 bits; what the type cannot hold is cut off.
@@ -101,24 +104,22 @@ fn join<T: Number>(octets: &[u8], count: usize, factor: u64, out: &mut Vec<T>) {
             streams.push((stream, 8 * place as u32));
         }
     }
-    let value = |bits: u64| T::from_bits(bits.wrapping_mul(factor));
-    let part = |octet: &u8, shift: u32| u64::from(*octet) << shift;
-    match streams.as_slice() {
-        [] => out.resize(count, value(shared)),
-        [(a, i)] => out.extend(a.iter().map(|a| value(shared | part(a, *i)))),
-        [(a, i), (b, j)] => out.extend(a.iter().zip(*b).map(|(a, b)| value(shared | part(a, *i) | part(b, *j)))),
-        [(a, i), (b, j), (c, k)] => {
-            let streams = a.iter().zip(*b).zip(*c);
-            out.extend(streams.map(|((a, b), c)| value(shared | part(a, *i) | part(b, *j) | part(c, *k))));
+    // Blocks that stay in registers and the nearest cache, stream by stream: loops that the compiler makes wide.
+    let mut block = [0_u64; BLOCK];
+    out.reserve(count);
+    for first in (0..count).step_by(BLOCK) {
+        let length = BLOCK.min(count - first);
+        block.fill(shared);
+        for (stream, shift) in &streams {
+            let octets = stream.get(first..first + length).unwrap_or_default();
+            block.iter_mut().zip(octets).for_each(|(bits, octet)| *bits |= u64::from(*octet) << shift);
         }
-        [(a, i), (b, j), (c, k), (d, l)] => {
-            let streams = a.iter().zip(*b).zip(*c).zip(*d);
-            out.extend(streams.map(|(((a, b), c), d)| value(shared | part(a, *i) | part(b, *j) | part(c, *k) | part(d, *l))));
+        let block = block.get(..length).unwrap_or_default();
+        if factor == 1 {
+            out.extend(block.iter().map(|bits| T::from_bits(*bits)));
+        } else {
+            out.extend(block.iter().map(|bits| T::from_bits(bits.wrapping_mul(factor))));
         }
-        many => out.extend((0..count).map(|row| {
-            let bits = many.iter().map(|(stream, shift)| stream.get(row).map_or(0, |octet| part(octet, *shift)));
-            value(bits.fold(shared, |value, bits| value | bits))
-        })),
     }
 }
 

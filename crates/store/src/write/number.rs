@@ -12,9 +12,9 @@ use parquet::errors::Result;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::chunk::{Body, Bounds, Chunk, Press};
-use super::dictionary::Table;
+use super::dictionary::{MAX_ADDRESSES, MAX_ENTRIES, Table};
 use super::source::{Parts, Source, encode_levels, pages};
-use crate::layout::{Kind, Leaf, hybrid};
+use crate::layout::{Kind, Leaf, Part, hybrid};
 
 /// Memory for the pages of one number column after the other.
 #[derive(Default)]
@@ -40,7 +40,6 @@ pub(crate) fn write(
     descriptor: ColumnDescPtr,
     leaf: Leaf,
     parts: &Parts<'_>,
-    bloom: bool,
     scratch: &mut Scratch,
     press: &mut Press,
 ) -> Result<(bytes::Bytes, ColumnCloseResult)> {
@@ -49,8 +48,7 @@ pub(crate) fn write(
     let mut source = Source::new(leaf, parts);
     if let (Some(value), true) = (source.only_value(), leaf.kind != Kind::Bool) {
         write_constant(&mut chunk, &mut source, rows, value, scratch, press)?;
-        let filter = if bloom { Some(filter_of(&[value])?) } else { None };
-        return chunk.close(filter);
+        return chunk.close(None);
     }
     if leaf.kind == Kind::Bool {
         write_bools(&mut chunk, &mut source, rows, scratch, press)?;
@@ -63,12 +61,12 @@ pub(crate) fn write(
             scratch.octets.extend_from_slice(value.to_le_bytes().get(..width).unwrap_or_default());
         }
         chunk.dictionary(&scratch.octets, dictionary.len(), press)?;
-        let bits = hybrid::width_of(dictionary.len().saturating_sub(1) as u32);
         let Scratch { pages, codes, octets, .. } = scratch;
         for page in pages.drain(..) {
             octets.clear();
-            octets.push(bits as u8);
             let codes = codes.get(page.codes).unwrap_or_default();
+            let bits = hybrid::width_of(codes.iter().copied().max().unwrap_or(0));
+            octets.push(bits as u8);
             hybrid::encode(codes, bits, octets);
             let body = Body {
                 encoding: Encoding::RLE_DICTIONARY,
@@ -82,10 +80,10 @@ pub(crate) fn write(
             };
             chunk.page(&body, press)?;
         }
-        let filter = if bloom { Some(filter_of(&dictionary)?) } else { None };
-        return chunk.close(filter);
+        return chunk.close(None);
     }
-    let mut filter = if bloom { Some(empty_filter(rows)?) } else { None };
+    // Where a dictionary would be too large, a bloom filter says which addresses are not there.
+    let mut filter = if leaf.part == Part::Low { Some(empty_filter(rows)?) } else { None };
     source.rewind();
     for page in pages(rows) {
         source.gather(page.len(), &mut scratch.values, &mut scratch.levels);
@@ -196,7 +194,8 @@ fn encode_with_dictionary(source: &mut Source<'_>, rows: usize, scratch: &mut Sc
     let Scratch { values, levels, codes, pages: done, definition, .. } = scratch;
     codes.clear();
     done.clear();
-    let mut table = Table::new();
+    let max_entries = if source.leaf.part == Part::Whole { MAX_ENTRIES } else { MAX_ADDRESSES };
+    let mut table = Table::new(max_entries);
     source.rewind();
     for page in pages(rows) {
         source.gather(page.len(), values, levels);
@@ -218,12 +217,6 @@ fn encode_with_dictionary(source: &mut Source<'_>, rows: usize, scratch: &mut Sc
 
 /// Share of values that are not there and that a bloom filter takes for there.
 const BLOOM_FALSE: f64 = 0.01;
-
-fn filter_of(values: &[u64]) -> Result<Sbbf> {
-    let mut filter = Sbbf::new_with_ndv_fpp(values.len() as u64, BLOOM_FALSE)?;
-    values.iter().for_each(|value| filter.insert(value));
-    Ok(filter)
-}
 
 /// A filter for at most as many values as there are rows; it is folded when it is full.
 fn empty_filter(rows: usize) -> Result<Sbbf> {
