@@ -46,8 +46,6 @@ pub enum AnswerSource {
     Records,
     /// From continuous series, which sum up every record: as exact.
     Series,
-    /// From a bounded sketch of the largest addresses.
-    SeriesSketched,
 }
 
 impl AnswerSource {
@@ -56,7 +54,6 @@ impl AnswerSource {
         match self {
             Self::Records => "records",
             Self::Series => "series",
-            Self::SeriesSketched => "series_sketched",
         }
     }
 }

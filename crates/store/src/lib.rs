@@ -12,6 +12,7 @@ pub mod error;
 pub mod store;
 
 mod archive;
+mod ask;
 mod background;
 mod block;
 mod catalog;
@@ -37,6 +38,7 @@ mod times;
 mod write;
 
 pub use archive::{Archive, Pin, PinGuard};
+pub use ask::{AskError, AskLimits, ask};
 pub use background::Closed;
 pub use block::{BlockKind, BlockTable, MAX_BODY, MAX_ROWS};
 pub use check::{CheckProgress, CheckReport, Problem, check};

@@ -1,0 +1,297 @@
+//! Questions to a store that has files and a journal, against sums made by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use weir_query::time::{Placed, Slots, spread};
+use weir_query::{Answer, AnswerSource, AnswerTable, Body, Cell, Note, Question, QuestionText};
+use weir_record::{Address, Column, FlowBatch, HealthBatch, SeriesBatch, names};
+
+use super::*;
+use crate::store::{MakeSummary, Rows, Store, StoreConfig, Summary, no_summary};
+
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+/// A minute that is long ago.
+const THEN: i64 = 29_000_000 * MINUTE;
+
+/// Sums of sources by minute, as plain as they can be.
+#[derive(Default)]
+struct BySource(Vec<FlowBatch>);
+
+impl Summary for BySource {
+    fn feed(&mut self, flows: &FlowBatch) {
+        self.0.push(flows.clone());
+    }
+
+    fn rows(&self) -> SeriesBatch {
+        let mut series = SeriesBatch::new();
+        for flows in &self.0 {
+            for row in 0..flows.rows() {
+                let placed = Placed::of(flows, row);
+                spread(flows.bytes.get(row).unwrap(), placed, Slots::every(MINUTE), |slot, bytes| {
+                    let at = series.rows();
+                    series.slot.push(at, slot);
+                    series.step.push(at, 60);
+                    series.dimension.push(at, names::BY_SOURCE);
+                    series.exporter.push_some(at, flows.exporter.get(row));
+                    series.bytes.push(at, bytes);
+                    series.flows.push(at, u64::from(Slots::every(MINUTE).begin_of(placed.end) == slot));
+                    series.advance(1);
+                });
+            }
+        }
+        series.finish();
+        series
+    }
+}
+
+fn by_source() -> MakeSummary {
+    Arc::new(|| Box::new(BySource::default()))
+}
+
+/// So many flows of five sources, one a second, each of two minutes and a half; bytes are the number of the row.
+fn flows(from: usize, count: usize) -> FlowBatch {
+    let mut batch = FlowBatch::new();
+    for row in 0..count {
+        let number = from + row;
+        let end = THEN + number as i64 * SECOND;
+        batch.time_received.push(row, end + SECOND);
+        batch.time_start.push(row, end - 150 * SECOND);
+        batch.time_end.push(row, end);
+        batch.exporter.push(row, Address::v4(0x0a00_0001 + number as u32 % 5));
+        batch.src_addr.push(row, Address::v4(number as u32 % 100));
+        batch.protocol.push(row, if number % 3 == 0 { 17 } else { 6 });
+        batch.bytes.push(row, number as u64);
+        batch.packets.push(row, 1);
+    }
+    batch.advance(count);
+    batch.finish();
+    batch
+}
+
+/// 900 flows in files and 100 in the journal.
+fn store(make: MakeSummary) -> (TempDir, Store) {
+    let folder = TempDir::new().unwrap();
+    let config = StoreConfig { background: false, retention: None, series_retention: None, ..StoreConfig::new(folder.path()) };
+    let store = Store::open(config, make).unwrap();
+    for from in (0..900).step_by(300) {
+        store.append(Rows { flows: Some(&flows(from, 300)), ..Rows::default() }).unwrap();
+        store.seal();
+        store.maintain(THEN).unwrap();
+    }
+    store.append(Rows { flows: Some(&flows(900, 100)), ..Rows::default() }).unwrap();
+    (folder, store)
+}
+
+fn asked(store: &Store, text: QuestionText) -> Answer {
+    let question = Question::new(&text).unwrap_or_else(|error| panic!("{error}"));
+    ask(&store.snapshot(), &question, &AskLimits::default(), &Cancel::new()).unwrap()
+}
+
+fn table(answer: &Answer) -> &AnswerTable {
+    match &answer.body {
+        Body::Table(table) => table,
+        Body::Records(..) => panic!("records"),
+    }
+}
+
+fn text(by: &str, measures: &str) -> QuestionText {
+    QuestionText { by: by.to_owned(), measures: measures.to_owned(), ..QuestionText::default() }
+}
+
+#[test]
+fn groups_are_those_of_files_and_journal() {
+    let (_folder, store) = store(no_summary());
+    let answer = asked(&store, QuestionText { filter: "proto udp".to_owned(), top: Some(3), ..text("src_addr", "flows,bytes") });
+    let of = |host: usize| {
+        let numbers = (0..1000).filter(|number| number % 3 == 0 && number % 100 == host);
+        (numbers.clone().count() as u64, numbers.sum::<usize>() as u64)
+    };
+    let mut hosts: Vec<(u64, usize)> = (0..100).map(|host| (of(host).1, host)).collect();
+    hosts.sort_by(|one, other| other.cmp(one));
+    let expected: Vec<Vec<Cell>> = hosts[..3]
+        .iter()
+        .map(|(bytes, host)| vec![Cell::Address(Address::v4(*host as u32)), Cell::Number(of(*host).0), Cell::Number(*bytes)])
+        .collect();
+    let found: Vec<u64> =
+        table(&answer).rows.iter().map(|row| if let Cell::Number(bytes) = row[2] { bytes } else { 0 }).collect();
+    assert_eq!(found, hosts[..3].iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>());
+    assert!(table(&answer).rows.iter().all(|row| expected.contains(row)), "{:?}", table(&answer).rows);
+    assert_eq!(answer.records, 334);
+    assert_eq!(answer.source, AnswerSource::Records);
+}
+
+#[test]
+fn a_range_of_time_takes_what_overlaps_it() {
+    let (_folder, store) = store(no_summary());
+    // Flows end at their number of seconds and are 150 s long.
+    let range = QuestionText {
+        from: Some(THEN + 500 * SECOND),
+        to: Some(THEN + 510 * SECOND),
+        summary: true,
+        ..text("", "flows,bytes,first,last")
+    };
+    let answer = asked(&store, range);
+    assert_eq!(answer.records, 160);
+    assert_eq!(table(&answer).rows[0][1], Cell::Number((500..660).sum()));
+    assert_eq!(table(&answer).rows[0][3], Cell::Time(THEN + 659 * SECOND));
+    let nothing = asked(&store, QuestionText { from: Some(0), to: Some(SECOND), summary: true, ..QuestionText::default() });
+    assert_eq!((nothing.records, &table(&nothing).rows[0][0]), (0, &Cell::Number(0)));
+}
+
+#[test]
+fn series_give_what_records_give() {
+    let (_folder, with_series) = store(by_source());
+    let (_other, without) = store(no_summary());
+    for by in ["", "exporter"] {
+        for (from, to) in [(None, None), (Some(THEN + 100 * SECOND), Some(THEN + 400 * SECOND))] {
+            for filter in ["", "exporter 10.0.0.3", "not exporter in [10.0.0.3 10.0.0.4]"] {
+                let text =
+                    QuestionText { series: "2m".to_owned(), filter: filter.to_owned(), from, to, ..text(by, "bytes,flows,bps") };
+                let (fast, slow) = (asked(&with_series, text.clone()), asked(&without, text));
+                assert_eq!((fast.source, slow.source), (AnswerSource::Series, AnswerSource::Records));
+                assert_eq!(table(&fast).rows, table(&slow).rows, "by `{by}`, filter `{filter}`, {from:?}");
+                assert_eq!(table(&fast).totals, table(&slow).totals);
+            }
+        }
+    }
+    let by_port = QuestionText { series: "2m".to_owned(), ..text("protocol", "bytes") };
+    assert_eq!(asked(&with_series, by_port).source, AnswerSource::Records, "series of sources do not tell protocols");
+    let by_seconds = QuestionText { series: "10s".to_owned(), ..text("", "bytes") };
+    assert_eq!(asked(&with_series, by_seconds).source, AnswerSource::Records);
+    // Another process cannot make the sums of what is in the journal alone.
+    let outside = Snapshot::open(_folder.path(), None, None).unwrap();
+    let question = Question::new(&QuestionText { series: "2m".to_owned(), ..text("", "bytes") }).unwrap();
+    let answer = ask(&outside, &question, &AskLimits::default(), &Cancel::new()).unwrap();
+    assert_eq!(answer.source, AnswerSource::Records);
+    let bytes: u64 = (0..1000).sum();
+    assert_eq!(table(&answer).totals[1], Cell::Number(bytes));
+}
+
+#[test]
+fn lists_are_in_order_and_end_at_their_limit() {
+    let (_folder, store) = store(no_summary());
+    let listed = |text: QuestionText| {
+        let answer = asked(&store, text);
+        let Body::Records(records, columns) = &answer.body else { panic!("a table") };
+        (
+            (0..records.rows()).map(|row| records.bytes.get(row).unwrap()).collect::<Vec<u64>>(),
+            columns.clone(),
+            answer.notes.clone(),
+        )
+    };
+    let newest = QuestionText { limit: Some(5), columns: "bytes,src_addr".to_owned(), ..QuestionText::default() };
+    let (bytes, columns, notes) = listed(newest.clone());
+    assert_eq!(bytes, [999, 998, 997, 996, 995]);
+    assert_eq!(columns, [Column::bytes, Column::src_addr]);
+    assert!(notes.contains(&Note::MoreRecords { shown: 5 }), "{notes:?}");
+    let (bytes, ..) = listed(QuestionText { oldest_first: true, filter: "proto udp".to_owned(), ..newest });
+    assert_eq!(bytes, [0, 3, 6, 9, 12]);
+    // Over the border between files and journal, and all columns.
+    let (bytes, columns, notes) = listed(QuestionText { from: Some(THEN + 895 * SECOND), to: None, ..QuestionText::default() });
+    assert_eq!(bytes, (895..1000).rev().collect::<Vec<_>>());
+    assert!(columns.contains(&Column::exporter) && !columns.contains(&Column::tls_sni));
+    assert!(!notes.iter().any(|note| matches!(note, Note::MoreRecords { .. })));
+}
+
+#[test]
+fn events_are_listed_where_they_are_meant() {
+    let (_folder, store) = store(no_summary());
+    let mut events = flows(0, 10);
+    for row in 0..10 {
+        events.record_kind.push(row, if row < 4 { names::EVENT } else { names::FLOW });
+    }
+    store.append(Rows { flows: Some(&events), ..Rows::default() }).unwrap();
+    for sealed in [false, true] {
+        if sealed {
+            store.seal();
+            store.maintain(THEN).unwrap();
+        }
+        let listed = |filter: &str| asked(&store, QuestionText { filter: filter.to_owned(), ..QuestionText::default() }).records;
+        assert_eq!(listed("kind event"), 4);
+        assert_eq!(listed("bytes < 10 and not kind event"), 16);
+        let counted = |filter: &str| {
+            let answer =
+                asked(&store, QuestionText { filter: filter.to_owned(), summary: true, ..text("", "flows,records,packets") });
+            table(&answer).rows[0].clone()
+        };
+        assert_eq!(counted(""), [Cell::Number(1006), Cell::Number(1006), Cell::Number(1006)]);
+        assert_eq!(counted("kind in [event flow]"), [Cell::Number(1006), Cell::Number(1010), Cell::Number(1006)]);
+    }
+}
+
+/// Notes of minutes: one of the service, up for so long, and one of a source.
+fn health(minutes: &[(i64, i64)], lost: u64) -> HealthBatch {
+    let mut batch = HealthBatch::new();
+    for (minute, up_seconds) in minutes {
+        let row = batch.rows();
+        batch.slot.push(row, THEN + minute * MINUTE);
+        batch.up.push(row, (*up_seconds * 1_000_000) as u64);
+        batch.dropped_kernel.push(row, 1);
+        batch.slot.push(row + 1, THEN + minute * MINUTE);
+        batch.exporter.push(row + 1, Address::v4(0x0a00_0001));
+        batch.records.push(row + 1, 100);
+        batch.lost_records.push(row + 1, lost);
+        batch.advance(2);
+    }
+    batch.finish();
+    batch
+}
+
+#[test]
+fn completeness_tells_losses_and_minutes_without_service() {
+    let (_folder, store) = store(no_summary());
+    let summary = |from: Option<i64>, to: Option<i64>, filter: &str| {
+        let text = QuestionText {
+            summary: true,
+            filter: filter.to_owned(),
+            from: from.map(|m| THEN + m * MINUTE),
+            to: to.map(|m| THEN + m * MINUTE),
+            ..QuestionText::default()
+        };
+        asked(&store, text).completeness.unwrap()
+    };
+    assert_eq!(summary(None, None, "").state(), "unknown", "nobody kept account");
+    // Minutes 0 to 9 but the fifth, of which the seventh in part.
+    let notes: Vec<(i64, i64)> =
+        (0..10).filter(|minute| *minute != 5).map(|minute| (minute, if minute == 7 { 20 } else { 60 })).collect();
+    store.append(Rows { health: Some(&health(&notes, 3)), ..Rows::default() }).unwrap();
+    let whole = summary(None, None, "");
+    assert_eq!((whole.records, whole.lost_records, whole.dropped_datagrams), (900, 27, 9));
+    assert_eq!(whole.down_ns, 100 * SECOND as u64);
+    assert_eq!(whole.state(), "incomplete");
+    let good = summary(Some(1), Some(4), "exporter 10.0.0.9");
+    assert_eq!((good.lost_records, good.dropped_datagrams, good.down_ns), (0, 3, 0), "losses of another source do not count");
+    assert_eq!(summary(Some(4), Some(7), "").down_ns, MINUTE as u64);
+    assert_eq!(summary(Some(-5), Some(0), "").state(), "unknown", "before the first note");
+    assert_eq!(summary(Some(2), Some(20), "").down_ns, (100 * SECOND + 10 * MINUTE) as u64, "nothing runs after the last note");
+}
+
+#[test]
+fn questions_end_when_nobody_waits_or_when_they_take_too_much() {
+    let (_folder, store) = store(no_summary());
+    let question = |text: QuestionText| Question::new(&text).unwrap();
+    let cancelled = Cancel::new();
+    cancelled.cancel();
+    let top = question(QuestionText { top: Some(3), ..text("src_addr", "") });
+    let error = ask(&store.snapshot(), &top, &AskLimits::default(), &cancelled).unwrap_err();
+    assert!(matches!(error, AskError::Cancelled), "{error}");
+    let limits = AskLimits { time: Some(Duration::ZERO), ..AskLimits::default() };
+    let mut late = 0;
+    for _ in 0..20 {
+        match ask(&store.snapshot(), &top, &limits, &Cancel::new()) {
+            Err(AskError::Time { .. }) => late += 1,
+            Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(late > 0, "no time at all is too little");
+    let limits = AskLimits { groups: 10, ..AskLimits::default() };
+    let all = question(text("src_addr", ""));
+    assert!(matches!(ask(&store.snapshot(), &all, &limits, &Cancel::new()), Err(AskError::Aggregation(_))));
+    let limits = AskLimits { memory: 1000, ..AskLimits::default() };
+    let list = question(QuestionText::default());
+    assert!(matches!(ask(&store.snapshot(), &list, &limits, &Cancel::new()), Err(AskError::Memory { limit: 1000 })));
+}
