@@ -37,9 +37,8 @@ fn batches(rows: usize, rate: Option<u32>) -> Vec<FlowBatch> {
         .map(|number| {
             let mut batch = FlowBatch::new();
             for row in 0..rows {
-                // 20 minutes of records come in as many batches as there are.
-                let end =
-                    1_767_225_600_000_000_000 + (number * rows + row) as i64 * (20 * 60_000_000_000 / (BATCHES * rows) as i64);
+                // A minute of records.
+                let end = 1_767_225_600_000_000_000 + (number * rows + row) as i64 * (60_000_000_000 / (BATCHES * rows) as i64);
                 let (client, server) = (random.tail(200_000), random.tail(50_000));
                 batch.time_received.push(row, end + 1_000_000_000);
                 batch.time_start.push(row, end - random.below(60_000) as i64 * 1_000_000);

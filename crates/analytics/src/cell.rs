@@ -25,9 +25,6 @@ pub(crate) struct Shared {
 /// Sums of one source in one minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
-    pub(crate) exporter: Option<Address>,
-    /// Begin of the minute.
-    pub(crate) slot: i64,
     pub(crate) all: Sums,
     pub(crate) all_extra: ExtraSums,
     pub(crate) rate_unknown: u64,
@@ -41,8 +38,37 @@ pub(crate) struct Cell {
     pub(crate) dst_country: Keyed,
     pub(crate) app: Measured,
     pub(crate) server: Measured,
+}
+
+/// The addresses with most bytes of one source in one hour.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tops {
     pub(crate) src_addr: Sketch,
     pub(crate) dst_addr: Sketch,
+}
+
+impl Tops {
+    /// Adds the parts that fall into this hour.
+    pub(crate) fn add(&mut self, batch: &FlowBatch, parts: &[Part], room: &mut Room) {
+        add_addresses(&mut self.src_addr, &batch.src_addr, parts, room);
+        add_addresses(&mut self.dst_addr, &batch.dst_addr, parts, room);
+    }
+}
+
+fn add_addresses(sketch: &mut Sketch, column: &IpColumn, parts: &[Part], room: &mut Room) {
+    if column.is_empty() {
+        return;
+    }
+    let (high, low) = (column.high(), column.low());
+    let is_always_there = column.validity().absent() == 0;
+    for part in parts {
+        let row = part.row as usize;
+        if let (Some(high), Some(low)) = (high.get(row), low.get(row))
+            && (is_always_there || column.validity().is_valid(row))
+        {
+            sketch.add(*high, *low, part.bytes, room);
+        }
+    }
 }
 
 /// Sums by value, with the performance of each.
@@ -72,8 +98,6 @@ impl Cell {
         parts.add_numbers(&mut self.protocol, &batch.protocol, room);
         parts.add_numbers(&mut self.src_as, &batch.src_as, room);
         parts.add_numbers(&mut self.dst_as, &batch.dst_as, room);
-        parts.add_addresses(&mut self.src_addr, &batch.src_addr, room);
-        parts.add_addresses(&mut self.dst_addr, &batch.dst_addr, room);
         parts.add_texts(&mut self.src_country, &batch.src_country, &mut shared.texts, room);
         parts.add_texts(&mut self.dst_country, &batch.dst_country, &mut shared.texts, room);
         let has_performance = performance::is_told(batch);
@@ -127,23 +151,6 @@ impl<'a> Parts<'a> {
                 && (is_always_there || column.validity().is_valid(row))
             {
                 sums.add((*value).into(), part, self.extras, room);
-            }
-        }
-    }
-
-    fn add_addresses(self, sketch: &mut Sketch, column: &IpColumn, room: &mut Room) {
-        if column.is_empty() {
-            return;
-        }
-        let (high, low) = (column.high(), column.low());
-        let is_always_there = column.validity().absent() == 0;
-        for part in self.parts {
-            let row = part.row as usize;
-            if let (Some(high), Some(low)) = (high.get(row), low.get(row))
-                && (is_always_there || column.validity().is_valid(row))
-            {
-                let more = self.extra(part).map_or(0, |extra| extra.bytes_more);
-                sketch.add(*high, *low, part.bytes.saturating_add(more), room);
             }
         }
     }

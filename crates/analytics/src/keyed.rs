@@ -2,6 +2,9 @@
 
 use crate::parts::{Extra, Part};
 
+/// Places that are looked at for a value at most: who numbers things so that they all begin alike costs no more than that.
+const MOST_PROBES: usize = 64;
+
 /// What was added up, as reported.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sums {
@@ -73,20 +76,34 @@ impl Keyed {
     pub(crate) fn add(&mut self, value: u64, part: &Part, extras: &[Extra], room: &mut Room) -> bool {
         let key = value.wrapping_add(1);
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = self.home(key);
+        let home = Self::home(key) & mask;
+        // Nearly always the value is where it is looked for first.
+        match self.places.get_mut(home) {
+            Some(sums) if sums.key == key && part.extra == 0 => {
+                sums.add(part);
+                true
+            }
+            _ => self.add_elsewhere(key, part, extras, room),
+        }
+    }
+
+    #[inline(never)]
+    fn add_elsewhere(&mut self, key: u64, part: &Part, extras: &[Extra], room: &mut Room) -> bool {
+        let mask = self.places.len().wrapping_sub(1);
+        let mut at = Self::home(key);
+        let end = at.wrapping_add(MOST_PROBES);
         let found = loop {
             match self.places.get_mut(at & mask) {
                 Some(sums) if sums.key == key => {
                     sums.add(part);
                     break Some(at & mask);
                 }
-                Some(sums) if sums.key != 0 => at = at.wrapping_add(1),
+                Some(sums) if sums.key != 0 && at != end => at = at.wrapping_add(1),
+                Some(sums) if sums.key != 0 => break self.add_without_room(part),
                 _ => break self.add_new(key, part, room),
             }
         };
-        if part.extra != 0
-            && let Some(extra) = extras.get(part.extra as usize - 1)
-        {
+        if let Some(extra) = (part.extra as usize).checked_sub(1).and_then(|place| extras.get(place)) {
             self.add_extra(found, extra);
         }
         found.is_some()
@@ -113,20 +130,26 @@ impl Keyed {
         sums
     }
 
-    /// Where the search for a key begins: multiplicative hashing, the upper bits count.
+    /// Where the search for a key begins. Interfaces and systems are numbered one after the other, so that their lower bits are all different; where they
+    /// are not, as in interfaces numbered in steps of 4096, the bits above tell them apart.
     #[inline]
-    const fn home(&self, key: u64) -> usize {
-        let bits = self.places.len().trailing_zeros();
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits).wrapping_rem(64)) as usize
+    const fn home(key: u64) -> usize {
+        (key ^ key >> 11 ^ key >> 22) as usize
+    }
+
+    /// A value for which there is no room, or that is among too many others that begin alike.
+    #[cold]
+    fn add_without_room(&mut self, part: &Part) -> Option<usize> {
+        self.rest.key = 1;
+        self.rest.add(part);
+        None
     }
 
     #[cold]
     #[inline(never)]
     fn add_new(&mut self, key: u64, part: &Part, room: &mut Room) -> Option<usize> {
         if self.used >= room.values || room.left == 0 {
-            self.rest.key = 1;
-            self.rest.add(part);
-            return None;
+            return self.add_without_room(part);
         }
         room.left -= 1;
         self.used += 1;
@@ -143,7 +166,7 @@ impl Keyed {
     /// The first empty place for a key; there always is one, since half of them are.
     fn free_place(&self, key: u64) -> usize {
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = self.home(key);
+        let mut at = Self::home(key);
         while self.places.get(at & mask).is_some_and(|sums| sums.key != 0) {
             at = at.wrapping_add(1);
         }

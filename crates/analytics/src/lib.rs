@@ -5,14 +5,15 @@
 //! [`SeriesBatch`](weir_record::SeriesBatch) rows, which are partial: those of several windows add up
 //! ([`SeriesSums`](weir_record::series::SeriesSums)).
 //!
-//! Reading order: [`windows`] (what is fed and given), `parts` (a record's share of each slot), `cell` (what is kept of a
-//! source and minute), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
+//! Reading order: [`windows`] (what is fed and given), `parts` (a record's share of each slot), `cells` and `cell` (what is kept of
+//! a source and minute), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
 //!
 //! Never: files, sockets, clocks, threads.
 
 pub mod windows;
 
 mod cell;
+mod cells;
 mod keyed;
 mod names;
 mod parts;

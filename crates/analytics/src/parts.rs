@@ -7,8 +7,11 @@ use weir_record::{FlowBatch, names};
 /// Nanoseconds of a slot.
 pub(crate) const MINUTE: i64 = 60_000_000_000;
 
+/// Nanoseconds of the longer slot.
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+
 /// A record is spread over at most so many nanoseconds before its end: what claims to have lasted for days costs no more than that.
-pub(crate) const LONGEST: i64 = 2 * 60 * MINUTE;
+pub(crate) const LONGEST: i64 = 2 * HOUR;
 
 /// A record's share of one minute.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,10 +57,26 @@ struct Record {
     is_responder: bool,
 }
 
-/// Parts the rows of a batch that are flows or samples; `cell` numbers the source of a row and the minute that begins there.
-pub(crate) fn part(batch: &FlowBatch, parts: &mut Vec<Part>, extras: &mut Vec<Extra>, mut cell: impl FnMut(usize, i64) -> u32) {
-    parts.clear();
-    extras.clear();
+/// The records of a batch, parted; the memory is used again from batch to batch.
+#[derive(Debug, Default)]
+pub(crate) struct Parted {
+    /// Shares of minutes.
+    pub(crate) minutes: Vec<Part>,
+    /// Shares of hours, scaled bytes alone: what sketches of addresses weigh.
+    pub(crate) hours: Vec<Part>,
+    pub(crate) extras: Vec<Extra>,
+}
+
+/// Parts the rows of a batch that are flows or samples; `minute` and `hour` number the source of a row and the slot that begins there.
+pub(crate) fn part(
+    batch: &FlowBatch,
+    parted: &mut Parted,
+    mut minute: impl FnMut(usize, i64) -> u32,
+    mut hour: impl FnMut(usize, i64) -> u32,
+) {
+    parted.minutes.clear();
+    parted.hours.clear();
+    parted.extras.clear();
     let has_kinds = !batch.record_kind.is_empty();
     let has_rates = !batch.sampling_rate.is_empty();
     let has_halves = !batch.biflow.is_empty();
@@ -77,50 +96,68 @@ pub(crate) fn part(batch: &FlowBatch, parts: &mut Vec<Part>, extras: &mut Vec<Ex
             is_sample: kind == names::SAMPLE,
             is_responder: has_halves && batch.biflow.get(row) == Some(names::RESPONDER),
         };
-        let first = placed.start.saturating_sub(placed.start.rem_euclid(MINUTE));
+        let first = begin_of(placed.start, MINUTE);
         let is_within_one = placed.end.saturating_sub(first) < MINUTE;
         if is_within_one {
             let part = Part {
                 row: record.row,
                 extra: 0,
                 records: 1,
-                cell: cell(row, first),
+                cell: minute(row, first),
                 packets: record.packets,
                 bytes: record.bytes,
             };
-            record.push(part, parts, extras);
+            let scaled = record.push(part, parted);
+            parted.hours.push(Part { row: record.row, cell: hour(row, begin_of(first, HOUR)), bytes: scaled, ..Part::default() });
         } else {
-            record.spread(parts, extras, |slot| cell(row, slot));
+            record.spread(parted, |slot| minute(row, slot), |slot| hour(row, slot));
         }
     }
 }
 
+/// Begin of the slot in which a time lies.
+#[inline]
+fn begin_of(time: i64, step: i64) -> i64 {
+    time.saturating_sub(time.rem_euclid(step))
+}
+
 impl Record {
     #[inline(never)]
-    fn spread(&self, parts: &mut Vec<Part>, extras: &mut Vec<Extra>, mut cell: impl FnMut(i64) -> u32) {
+    fn spread(&self, parted: &mut Parted, mut minute: impl FnMut(i64) -> u32, mut hour: impl FnMut(i64) -> u32) {
         let (mut packets, mut bytes) = (0, 0);
+        let mut scaled = 0u64;
         for piece in self.placed.pieces(Slots::every(MINUTE)) {
             let so_far = (piece.up_to(self.packets), piece.up_to(self.bytes));
             let part = Part {
                 row: self.row,
                 extra: 0,
                 records: u32::from(piece.is_last()),
-                cell: cell(piece.slot),
+                cell: minute(piece.slot),
                 packets: so_far.0 - packets,
                 bytes: so_far.1 - bytes,
             };
-            self.push(part, parts, extras);
+            scaled = scaled.saturating_add(self.push(part, parted));
             (packets, bytes) = so_far;
+            let slot = begin_of(piece.slot, HOUR);
+            if piece.is_last() || piece.slot.saturating_sub(slot) >= HOUR - MINUTE {
+                parted.hours.push(Part { row: self.row, cell: hour(slot), bytes: scaled, ..Part::default() });
+                scaled = 0;
+            }
         }
     }
 
-    #[inline]
-    fn push(&self, mut part: Part, parts: &mut Vec<Part>, extras: &mut Vec<Extra>) {
+    /// Adds a part, and gives its scaled bytes.
+    #[inline(always)]
+    fn push(&self, mut part: Part, parted: &mut Parted) -> u64 {
+        let mut scaled = part.bytes;
         if self.rate > 1 || self.is_sample || self.is_responder {
-            extras.push(self.extra(&part));
-            part.extra = extras.len() as u32;
+            let extra = self.extra(&part);
+            scaled = scaled.saturating_add(extra.bytes_more);
+            parted.extras.push(extra);
+            part.extra = parted.extras.len() as u32;
         }
-        parts.push(part);
+        parted.minutes.push(part);
+        scaled
     }
 
     /// The variance is that of the whole record, in proportion.
@@ -138,27 +175,47 @@ impl Record {
     }
 }
 
-/// Brings parts into the order of their cells; `ends` gets where each cell's parts end.
-pub(crate) fn group(parts: &[Part], cells: usize, ends: &mut Vec<u32>, grouped: &mut Vec<Part>) {
-    ends.clear();
-    ends.resize(cells, 0);
-    for part in parts {
-        if let Some(count) = ends.get_mut(part.cell as usize) {
-            *count += 1;
-        }
-    }
-    let mut start = 0;
-    for end in &mut *ends {
-        (*end, start) = (start, start + *end);
-    }
-    grouped.clear();
-    grouped.resize(parts.len(), Part::default());
-    for part in parts {
-        if let Some(next) = ends.get_mut(part.cell as usize) {
-            if let Some(place) = grouped.get_mut(*next as usize) {
-                *place = *part;
+/// Parts in the order of their cells.
+#[derive(Debug, Default)]
+pub(crate) struct Grouped {
+    parts: Vec<Part>,
+    /// Where the parts of each cell end.
+    ends: Vec<u32>,
+}
+
+impl Grouped {
+    /// Takes parts of so many cells and brings them into order.
+    pub(crate) fn group(&mut self, parts: &[Part], cells: usize) {
+        let Self { parts: grouped, ends } = self;
+        ends.clear();
+        ends.resize(cells, 0);
+        for part in parts {
+            if let Some(count) = ends.get_mut(part.cell as usize) {
+                *count += 1;
             }
-            *next += 1;
         }
+        let mut start = 0;
+        for end in &mut *ends {
+            (*end, start) = (start, start + *end);
+        }
+        grouped.clear();
+        grouped.resize(parts.len(), Part::default());
+        for part in parts {
+            if let Some(next) = ends.get_mut(part.cell as usize) {
+                if let Some(place) = grouped.get_mut(*next as usize) {
+                    *place = *part;
+                }
+                *next += 1;
+            }
+        }
+    }
+
+    /// The parts of each cell, by the cell's number.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &[Part]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let from = std::mem::replace(&mut start, *end as usize);
+            self.parts.get(from..*end as usize).unwrap_or_default()
+        })
     }
 }

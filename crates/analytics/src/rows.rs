@@ -3,16 +3,17 @@
 use weir_record::series::SeriesSums;
 use weir_record::{Address, SeriesBatch, names};
 
-use crate::cell::{Cell, Measured, Shared};
+use crate::cell::{Cell, Measured, Shared, Tops};
+use crate::cells::Cells;
 use crate::keyed::{ExtraSums, Keyed, Sums};
-use crate::parts::MINUTE;
+use crate::parts::HOUR;
 use crate::performance::{Durations, Performance};
 use crate::sketch::Sketch;
 
 /// Squared octets of a squared KiB.
 const SQUARED_KIB: f64 = 1_048_576.0;
 
-/// The value of a dimension, as the table of sums names it.
+/// The kind of a dimension's value, as the table of sums names it.
 #[derive(Clone, Copy)]
 enum Value {
     Number,
@@ -20,43 +21,42 @@ enum Value {
     Server,
 }
 
-/// Rows by minute and by hour. The cells come by source and minute.
-pub(crate) fn rows<'a>(cells: impl Iterator<Item = &'a Cell>, shared: &Shared, top: usize) -> SeriesBatch {
-    let cells: Vec<&Cell> = cells.collect();
-    let mut out = Rows { batch: SeriesBatch::new(), shared, list: Vec::new() };
-    for cell in &cells {
-        out.source(cell);
+/// Where rows stand: source and begin of the slot.
+type At = (Option<Address>, i64);
+
+/// Rows by minute and by hour.
+pub(crate) fn rows(minutes: &Cells<Cell>, hours: &Cells<Tops>, shared: &Shared, top: usize) -> SeriesBatch {
+    let mut out = Rows { batch: SeriesBatch::new(), shared, step: 60, list: Vec::new() };
+    let cells: Vec<(At, &Cell)> = minutes.iter().map(|(exporter, slot, cell)| ((exporter, slot), cell)).collect();
+    for (at, cell) in &cells {
+        out.source(*at, cell);
     }
-    let numbers: [(u8, fn(&Cell) -> &Keyed); 5] = [
-        (names::BY_IN_IF, |cell| &cell.in_if),
-        (names::BY_OUT_IF, |cell| &cell.out_if),
-        (names::BY_PROTOCOL, |cell| &cell.protocol),
-        (names::BY_SRC_AS, |cell| &cell.src_as),
-        (names::BY_DST_AS, |cell| &cell.dst_as),
+    let by_value: [(u8, Value, fn(&Cell) -> &Keyed); 7] = [
+        (names::BY_IN_IF, Value::Number, |cell| &cell.in_if),
+        (names::BY_OUT_IF, Value::Number, |cell| &cell.out_if),
+        (names::BY_PROTOCOL, Value::Number, |cell| &cell.protocol),
+        (names::BY_SRC_AS, Value::Number, |cell| &cell.src_as),
+        (names::BY_DST_AS, Value::Number, |cell| &cell.dst_as),
+        (names::BY_SRC_COUNTRY, Value::Text, |cell| &cell.src_country),
+        (names::BY_DST_COUNTRY, Value::Text, |cell| &cell.dst_country),
     ];
-    for (dimension, sums) in numbers {
-        cells.iter().for_each(|cell| out.keyed(cell, dimension, sums(cell), Value::Number));
+    for (dimension, value, sums) in by_value {
+        cells.iter().for_each(|(at, cell)| out.keyed(*at, dimension, sums(cell), value));
     }
-    let countries: [(u8, fn(&Cell) -> &Keyed); 2] =
-        [(names::BY_SRC_COUNTRY, |cell| &cell.src_country), (names::BY_DST_COUNTRY, |cell| &cell.dst_country)];
-    for (dimension, sums) in countries {
-        cells.iter().for_each(|cell| out.keyed(cell, dimension, sums(cell), Value::Text));
-    }
-    cells.iter().for_each(|cell| out.measured(cell, names::BY_APP, &cell.app, Value::Text));
-    cells.iter().for_each(|cell| out.measured(cell, names::BY_SERVER, &cell.server, Value::Server));
-    cells.iter().for_each(|cell| out.sketch(cell, names::TOP_SRC_ADDR, &cell.src_addr, top));
-    cells.iter().for_each(|cell| out.sketch(cell, names::TOP_DST_ADDR, &cell.dst_addr, top));
-    let mut minutes = out.batch;
-    let mut hours = SeriesSums::new();
-    hours.add(hourly(&minutes));
-    minutes.append_where(&hours.finish(), |_| true);
-    minutes.finish();
-    minutes
+    cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_APP, &cell.app, Value::Text));
+    cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_SERVER, &cell.server, Value::Server));
+    let mut sums = SeriesSums::new();
+    sums.add(hourly(&out.batch));
+    out.batch.append_where(&sums.finish(), |_| true);
+    out.step = 3600;
+    hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_SRC_ADDR, &tops.src_addr, top));
+    hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_DST_ADDR, &tops.dst_addr, top));
+    out.batch.finish();
+    out.batch
 }
 
 /// The same rows, each in its hour.
 fn hourly(minutes: &SeriesBatch) -> SeriesBatch {
-    const HOUR: i64 = 60 * MINUTE;
     let mut hours = minutes.clone();
     for row in 0..hours.rows() {
         let slot = hours.slot.get(row).unwrap_or(0);
@@ -70,12 +70,13 @@ fn hourly(minutes: &SeriesBatch) -> SeriesBatch {
 struct Rows<'a> {
     batch: SeriesBatch,
     shared: &'a Shared,
+    step: u32,
     list: Vec<u32>,
 }
 
 impl Rows<'_> {
-    fn source(&mut self, cell: &Cell) {
-        self.begin(cell, names::BY_SOURCE);
+    fn source(&mut self, at: At, cell: &Cell) {
+        self.begin(at, names::BY_SOURCE);
         self.sums(&cell.all, &cell.all_extra);
         let row = self.batch.rows();
         push_positive(&mut self.batch.rate_unknown, row, cell.rate_unknown);
@@ -85,18 +86,18 @@ impl Rows<'_> {
         self.batch.advance(1);
     }
 
-    fn keyed(&mut self, cell: &Cell, dimension: u8, sums: &Keyed, value: Value) {
+    fn keyed(&mut self, at: At, dimension: u8, sums: &Keyed, value: Value) {
         for (number, sums, extra) in sums.sums() {
-            self.begin(cell, dimension);
+            self.begin(at, dimension);
             self.value(number, value);
             self.sums(sums, &extra);
             self.batch.advance(1);
         }
     }
 
-    fn measured(&mut self, cell: &Cell, dimension: u8, measured: &Measured, value: Value) {
+    fn measured(&mut self, at: At, dimension: u8, measured: &Measured, value: Value) {
         for (number, sums, extra) in measured.sums.sums() {
-            self.begin(cell, dimension);
+            self.begin(at, dimension);
             self.value(number, value);
             self.sums(sums, &extra);
             if let Some(performance) = measured.performance.get(&number) {
@@ -106,14 +107,14 @@ impl Rows<'_> {
         }
     }
 
-    fn sketch(&mut self, cell: &Cell, dimension: u8, sketch: &Sketch, top: usize) {
+    fn sketch(&mut self, at: At, dimension: u8, sketch: &Sketch, top: usize) {
         if sketch.is_empty() {
             return;
         }
         let (mut top, rest, error) = sketch.top(top);
         top.sort_unstable();
         for (address, bytes) in top.into_iter().map(|(address, bytes)| (Some(address), bytes)).chain([(None, rest)]) {
-            self.begin(cell, dimension);
+            self.begin(at, dimension);
             let row = self.batch.rows();
             self.batch.address.push_some(row, address);
             self.batch.bytes.push(row, bytes);
@@ -125,11 +126,11 @@ impl Rows<'_> {
     }
 
     /// What every row begins with.
-    fn begin(&mut self, cell: &Cell, dimension: u8) {
+    fn begin(&mut self, (exporter, slot): At, dimension: u8) {
         let row = self.batch.rows();
-        self.batch.slot.push(row, cell.slot);
-        self.batch.step.push(row, 60);
-        self.batch.exporter.push_some(row, cell.exporter);
+        self.batch.slot.push(row, slot);
+        self.batch.step.push(row, self.step);
+        self.batch.exporter.push_some(row, exporter);
         self.batch.dimension.push(row, dimension);
     }
 

@@ -1,18 +1,22 @@
-//! The addresses with most bytes, in bounded room: Misra and Gries's summary, purged by the batch.
+//! The addresses with most bytes, in bounded room: Misra and Gries's summary, purged by the batch, behind doors.
 //!
 //! A counter for each address while there is room. When there is none, an amount is taken off every counter, chosen so that at least half of
-//! them are used up and free (Misra and Gries, 1982; in batches as Anderson and others, 2017). What was taken off so far is the *error*: every
-//! address has at least what its counter says and at most the error more. Each purge takes at least four fifths of its amount off at least half of the
-//! counters, so the error is at most all that was added divided by two fifths of the [most counters](MOST).
+//! them are used up and free (Misra and Gries, 1982; in batches as Anderson and others, 2017). From then on most addresses are not worth a counter, and
+//! finding that out for each would cost the most. So each address has a *door*, which many share: what comes is kept outside, added
+//! up by door, until a door has had 1/1024 of all bytes; then it is open.
+//!
+//! What was taken off so far, and what at most was kept outside, is the *error*: every address has at least what its counter says and at most the
+//! error more. Each purge takes at least four fifths of its amount off at least half of the counters, so the error is at most all that was
+//! added times 1/1024, and divided by two fifths of the counters (768).
 
 use weir_record::Address;
 
 use crate::keyed::Room;
 
 /// Most places; three quarters of them hold counters.
-const PLACES: usize = 2048;
-/// Most counters.
-pub(crate) const MOST: usize = PLACES / 4 * 3;
+const PLACES: usize = 1024;
+/// Doors, and the share of all bytes that opens one.
+const DOORS: usize = 1024;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counter {
@@ -27,8 +31,13 @@ struct Counter {
 pub(crate) struct Sketch {
     /// Empty, or a power of two of places.
     places: Vec<Counter>,
+    /// 64 less the bits that number the places.
+    shift: u32,
     used: usize,
-    error: u64,
+    /// Bytes kept outside at each door, at most; empty until the first purge.
+    doors: Vec<u64>,
+    /// What was taken off every counter.
+    taken: u64,
     total: u64,
 }
 
@@ -40,9 +49,13 @@ impl Sketch {
             return;
         }
         self.total = self.total.saturating_add(bytes);
+        let mixed = mix(high, low);
+        if self.stays_outside(mixed, bytes) {
+            return;
+        }
         let mask = self.places.len().wrapping_sub(1);
         let has_room = self.used < self.places.len() / 4 * 3;
-        let mut at = self.home(high, low);
+        let mut at = self.home(mixed);
         loop {
             match self.places.get_mut(at & mask) {
                 Some(counter) if counter.bytes == 0 => {
@@ -71,7 +84,8 @@ impl Sketch {
         let mut top: Vec<_> = counters.map(|counter| (Address::from_halves(counter.high, counter.low), counter.bytes)).collect();
         top.sort_unstable_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(&other.0)));
         // An address that is left out here had no more than the first of those, and the error besides.
-        let error = self.error.saturating_add(top.get(limit).map_or(0, |(_, bytes)| *bytes));
+        let outside = self.doors.iter().copied().max().unwrap_or(0);
+        let error = self.taken.saturating_add(outside).saturating_add(top.get(limit).map_or(0, |(_, bytes)| *bytes));
         top.truncate(limit);
         let told = top.iter().fold(0u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
         (top, self.total.saturating_sub(told), error)
@@ -83,15 +97,26 @@ impl Sketch {
     }
 
     #[inline]
-    const fn home(&self, high: u64, low: u64) -> usize {
-        let bits = self.places.len().trailing_zeros();
-        let mixed = (high.rotate_left(29) ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> (64 - bits).wrapping_rem(64)) as usize
+    const fn home(&self, mixed: u64) -> usize {
+        (mixed >> self.shift) as usize
+    }
+
+    /// True where the door of an address is closed; the bytes are kept there then.
+    #[inline]
+    fn stays_outside(&mut self, mixed: u64, bytes: u64) -> bool {
+        // Other bits than those of the place.
+        let Some(outside) = self.doors.get_mut((mixed >> 20) as usize % DOORS) else {
+            return false;
+        };
+        let opens_at = self.total / DOORS as u64;
+        let sum = outside.saturating_add(bytes);
+        *outside = sum.min(opens_at).max(*outside);
+        sum < opens_at
     }
 
     fn insert(&mut self, counter: Counter) {
         let mask = self.places.len().wrapping_sub(1);
-        let mut at = self.home(counter.high, counter.low);
+        let mut at = self.home(mix(counter.high, counter.low));
         while self.places.get(at & mask).is_some_and(|other| other.bytes != 0) {
             at = at.wrapping_add(1);
         }
@@ -112,7 +137,8 @@ impl Sketch {
             self.rebuild(size + more, 0);
         } else {
             let amount = self.amount_to_take();
-            self.error = self.error.saturating_add(amount);
+            self.taken = self.taken.saturating_add(amount);
+            self.doors.resize(DOORS, 0);
             self.rebuild(size, amount);
         }
     }
@@ -120,6 +146,7 @@ impl Sketch {
     /// Takes an amount off every counter and keeps those with something left.
     fn rebuild(&mut self, size: usize, amount: u64) {
         let old = std::mem::replace(&mut self.places, vec![Counter::default(); size]);
+        self.shift = 64 - size.trailing_zeros();
         self.used = 0;
         for counter in old.into_iter().filter(|counter| counter.bytes > amount) {
             self.insert(Counter { bytes: counter.bytes - amount, ..counter });
@@ -140,6 +167,12 @@ impl Sketch {
         });
         largest_of(class.unwrap_or(255))
     }
+}
+
+/// Multiplicative hashing; the upper bits are good.
+#[inline]
+const fn mix(high: u64, low: u64) -> u64 {
+    (high.rotate_left(29) ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Sizes alike: the power of two, and the two bits below its highest.
@@ -163,6 +196,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Most counters.
+    const MOST: usize = PLACES / 4 * 3;
 
     fn room() -> Room {
         Room { values: 0, left: 1 << 20 }
@@ -207,7 +243,8 @@ mod tests {
             let largest_left_out = exact.values().max().copied().unwrap_or(0);
             prop_assert!(largest_left_out <= error, "{} > {}", largest_left_out, error);
             let counters = if left == 0 { 12 } else { MOST as u64 };
-            prop_assert!(sketch.error <= total * 5 / (counters * 2), "{} of {}", sketch.error, total);
+            prop_assert!(sketch.taken <= total * 5 / (counters * 2), "{} of {}", sketch.taken, total);
+            prop_assert!(sketch.doors.iter().all(|outside| *outside <= total / 1024));
             let places = if left == 0 { 16 } else { PLACES };
             prop_assert!(sketch.places.len() <= places);
         }
