@@ -21,7 +21,7 @@ impl Random {
     }
 
     fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     /// Many small numbers, a long tail.
@@ -45,7 +45,7 @@ fn batches(rows: usize, rate: Option<u32>) -> Vec<FlowBatch> {
                 batch.time_end.push(row, end);
                 batch.exporter.push(row, Address::v4(0x7f00_0001 + (row / 25 % 20) as u32));
                 let address = |host: u64| {
-                    if host % 5 == 0 {
+                    if host.is_multiple_of(5) {
                         Address::from_halves(0x2001_0db8 << 32, host)
                     } else {
                         Address::v4(0x0a00_0000 | host as u32)

@@ -21,6 +21,9 @@ enum Value {
     Server,
 }
 
+/// A dimension, the kind of its value, and its sums in a cell.
+type ByValue = (u8, Value, fn(&Cell) -> &Keyed);
+
 /// Where rows stand: source and begin of the slot.
 type At = (Option<Address>, i64);
 
@@ -31,7 +34,7 @@ pub(crate) fn rows(minutes: &Cells<Cell>, hours: &Cells<Tops>, shared: &Shared, 
     for (at, cell) in &cells {
         out.source(*at, cell);
     }
-    let by_value: [(u8, Value, fn(&Cell) -> &Keyed); 7] = [
+    let by_value: [ByValue; 7] = [
         (names::BY_IN_IF, Value::Number, |cell| &cell.in_if),
         (names::BY_OUT_IF, Value::Number, |cell| &cell.out_if),
         (names::BY_PROTOCOL, Value::Number, |cell| &cell.protocol),

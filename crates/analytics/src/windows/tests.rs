@@ -426,7 +426,7 @@ fn the_top_of_merged_sketches_is_within_the_error() {
                 state ^= state >> 7;
                 state ^= state << 17;
                 // A long tail: half of the addresses are among few.
-                let address = if state % 2 == 0 { (state >> 20) as u32 % 50 } else { (state >> 20) as u32 % 20_000 };
+                let address = if state.is_multiple_of(2) { (state >> 20) as u32 % 50 } else { (state >> 20) as u32 % 20_000 };
                 let bytes = 40 + (state >> 50) % 1460;
                 *exact.entry(address).or_default() += bytes * 10;
                 Told { source: (address, 1), bytes, rate: Some(10), ..simple(1, 30) }

@@ -1,4 +1,5 @@
 //! Enrichment as a whole: databases in MaxMind's format, made here octet by octet; prefixes; sources.
+#![allow(clippy::unwrap_used, reason = "tests, their helpers included")]
 
 mod databases;
 mod mmdb;
