@@ -73,9 +73,8 @@ pub struct DataFile {
 }
 
 /// The files that count.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {
-    version: u32,
     /// Grows with each change.
     pub(crate) generation: u64,
     /// Segments below this number are in the files; those that are still there are deleted.
@@ -88,7 +87,7 @@ pub(crate) struct Manifest {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { version: VERSION, generation: 0, dead_below: 0, next_merge: 1, files: Vec::new() }
+        Self { generation: 0, dead_below: 0, next_merge: 1, files: Vec::new() }
     }
 }
 
@@ -109,12 +108,20 @@ impl Manifest {
         struct Version {
             version: u32,
         }
+        #[derive(Deserialize)]
+        struct Written {
+            generation: u64,
+            dead_below: u64,
+            next_merge: u64,
+            files: Vec<DataFile>,
+        }
         let damaged = |error: serde_json::Error| StoreError::Damaged { path: path.to_owned(), what: error.to_string() };
         let Version { version } = serde_json::from_slice(octets).map_err(damaged)?;
         if version != VERSION {
             return Err(StoreError::Version { path: path.to_owned(), found: version.to_string() });
         }
-        let manifest: Self = serde_json::from_slice(octets).map_err(damaged)?;
+        let Written { generation, dead_below, next_merge, files } = serde_json::from_slice(octets).map_err(damaged)?;
+        let manifest = Self { generation, dead_below, next_merge, files: files.into_iter().map(Arc::new).collect() };
         match manifest.files.iter().find(|file| !is_plain(&file.name)) {
             Some(file) => Err(StoreError::Damaged { path: path.to_owned(), what: format!("name of a file: {:?}", file.name) }),
             None => Ok(manifest),
@@ -142,14 +149,14 @@ impl Manifest {
     /// One line a file, so that people and `grep` can read it.
     fn to_json(&self) -> Vec<u8> {
         let mut text = format!(
-            "{{\"version\":{},\"generation\":{},\"dead_below\":{},\"next_merge\":{},\"files\":[",
-            self.version, self.generation, self.dead_below, self.next_merge
+            "{{\"version\":{VERSION},\"generation\":{},\"dead_below\":{},\"next_merge\":{},\"files\":[",
+            self.generation, self.dead_below, self.next_merge
         )
         .into_bytes();
         for (index, file) in self.files.iter().enumerate() {
             text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
             // A structure of numbers and texts is always JSON, and memory takes every octet.
-            let _ = serde_json::to_writer(&mut text, file);
+            let _ = serde_json::to_writer(&mut text, file.as_ref());
         }
         text.extend_from_slice(b"\n]}\n");
         text
