@@ -96,7 +96,8 @@ pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fau
 
 fn columns_json(answer: &SqlAnswer) -> Vec<u8> {
     let columns = answer.columns().iter();
-    let columns: Vec<_> = columns.map(|column| SqlColumnDocument { name: column.name.clone(), kind: column.kind.to_owned() }).collect();
+    let columns: Vec<_> =
+        columns.map(|column| SqlColumnDocument { name: column.name.clone(), kind: column.kind.to_owned() }).collect();
     serde_json::to_vec(&columns).unwrap_or_default()
 }
 
@@ -156,7 +157,9 @@ impl Chunks {
             return Ok(());
         }
         let chunk = Bytes::from(std::mem::take(&mut self.text));
-        self.hand_over(Ok(chunk)).then_some(()).ok_or_else(|| Fault::new(StatusCode::CONFLICT, "the client does not read any more"))
+        self.hand_over(Ok(chunk))
+            .then_some(())
+            .ok_or_else(|| Fault::new(StatusCode::CONFLICT, "the client does not read any more"))
     }
 
     /// Ends an answer so that nobody takes it for whole: rows as lines end with one that says why, and the transfer stays unfinished.

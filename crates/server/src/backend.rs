@@ -1,7 +1,7 @@
 //! What the server needs from the service, and how a question can fail there.
 
 use weir_query::{Answer, Question};
-use weir_store::{Cancel, SqlAnswer, SqlError, StoreError};
+use weir_store::{AskError, Cancel, SqlAnswer, SqlError, StoreError};
 
 use crate::error::{Place, Refusal};
 use crate::metric::Counter;
@@ -69,6 +69,19 @@ impl From<StoreError> for QueryError {
             // The next snapshot has the files that this one misses.
             StoreError::Gone { .. } => Self::Unavailable(error.to_string()),
             _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<AskError> for QueryError {
+    fn from(error: AskError) -> Self {
+        let told = error.to_string();
+        match error {
+            AskError::Aggregation(_) | AskError::Memory { .. } => Self::TooMuch(told),
+            AskError::Time { .. } => Self::TimeOver(told),
+            AskError::Cancelled => Self::Cancelled,
+            AskError::Store(error) => error.into(),
+            _ => Self::Failed(told),
         }
     }
 }

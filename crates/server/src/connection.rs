@@ -46,8 +46,12 @@ pub fn serve(listener: TcpListener, backend: Arc<dyn Backend>, limits: Limits) -
     let address = listener.local_addr()?;
     // Each running query holds a thread, and so does each scrape of counters.
     let blocking = limits.queries + limits.connections;
-    let runtime =
-        Builder::new_multi_thread().worker_threads(THREADS).max_blocking_threads(blocking).thread_name("http").enable_all().build()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .max_blocking_threads(blocking)
+        .thread_name("http")
+        .enable_all()
+        .build()?;
     let listener = {
         let _inside = runtime.enter();
         tokio::net::TcpListener::from_std(listener)?

@@ -148,12 +148,18 @@ fn encode_value(counter: &Counter, encoder: &mut MetricEncoder<'_>) -> fmt::Resu
 mod tests {
     use super::*;
 
-    static DATAGRAMS: Metric =
-        Metric { name: "weir_receive_datagrams_total", help: "Datagrams that arrived.", kind: Kind::Counter, labels: &["listener"] };
-    static SEGMENTS: Metric = Metric { name: "weir_store_segments", help: "Segments of the journal.", kind: Kind::Gauge, labels: &[] };
+    static DATAGRAMS: Metric = Metric {
+        name: "weir_receive_datagrams_total",
+        help: "Datagrams that arrived.",
+        kind: Kind::Counter,
+        labels: &["listener"],
+    };
+    static SEGMENTS: Metric =
+        Metric { name: "weir_store_segments", help: "Segments of the journal.", kind: Kind::Gauge, labels: &[] };
 
     fn counters() -> Vec<Counter> {
-        let counter = |metric, labels: &[&str], value| Counter { metric, labels: labels.iter().map(ToString::to_string).collect(), value };
+        let counter =
+            |metric, labels: &[&str], value| Counter { metric, labels: labels.iter().map(ToString::to_string).collect(), value };
         vec![
             counter(&DATAGRAMS, &["netflow"], Value::Count(u64::MAX)),
             counter(&DATAGRAMS, &["a \"b\""], Value::Count(0)),

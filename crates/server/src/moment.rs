@@ -22,7 +22,9 @@ pub enum Edge {
 /// A sentence, where the text is no point in time.
 pub fn read(text: &str, edge: Edge, now: i64, zone: &TimeZone) -> Result<i64, String> {
     let refuse = || {
-        format!("\"{text}\" is no time: write 2026-03-02T09:30:00Z, 2026-03-02 09:30 or 2026-03-02 (local time), 09:30, today, yesterday, now or -1h30m")
+        format!(
+            "\"{text}\" is no time: write 2026-03-02T09:30:00Z, 2026-03-02 09:30 or 2026-03-02 (local time), 09:30, today, yesterday, now or -1h30m"
+        )
     };
     let now = Timestamp::from_nanosecond(now.into()).map_err(|_| refuse())?.to_zoned(zone.clone());
     let word = text.trim();

@@ -14,8 +14,12 @@ static QUERIES: Metric = Metric {
     kind: Kind::Counter,
     labels: &["outcome"],
 };
-static QUERY_TIME: Metric =
-    Metric { name: "weir_api_query_seconds_total", help: "Time that queries and SQL statements ran.", kind: Kind::Counter, labels: &[] };
+static QUERY_TIME: Metric = Metric {
+    name: "weir_api_query_seconds_total",
+    help: "Time that queries and SQL statements ran.",
+    kind: Kind::Counter,
+    labels: &[],
+};
 static RUNNING: Metric =
     Metric { name: "weir_api_queries_running", help: "Queries and SQL statements that run now.", kind: Kind::Gauge, labels: &[] };
 

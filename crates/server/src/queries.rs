@@ -209,7 +209,9 @@ impl Turn {
         match why {
             Some(Why::TimeOver) => {
                 let limit = seconds(self.queries.limits.query_time);
-                let error = format!("the query ran for {limit}, which is the limit: choose a shorter time, fewer keys or a narrower filter");
+                let error = format!(
+                    "the query ran for {limit}, which is the limit: choose a shorter time, fewer keys or a narrower filter"
+                );
                 Fault::new(StatusCode::REQUEST_TIMEOUT, error)
             }
             _ => Fault::new(StatusCode::CONFLICT, "the query was cancelled"),

@@ -23,7 +23,9 @@ impl Rendered {
             (Format::Json, _) => answer.write_json(&mut text),
             (Format::Lines, _) => answer.write_json_lines(&mut text),
             (Format::Csv, _) => answer.write_csv(&mut text),
-            (Format::Table, Body::Records(records, _)) if asked.columns.is_empty() => write_records(&mut text, records, asked.width),
+            (Format::Table, Body::Records(records, _)) if asked.columns.is_empty() => {
+                write_records(&mut text, records, asked.width)
+            }
             (Format::Table, _) => answer.write_table(&mut text),
         }
         Self { text, summary: summary(answer) }
@@ -36,7 +38,8 @@ fn summary(answer: &Answer) -> Vec<u8> {
         Body::Table(table) => AnswerTable { rows: Vec::new(), ..table.clone() },
     };
     let mut summary = Vec::new();
-    Answer { body: Body::Table(body), notes: answer.notes.clone(), completeness: answer.completeness.clone(), ..*answer }.write_json(&mut summary);
+    Answer { body: Body::Table(body), notes: answer.notes.clone(), completeness: answer.completeness.clone(), ..*answer }
+        .write_json(&mut summary);
     summary
 }
 

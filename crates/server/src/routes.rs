@@ -148,7 +148,10 @@ pub(crate) struct Wanted {
 
 /// Every counter of the service; the same numbers as `/metrics`.
 #[utoipa::path(get, path = "/api/v1/counters", tag = "service", params(Wanted), responses((status = 200, description = "Name and value", body = Vec<CounterRow>)))]
-pub(crate) async fn counters(State(shared): State<Shared>, Parameters(wanted): Parameters<Wanted>) -> Result<Json<Vec<CounterRow>>, Fault> {
+pub(crate) async fn counters(
+    State(shared): State<Shared>,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Result<Json<Vec<CounterRow>>, Fault> {
     let rows = waiting(move || all_counters(&shared).iter().map(metric::Counter::row).collect::<Vec<_>>()).await?;
     Ok(Json(rows.into_iter().filter(|row| row.name.contains(&wanted.grep)).collect()))
 }
@@ -208,7 +211,9 @@ fn is_address(host: &str) -> bool {
 
 /// Does work that may wait on a thread that may.
 async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed to answer"))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed to answer"))
 }
 
 /// Those of the service and our own.

@@ -2,11 +2,19 @@
 //!
 //! Nothing here looks at the world; what the words mean is worked out by each command.
 
+mod ask;
 mod meter;
+mod replay;
+mod run;
+mod store;
 
 use std::path::PathBuf;
 
-pub(crate) use meter::{CheckArgs, ExportUrl, FlowArgs, MeterArgs, PacketArgs, RunArgs};
+pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
+pub(crate) use meter::{ExportUrl, FlowArgs, MeterArgs, PacketArgs};
+pub(crate) use replay::{Rate, ReplayArgs};
+pub(crate) use run::{CheckArgs, LogArgs, LogFormat, RunArgs};
+pub(crate) use store::{FileFormat, StoreArchiveArgs, StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StorePath, StoreTable};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -17,6 +25,9 @@ pub(crate) struct Typed {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+/// The configuration of a service that was installed.
+pub(crate) const DEFAULT_CONFIG: &str = "/etc/weir/weir.toml";
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 nothing matched, 2 wrong use or configuration, 3 failed.";
 
@@ -30,6 +41,18 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Validate a configuration
     Check(CheckArgs),
+    /// Ask over stored flow records: list, top, over time
+    Query(Box<QueryArgs>),
+    /// Ask in SQL, read only
+    Sql(SqlArgs),
+    /// List the sources of the running service: what arrives, what is missing, and why
+    Sources(SourcesArgs),
+    /// Print the counters of the running service
+    Counters(CountersArgs),
+    /// Send captured datagrams or stored flows to a collector
+    Replay(Box<ReplayArgs>),
+    /// Look after a store: check, export, archive
+    Store(Box<StoreArgs>),
     /// List the columns of a record: name, type, unit, meaning
     Columns(ColumnsArgs),
     /// Print a completion script for a shell

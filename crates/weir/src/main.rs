@@ -12,6 +12,21 @@ mod columns;
 mod decode;
 mod meter;
 
+// The commands that ask, and what they ask.
+mod backend;
+mod client;
+mod query;
+mod replay;
+mod sources;
+mod sql;
+mod store_command;
+
+// The service.
+mod collect;
+mod log;
+mod metrics;
+mod service;
+
 // The work: stages in order, and what they are made of.
 mod export;
 mod output;
@@ -37,8 +52,14 @@ fn run() -> Result<Outcome, Failure> {
         Command::Decode(typed) => pipeline::decode::run(decode::Job::new(typed)?),
         Command::Meter(typed) if typed.list_interfaces => meter::list_interfaces(),
         Command::Meter(typed) => pipeline::meter::run(meter::Job::new(*typed)?),
-        Command::Run(typed) => pipeline::meter::run(meter::Job::of_service(&typed)?),
+        Command::Run(typed) => service::run(&typed),
         Command::Check(typed) => check::run(&typed),
+        Command::Query(typed) => query::run(*typed),
+        Command::Sql(typed) => sql::run(typed),
+        Command::Sources(typed) => sources::run(&typed),
+        Command::Counters(typed) => sources::run_counters(&typed),
+        Command::Replay(typed) => replay::run(&typed),
+        Command::Store(typed) => store_command::run(&typed),
         Command::Columns(typed) => columns::print(typed),
         Command::Completions { shell } => print_completions(shell),
     }

@@ -1,6 +1,7 @@
 //! Records on their way out: which rows, which columns, in which form.
 
 mod columns;
+mod listing;
 mod pages;
 mod selection;
 mod sink;
@@ -11,6 +12,8 @@ use weir_codec::Output;
 use weir_record::FlowBatch;
 
 pub(crate) use columns::Columns;
+pub(crate) use listing::Listing;
+pub(crate) use pages::terminal_width;
 pub(crate) use selection::Selection;
 pub(crate) use sink::Sink;
 

@@ -46,3 +46,38 @@ impl Drop for Progress {
         }
     }
 }
+
+/// A sign that somebody else works, for as long as it is held.
+pub(crate) struct Waiting(Option<ProgressBar>);
+
+impl Waiting {
+    /// The sign, where somebody looks at the standard error.
+    pub(crate) fn new() -> Self {
+        let seen = io::stderr().is_terminal();
+        Self(seen.then(|| {
+            let bar = ProgressBar::new_spinner().with_message("looking");
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        }))
+    }
+
+    /// Says how far it is.
+    pub(crate) fn say(&self, how_far: &str) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(how_far.to_owned());
+        }
+    }
+
+    /// Takes it away.
+    pub(crate) fn hide(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.hide();
+    }
+}

@@ -23,7 +23,9 @@ fn metrics_and_counters_are_the_same_numbers() {
     assert_eq!(metrics.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(metrics.text.ends_with("# EOF\n"), "{}", metrics.text);
     let rows: Vec<CounterRow> = serde_json::from_value(running.get("/api/v1/counters").json()).unwrap();
-    assert!(rows.iter().any(|row| row.name == "weir_receive_datagrams_total{listener=\"netflow\"}" && row.value.as_u64() == Some(12)));
+    assert!(
+        rows.iter().any(|row| row.name == "weir_receive_datagrams_total{listener=\"netflow\"}" && row.value.as_u64() == Some(12))
+    );
     assert!(rows.iter().any(|row| row.name == "weir_api_queries_running"), "our own are among them");
     for row in &rows {
         let line = metrics.text.lines().find(|line| line.starts_with(&format!("{} ", row.name)));
@@ -31,7 +33,10 @@ fn metrics_and_counters_are_the_same_numbers() {
         assert_eq!(Some(value), row.value.as_f64(), "{}", row.name);
     }
     let wanted: Vec<CounterRow> = serde_json::from_value(running.get("/api/v1/counters?grep=ipfix").json()).unwrap();
-    assert_eq!(wanted.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["weir_receive_datagrams_total{listener=\"ipfix\"}"]);
+    assert_eq!(
+        wanted.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(),
+        ["weir_receive_datagrams_total{listener=\"ipfix\"}"]
+    );
 }
 
 #[test]
@@ -50,7 +55,8 @@ fn the_front_page_names_what_there_is() {
     let running = start(Limits::default());
     let page = running.get("/");
     assert_eq!(page.status, 200);
-    for path in running.get("/api/v1/openapi.json").json()["paths"].as_object().unwrap().keys().filter(|path| !path.contains('{')) {
+    for path in running.get("/api/v1/openapi.json").json()["paths"].as_object().unwrap().keys().filter(|path| !path.contains('{'))
+    {
         assert!(page.text.contains(path.as_str()), "{path}");
     }
 }
@@ -75,6 +81,9 @@ fn the_description_served_is_the_one_in_the_tree() {
         std::fs::write(&golden, &document).unwrap();
     }
     let kept = std::fs::read_to_string(&golden).unwrap();
-    assert!(kept == document, "crates/server/openapi.json is not what the types say: run this test with WEIR_REWRITE=1 and look at the change");
+    assert!(
+        kept == document,
+        "crates/server/openapi.json is not what the types say: run this test with WEIR_REWRITE=1 and look at the change"
+    );
     assert_eq!(running.get("/api/v1/openapi.json").json(), serde_json::from_str::<serde_json::Value>(&kept).unwrap());
 }

@@ -39,7 +39,10 @@ fn an_answer_has_the_form_that_was_asked_for() {
         assert_eq!((page.status, page.headers["content-type"].to_str().unwrap()), (200, kind), "{}", page.text);
         assert!(page.text.starts_with(begin), "{}", page.text);
         let summary: serde_json::Value = serde_json::from_slice(page.headers["weir-answer"].as_bytes()).unwrap();
-        assert_eq!((&summary["records"], &summary["rows"], &summary["completeness"]["state"]), (&json!(3), &json!([]), &json!("incomplete")));
+        assert_eq!(
+            (&summary["records"], &summary["rows"], &summary["completeness"]["state"]),
+            (&json!(3), &json!([]), &json!("incomplete"))
+        );
     }
 }
 
@@ -49,7 +52,10 @@ fn a_bad_part_is_told_with_its_place() {
     let page = running.post("/api/v1/query", &json!({"filter": "src ip 10.0.0.1 and prot 53"}));
     assert_eq!(page.status, 400);
     let refusal = page.json();
-    assert_eq!((&refusal["field"], &refusal["position"], &refusal["line"], &refusal["column"]), (&json!("filter"), &json!(20), &json!(1), &json!(21)));
+    assert_eq!(
+        (&refusal["field"], &refusal["position"], &refusal["line"], &refusal["column"]),
+        (&json!("filter"), &json!(20), &json!(1), &json!(21))
+    );
     assert!(!refusal["expected"].as_array().unwrap().is_empty(), "{refusal}");
     assert!(refusal["error"].as_str().unwrap().contains("prot"), "{refusal}");
 

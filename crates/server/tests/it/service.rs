@@ -37,7 +37,11 @@ impl Backend for Fixed {
     }
 
     fn counters(&self) -> Vec<Counter> {
-        let counter = |listener: &str, count| Counter { metric: &DATAGRAMS, labels: vec![listener.into()], value: weir_server::Value::Count(count) };
+        let counter = |listener: &str, count| Counter {
+            metric: &DATAGRAMS,
+            labels: vec![listener.into()],
+            value: weir_server::Value::Count(count),
+        };
         vec![counter("ipfix", 7), counter("netflow", 12)]
     }
 
@@ -182,7 +186,12 @@ pub(crate) fn wait(mut holds: impl FnMut() -> bool) {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).timeout_global(Some(Duration::from_secs(30))).build().into()
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
 }
 
 fn page(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Page {

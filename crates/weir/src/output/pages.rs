@@ -5,41 +5,12 @@
 
 use weir_record::Table;
 use weir_record::write::grid::Grid;
+use weir_record::write::shown;
 
 use super::columns::Columns;
 use crate::args::{self, Kind};
 
-/// Columns shown where none were asked for, in order, each with its rank: where room is short, the largest goes first.
-const FLOW: &[(&str, u8)] = &[
-    ("record_kind", 8),
-    ("time_start", 7),
-    ("event_time", 9),
-    ("src_addr", 0),
-    ("src_port", 5),
-    ("dst_addr", 1),
-    ("dst_port", 3),
-    ("protocol", 4),
-    ("tcp_flags", 10),
-    ("packets", 6),
-    ("bytes", 2),
-    ("in_if", 12),
-    ("out_if", 13),
-    ("sampling_rate", 14),
-    ("firewall_event", 11),
-    ("nat_event", 11),
-    ("drop_reason", 11),
-    ("nat_src_addr", 16),
-    ("nat_dst_addr", 17),
-    ("app_name", 15),
-    ("app", 11),
-    ("rtt", 11),
-    ("srt", 12),
-    ("retransmissions", 13),
-    ("tls_sni", 18),
-    ("http_host", 19),
-    ("dns_name", 20),
-    ("exporter", 21),
-];
+/// Columns shown where none were asked for, in order, each with its rank as in [`shown::FLOW`].
 const COUNTERS: &[(&str, u8)] = &[
     ("time_received", 4),
     ("exporter", 0),
@@ -158,7 +129,7 @@ impl Pages {
 
 const fn ranked(table: args::Table) -> &'static [(&'static str, u8)] {
     match table {
-        args::Table::Flow => FLOW,
+        args::Table::Flow => shown::FLOW,
         args::Table::Counters => COUNTERS,
         args::Table::Options => OPTIONS,
     }

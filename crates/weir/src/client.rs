@@ -1,0 +1,121 @@
+//! Asks a running service over HTTP: where it listens is told by its configuration.
+
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{Response, StatusCode};
+use ureq::{Agent, Body};
+use weir_server::Refusal;
+
+use crate::args::DEFAULT_CONFIG;
+use crate::config::{Config, Console};
+use crate::exit::Failure;
+
+/// How long a service on this machine, or near it, may take to accept a connection.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// A running service.
+pub(crate) struct Client {
+    agent: Agent,
+    base: String,
+}
+
+/// What a service refused, and how badly.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// What was asked makes no sense.
+    Question(Refusal),
+    /// It cannot be answered.
+    Failed(Failure),
+}
+
+impl Client {
+    /// The service of this configuration; without one that of the usual file, and where that does not exist the usual address.
+    pub(crate) fn new(config: Option<&Path>) -> Result<Self, Failure> {
+        let usual = Path::new(DEFAULT_CONFIG);
+        let listen = match config.or(Some(usual).filter(|usual| usual.exists())) {
+            Some(path) => listen_of(path)?,
+            None => Console::default().listen,
+        };
+        // What is asked never leaves by a proxy: the service is on this machine, or was named.
+        let settings = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(CONNECT_TIME)).proxy(None);
+        Ok(Self { agent: settings.build().into(), base: format!("http://{}", reachable(listen)) })
+    }
+
+    /// What a page holds, as JSON.
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let answered = self.agent.get(format!("{}{path}", self.base)).call();
+        let answer = self.look(answered).map_err(Refused::into_failure)?;
+        let mut text = Vec::new();
+        let read = answer.into_body().into_reader().read_to_end(&mut text);
+        read.map_err(|error| self.broken(&error))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| Failure::Failed(format!("{}{path} answers what this version cannot read: {error}", self.base)))
+    }
+
+    /// The answer to a question.
+    pub(crate) fn post(&self, path: &str, question: &impl Serialize) -> Result<Response<Body>, Refused> {
+        let answered = self.agent.post(format!("{}{path}", self.base)).send_json(question);
+        self.look(answered)
+    }
+
+    /// The answer, if it is one.
+    fn look(&self, answered: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Refused> {
+        let answer = answered.map_err(|error| {
+            let advice = "start the service with `weir run`, name its configuration with -c, or read its files with --store";
+            Refused::Failed(Failure::Failed(format!("no service answers at {}: {error}: {advice}", self.base)))
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let mut text = String::new();
+        // A refusal whose words do not arrive is one all the same.
+        let _ = answer.into_body().into_reader().read_to_string(&mut text);
+        let refusal = serde_json::from_str(&text).unwrap_or_else(|_| Refusal::new(format!("{} answers {status}", self.base)));
+        Err(match status {
+            StatusCode::BAD_REQUEST => Refused::Question(refusal),
+            _ => Refused::Failed(Failure::Failed(refusal.error)),
+        })
+    }
+
+    /// An answer that did not arrive whole.
+    pub(crate) fn broken(&self, error: &std::io::Error) -> Failure {
+        Failure::Failed(format!("the answer of {} broke off: {error}", self.base))
+    }
+}
+
+impl Refused {
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::Question(refusal) => Failure::Misuse(refusal.error),
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+/// Where the service of this configuration answers.
+fn listen_of(config: &Path) -> Result<SocketAddr, Failure> {
+    let console = Config::load(config)?.console;
+    let missing = || {
+        Failure::Misuse(format!(
+            "{}: the service cannot be asked: add [console], or read its files with --store",
+            config.display()
+        ))
+    };
+    Ok(console.ok_or_else(missing)?.listen)
+}
+
+/// Where a listener can be reached: one on all addresses on this machine's own.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let mut address = listen;
+    if address.ip().is_unspecified() {
+        let own = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
+        address.set_ip(own);
+    }
+    address
+}

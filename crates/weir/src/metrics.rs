@@ -1,0 +1,233 @@
+//! What the service counts, as metrics: the names, and from which counter of which room each is filled.
+//!
+//! The rooms count with plain structs of their own; here alone they get names. [`METRICS`] is the list that the manual prints.
+
+use std::sync::atomic::Ordering;
+
+use weir_codec::Stats;
+use weir_server::{Counter, Kind, Metric, Value};
+use weir_store::{Store, StoreStatus, TableKind};
+
+use crate::collect::Counted;
+use crate::service::running::Running;
+
+/// Makes a static for each metric, and the list of all.
+macro_rules! metrics {
+    ($($constant:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(static $constant: Metric = Metric { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };)*
+
+        /// Every metric of the service but those of its HTTP side, in the order in which they are printed.
+        #[cfg(test)]
+        const METRICS: &[&Metric] = &[$(&$constant),*];
+    };
+}
+
+metrics! {
+    BUILD Gauge "weir_service_build_info" ["version"] "Always 1; the version of the program.";
+    DATAGRAMS Counter "weir_receive_datagrams_total" ["listener"] "Datagrams that the kernel handed over.";
+    BYTES Counter "weir_receive_bytes_total" ["listener"] "Octets of their payloads.";
+    KERNEL_DROPPED Counter "weir_receive_kernel_dropped_datagrams_total" ["listener"] "Datagrams that the kernel dropped because the receive buffer was full.";
+    CUT Counter "weir_receive_cut_datagrams_total" ["listener"] "Datagrams that were longer than a datagram may be, and dropped.";
+    REFUSED Counter "weir_receive_refused_datagrams_total" ["listener", "reason"] "Datagrams that were not taken: not_allowed (the exporter), over_rate (of the exporter).";
+    QUEUED Counter "weir_receive_queued_datagrams_total" ["worker"] "Datagrams that were put into the queue of a worker.";
+    QUEUE_DROPPED Counter "weir_receive_queue_dropped_datagrams_total" ["worker"] "Datagrams that were dropped because the queue of their worker was full.";
+    QUEUE Gauge "weir_receive_queue_datagrams" ["worker"] "Datagrams that wait in the queue of a worker now.";
+    DECODED Counter "weir_decode_datagrams_total" [] "Datagrams and messages that were decoded, faulty ones included.";
+    RECORDS Counter "weir_decode_records_total" [] "Records of flows, samples, events and drops that were decoded.";
+    TEMPLATES Counter "weir_decode_templates_total" [] "Template records that were decoded, repeats included.";
+    OPTIONS Counter "weir_decode_options_records_total" [] "Options records that were decoded.";
+    COUNTER_SAMPLES Counter "weir_decode_counter_samples_total" [] "Counter samples that were decoded.";
+    PENDING Gauge "weir_decode_pending_sets" [] "Sets of data that wait for their template now.";
+    LOST Counter "weir_decode_lost_total" [] "Records or datagrams that are missing by the exporters' sequence numbers.";
+    REORDERED Counter "weir_decode_reordered_datagrams_total" [] "Datagrams that came late by their sequence numbers.";
+    RESTARTS Counter "weir_decode_sequence_restarts_total" [] "Sequence numbers that began anew.";
+    FAULTS Counter "weir_decode_faults_total" ["reason"] "Faults of decoding, by reason.";
+    SOURCES Gauge "weir_source_known" [] "Sources that are told apart now.";
+    CROWDED Counter "weir_source_crowded_datagrams_total" [] "Datagrams of sources for which there was no room in the table of sources.";
+    UNSAVED Counter "weir_source_state_failures_total" [] "Times that templates and names could not be saved.";
+    JOURNAL_ROWS Counter "weir_journal_rows_total" [] "Rows that were handed to the store.";
+    JOURNAL_STUCK Gauge "weir_journal_stuck" [] "1 while the store takes nothing.";
+    JOURNAL_TRIED Counter "weir_journal_retries_total" [] "Batches that the store did not take at once.";
+    JOURNAL_GIVEN_UP Counter "weir_journal_given_up_rows_total" [] "Rows that were dropped because the store took nothing.";
+    STORE_ROWS Counter "weir_store_rows_total" [] "Rows written to the journal.";
+    STORE_BLOCKS Counter "weir_store_blocks_total" [] "Blocks written to the journal.";
+    STORE_BYTES Counter "weir_store_bytes_total" [] "Octets written to the journal.";
+    COMMITS Counter "weir_store_commits_total" [] "Times that everything written was made durable.";
+    COMMIT_FAILURES Counter "weir_store_commit_failures_total" [] "Times that the disk failed to make it durable.";
+    STORE_REFUSED Counter "weir_store_refused_total" [] "Batches that were refused for want of room.";
+    SEGMENTS Gauge "weir_store_segments" [] "Segments in the journal.";
+    SEGMENTS_WAITING Gauge "weir_store_segments_waiting" [] "Segments that wait to become files.";
+    JOURNAL_BYTES Gauge "weir_store_journal_bytes" [] "Octets of the journal.";
+    COMPACTIONS Counter "weir_store_compactions_total" [] "Segments that became files.";
+    COMPACTED Counter "weir_store_compacted_rows_total" [] "Rows of these.";
+    MERGES Counter "weir_store_merges_total" [] "Merges of small files.";
+    BACKGROUND_FAILURES Counter "weir_store_background_failures_total" [] "Rounds of compaction and retention that failed; they are tried again.";
+    DAMAGED Counter "weir_store_damaged_blocks_total" [] "Damaged blocks that were met.";
+    DAMAGED_ROWS Counter "weir_store_damaged_rows_total" [] "Rows in damaged blocks, which are lost.";
+    EXPIRED_FILES Counter "weir_store_expired_files_total" [] "Files that retention let go.";
+    EXPIRED_ROWS Counter "weir_store_expired_rows_total" [] "Rows of these.";
+    FILES Gauge "weir_store_files" ["table"] "Files, by table.";
+    FILE_ROWS Gauge "weir_store_file_rows" ["table"] "Rows in files, by table.";
+    FILE_BYTES Gauge "weir_store_file_bytes" ["table"] "Octets of files, by table.";
+    FREE Gauge "weir_store_free_bytes" [] "Octets free on the file system of the journal.";
+}
+
+/// All that the service has counted, in the order of the manual.
+pub(crate) fn counters(running: &Running) -> Vec<Counter> {
+    let mut sheet = Sheet::default();
+    sheet.put(&BUILD, &[env!("CARGO_PKG_VERSION")], 1);
+    if let Some(counted) = running.counted() {
+        collected(&mut sheet, &counted);
+    }
+    if let Some(journal) = running.journal() {
+        sheet.put(&JOURNAL_ROWS, &[], journal.rows.load(Ordering::Relaxed));
+        sheet.put(&JOURNAL_STUCK, &[], journal.is_stuck.load(Ordering::Relaxed).into());
+        sheet.put(&JOURNAL_TRIED, &[], journal.stuck.load(Ordering::Relaxed));
+        sheet.put(&JOURNAL_GIVEN_UP, &[], journal.given_up.load(Ordering::Relaxed));
+    }
+    if let Some(store) = running.store() {
+        stored(&mut sheet, store);
+    }
+    sheet.0
+}
+
+fn collected(sheet: &mut Sheet, counted: &Counted) {
+    for (metric, value) in [
+        (&DATAGRAMS, (|listened| listened.received.datagrams) as fn(&crate::collect::Listened) -> u64),
+        (&BYTES, |listened| listened.received.octets),
+        (&KERNEL_DROPPED, |listened| listened.received.kernel_dropped),
+        (&CUT, |listened| listened.received.truncated),
+    ] {
+        for (name, listened) in &counted.listeners {
+            sheet.put(metric, &[name], value(listened));
+        }
+    }
+    for (name, listened) in &counted.listeners {
+        sheet.put(&REFUSED, &[name, "not_allowed"], listened.guard.not_allowed);
+        sheet.put(&REFUSED, &[name, "over_rate"], listened.guard.over_rate);
+    }
+    for (metric, value) in [
+        (&QUEUED, (|queue| queue.datagrams) as fn(&weir_transport::ShardCounters) -> u64),
+        (&QUEUE_DROPPED, |queue| queue.dropped),
+        (&QUEUE, |queue| queue.waiting),
+    ] {
+        for (worker, queue) in counted.queues.iter().enumerate() {
+            sheet.put(metric, &[&worker.to_string()], value(queue));
+        }
+    }
+    decoded(sheet, &counted.decoded);
+    sheet.put(&SOURCES, &[], counted.sources);
+    sheet.put(&CROWDED, &[], counted.crowded);
+    sheet.put(&UNSAVED, &[], counted.unsaved);
+}
+
+fn decoded(sheet: &mut Sheet, stats: &Stats) {
+    for (metric, value) in [
+        (&DECODED, stats.datagrams),
+        (&RECORDS, stats.records),
+        (&TEMPLATES, stats.templates),
+        (&OPTIONS, stats.options_records),
+        (&COUNTER_SAMPLES, stats.counter_samples),
+        (&PENDING, stats.pending),
+        (&LOST, stats.lost),
+        (&REORDERED, stats.reordered),
+        (&RESTARTS, stats.sequence_restarts),
+    ] {
+        sheet.put(metric, &[], value);
+    }
+    for (reason, count) in stats.faults.iter() {
+        sheet.put(&FAULTS, &[reason.name()], count);
+    }
+}
+
+fn stored(sheet: &mut Sheet, store: &Store) {
+    let status: StoreStatus = store.status();
+    for (metric, value) in [
+        (&STORE_ROWS, status.rows),
+        (&STORE_BLOCKS, status.blocks),
+        (&STORE_BYTES, status.octets),
+        (&COMMITS, status.commits),
+        (&COMMIT_FAILURES, status.commit_failures),
+        (&STORE_REFUSED, status.refused),
+        (&SEGMENTS, status.segments),
+        (&SEGMENTS_WAITING, status.segments_waiting),
+        (&JOURNAL_BYTES, status.journal_octets),
+        (&COMPACTIONS, status.compactions),
+        (&COMPACTED, status.rows_compacted),
+        (&MERGES, status.merges),
+        (&BACKGROUND_FAILURES, status.background_failures),
+        (&DAMAGED, status.blocks_damaged),
+        (&DAMAGED_ROWS, status.rows_lost),
+        (&EXPIRED_FILES, status.files_expired),
+        (&EXPIRED_ROWS, status.rows_expired),
+    ] {
+        sheet.put(metric, &[], value);
+    }
+    for (metric, values) in [(&FILES, status.files), (&FILE_ROWS, status.file_rows), (&FILE_BYTES, status.file_octets)] {
+        for (table, value) in TableKind::ALL.iter().zip(values) {
+            sheet.put(metric, &[table.name()], value);
+        }
+    }
+    if let Some(free) = status.free_octets {
+        sheet.put(&FREE, &[], free);
+    }
+}
+
+/// Counters gathered.
+#[derive(Default)]
+struct Sheet(Vec<Counter>);
+
+impl Sheet {
+    fn put(&mut self, metric: &'static Metric, labels: &[&str], value: u64) {
+        debug_assert_eq!(metric.labels.len(), labels.len(), "{}", metric.name);
+        self.0.push(Counter { metric, labels: labels.iter().map(ToString::to_string).collect(), value: Value::Count(value) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page of the manual.
+    fn page() -> String {
+        let mut page = String::new();
+        for metric in METRICS.iter().chain(weir_server::METRICS) {
+            let kind = match metric.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge => "gauge",
+            };
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            page += &format!("| `{}` | {kind} | {} | {} |\n", metric.name, labels.join(", "), metric.help);
+        }
+        page
+    }
+
+    #[test]
+    fn the_manual_lists_every_metric() {
+        const BEGIN: &str = "| --- | --- | --- | --- |\n";
+        const END: &str = "<!-- end of metrics -->";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let begin = text.find(BEGIN).unwrap() + BEGIN.len();
+        let end = text.find(END).unwrap();
+        if std::env::var_os("WEIR_REWRITE").is_some() {
+            std::fs::write(&path, format!("{}{}{}", &text[..begin], page(), &text[end..])).unwrap();
+            return;
+        }
+        assert!(
+            text[begin..end] == page(),
+            "docs/metrics.md is not what the code says: run this test with WEIR_REWRITE=1 and look at the change"
+        );
+    }
+
+    #[test]
+    fn names_follow_the_rule() {
+        for metric in METRICS.iter().chain(weir_server::METRICS) {
+            let name = metric.name;
+            assert!(name.starts_with("weir_") && name.matches('_').count() >= 2, "{name}");
+            assert!(name.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_'), "{name}");
+            assert_eq!(name.ends_with("_total"), metric.kind == Kind::Counter, "{name}");
+            assert!(metric.help.ends_with('.'), "{name}");
+        }
+    }
+}

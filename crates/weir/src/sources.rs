@@ -1,0 +1,112 @@
+//! `weir sources` and `weir counters`: what the running service knows of who sends, and of itself.
+
+use std::io::{self, IsTerminal, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use weir_server::{CounterRow, SourceRow, moment};
+
+use crate::args::{CountersArgs, Format, SourcesArgs};
+use crate::client::Client;
+use crate::exit::{Failure, Outcome};
+use crate::output::Listing;
+
+/// Prints the sources.
+pub(crate) fn run(typed: &SourcesArgs) -> Result<Outcome, Failure> {
+    let sources: Vec<SourceRow> = Client::new(typed.service.config.as_deref())?.get("/api/v1/sources")?;
+    let form = form(typed.format);
+    if form == Format::Json {
+        return print_json(&sources);
+    }
+    const HEAD: [(&str, bool); 12] = [
+        ("Source", false),
+        ("Exporter", false),
+        ("Domain", true),
+        ("Protocol", false),
+        ("State", false),
+        ("Last seen", false),
+        ("Datagrams", true),
+        ("Records", true),
+        ("Records/s", true),
+        ("Lost", true),
+        ("Faults", true),
+        ("Note", false),
+    ];
+    let zone = TimeZone::system();
+    let mut listing = Listing::new(form, HEAD.map(|(name, right)| (name.to_owned(), right)), io::stdout().lock());
+    for source in &sources {
+        listing.push(row(source, form, &zone))?;
+    }
+    listing.finish()?;
+    Ok(Outcome::Done)
+}
+
+fn row(source: &SourceRow, form: Format, zone: &TimeZone) -> Vec<String> {
+    let last_seen = match form {
+        Format::Table => local(source.last_seen, zone),
+        _ => moment::text(source.last_seen),
+    };
+    // What cannot be told is not nothing.
+    let lost = match (source.lost_records, source.lost_datagrams) {
+        (None, None) => "unknown".to_owned(),
+        (Some(records), None | Some(0)) => records.to_string(),
+        (None | Some(0), Some(datagrams)) => format!("{datagrams} datagrams"),
+        (Some(records), Some(datagrams)) => format!("{records} and {datagrams} datagrams"),
+    };
+    vec![
+        source.name.clone().unwrap_or_default(),
+        source.exporter.to_string(),
+        source.domain.map(|domain| domain.to_string()).unwrap_or_default(),
+        source.protocols.join(" "),
+        source.state.words().to_owned(),
+        last_seen,
+        source.datagrams.to_string(),
+        source.records.to_string(),
+        format!("{:.1}", source.records_per_second),
+        lost,
+        source.faults.values().sum::<u64>().to_string(),
+        source.note.clone().unwrap_or_default(),
+    ]
+}
+
+/// A time for people on this machine.
+fn local(time: i64, zone: &TimeZone) -> String {
+    let moment = Timestamp::from_nanosecond(time.into()).unwrap_or_default();
+    moment.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
+
+/// Prints the counters.
+pub(crate) fn run_counters(typed: &CountersArgs) -> Result<Outcome, Failure> {
+    let client = Client::new(typed.service.config.as_deref())?;
+    let counters: Vec<CounterRow> = client.get("/api/v1/counters")?;
+    let wanted: Vec<CounterRow> = counters.into_iter().filter(|counter| counter.name.contains(&typed.grep)).collect();
+    let form = form(typed.format);
+    let nothing = wanted.is_empty();
+    if form == Format::Json {
+        print_json(&wanted)?;
+    } else {
+        let head = [("Counter".to_owned(), false), ("Value".to_owned(), true)];
+        let mut listing = Listing::new(form, head, io::stdout().lock());
+        for counter in wanted {
+            listing.push(vec![counter.name, counter.value.to_string()])?;
+        }
+        listing.finish()?;
+    }
+    Ok(if nothing { Outcome::NothingMatched } else { Outcome::Done })
+}
+
+fn form(typed: Option<Format>) -> Format {
+    typed.unwrap_or_else(|| if io::stdout().is_terminal() { Format::Table } else { Format::Json })
+}
+
+/// One object a line.
+fn print_json(rows: &[impl Serialize]) -> Result<Outcome, Failure> {
+    let mut out = io::stdout().lock();
+    for row in rows {
+        let line = serde_json::to_string(row).map_err(|error| Failure::Failed(error.to_string()))?;
+        writeln!(out, "{line}")?;
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
