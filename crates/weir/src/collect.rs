@@ -116,14 +116,10 @@ impl Ready {
             tracing::warn!(%error, "saved templates cannot be read: data waits until exporters send them again");
             Saved::default()
         });
-        let keeper = Keeper::start(folder.join(STATE), workers).map_err(no_thread)?;
         let registry = config.collector.registry().map_err(Failure::Misuse)?;
         let decoders: Vec<_> = (0..workers).map(|worker| decoder(&registry, &saved, worker, workers)).collect();
-        for (worker, decoder) in decoders.iter().enumerate() {
-            keeper.handle().keep(worker, decoder.save());
-        }
-        // From now on the service may end at any moment.
-        keeper.write().map_err(|error| Failure::Failed(format!("cannot write to {}: {error}", folder.display())))?;
+        let keeper = Keeper::start(folder.join(STATE), decoders.iter().map(Decoder::save).collect());
+        let keeper = keeper.map_err(|error| Failure::Failed(format!("cannot write to {}: {error}", folder.display())))?;
         Ok(Self { opened, shards, inboxes, decoders, common, keeper, max_sources: config.collector.max_sources })
     }
 
@@ -159,6 +155,7 @@ impl Ready {
         }
         let listeners = opened.into_iter().map(|opened| opened.start(&shards, stop));
         let listeners = listeners.collect::<Result<Vec<_>, _>>().map_err(no_thread)?;
+        tracing::info!(listeners = listeners.len(), workers = workers.len(), "receiving");
         Ok(Collector { listeners, shards, workers, desks, common, keeper, max_sources })
     }
 }
@@ -178,9 +175,9 @@ impl Collector {
     /// Every source that was heard, by address and domain, and who was refused.
     pub(crate) fn rows(&self) -> Vec<SourceRow> {
         let listeners: Vec<&str> = self.listeners.iter().map(|listener| listener.name.as_str()).collect();
-        let refused = (0..).zip(&self.listeners).flat_map(|(number, listener)| {
-            listener.refused().into_iter().map(move |(from, refused)| (from, (number, refused)))
-        });
+        let refused = (0..)
+            .zip(&self.listeners)
+            .flat_map(|(number, listener)| listener.refused().into_iter().map(move |(from, refused)| (from, (number, refused))));
         let settings = self.common.settings.load();
         let view = View { settings: &settings, listeners: &listeners, refused: refused.collect(), now: now() };
         let (mut rows, mut others): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());

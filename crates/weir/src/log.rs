@@ -14,8 +14,9 @@ static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// Begins to log.
 pub(crate) fn start(typed: &LogArgs) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&typed.log_level)
-        .map_err(|error| Failure::Misuse(format!("--log-level {}: {error}; write info, or debug, warn, error", typed.log_level)))?;
+    let filter = EnvFilter::try_new(&typed.log_level).map_err(|error| {
+        Failure::Misuse(format!("--log-level {}: {error}; write info, or debug, warn, error", typed.log_level))
+    })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     let started = match typed.log_format {
         LogFormat::Json => log.json().flatten_event(true).try_init(),

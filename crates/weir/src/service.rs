@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use weir_store::Store;
+use weir_analytics::Windows;
+use weir_record::{FlowBatch, SeriesBatch};
+use weir_store::{MakeSummary, Store, Summary};
 
 use crate::args::RunArgs;
 use crate::collect::inlet::Inlet;
@@ -74,7 +76,9 @@ impl Service {
         let tables = tables(&config).map_err(Failure::Misuse)?;
         let store = config.store.as_ref().map(open_store).transpose()?;
         let ready = match &config.store {
-            Some(store) if !config.listen.is_empty() => Some(Ready::new(&config, &store.path.join(STATE_FOLDER), Arc::clone(&tables))?),
+            Some(store) if !config.listen.is_empty() => {
+                Some(Ready::new(&config, &store.path.join(STATE_FOLDER), Arc::clone(&tables))?)
+            }
             _ => None,
         };
         let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
@@ -129,9 +133,19 @@ fn open_store(config: &crate::config::Store) -> Result<Arc<Store>, Failure> {
     Ok(Arc::new(store))
 }
 
-/// Makes the sums of continuous series.
-fn summary() -> weir_store::MakeSummary {
-    weir_store::no_summary()
+/// Makes the sums of continuous series over a segment of the journal.
+fn summary() -> MakeSummary {
+    struct Sums(Windows);
+    impl Summary for Sums {
+        fn feed(&mut self, flows: &FlowBatch) {
+            self.0.feed(flows);
+        }
+
+        fn rows(&self) -> SeriesBatch {
+            self.0.rows()
+        }
+    }
+    Arc::new(|| Box::new(Sums(Windows::new(weir_analytics::Config::default()))))
 }
 
 fn start_journal(store: &Arc<Store>, config: &Config, ready: Option<&Ready>, stop: &Stop) -> Result<Journal, Failure> {

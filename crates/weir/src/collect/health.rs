@@ -59,7 +59,8 @@ impl Minute {
 
     /// Writes what is open as a row, if there is anything, and opens the minute of that time.
     pub(crate) fn turn(&mut self, key: (Option<Address>, Option<u32>), missing: Missing, time: i64, into: &mut HealthBatch) {
-        let Self { datagrams, records, reordered, restarts, faults, slot } = std::mem::replace(self, Self { slot: slot_of(time), ..Self::default() });
+        let Self { datagrams, records, reordered, restarts, faults, slot } =
+            std::mem::replace(self, Self { slot: slot_of(time), ..Self::default() });
         let counted = [datagrams, records, reordered, restarts, faults, missing.records, missing.datagrams];
         if counted.iter().all(|count| *count == 0) {
             return;

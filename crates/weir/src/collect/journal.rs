@@ -65,8 +65,12 @@ struct Uptime {
     dropped: Box<dyn Fn() -> Dropped + Send>,
     /// All of it that was written.
     before: Dropped,
-    /// When the last row was written.
-    since: Instant,
+    /// How long it was receiving until the store took nothing any more.
+    up: Duration,
+    /// Since when it is receiving; nothing while the store takes nothing.
+    since: Option<Instant>,
+    /// When the last row was written, and the minute then.
+    written: Instant,
     slot: i64,
 }
 
@@ -90,7 +94,7 @@ impl Journal {
             commit_interval: durable_after / 2,
             is_dirty: false,
             committed: Instant::now(),
-            uptime: Uptime { dropped: Box::new(dropped), before: Dropped::default(), since: Instant::now(), slot: slot_of(now()) },
+            uptime: Uptime::new(Box::new(dropped)),
         };
         let thread = thread::Builder::new().name("weir-journal".into()).spawn(move || writer.run())?;
         Ok(Self { queue, state, thread })
@@ -186,15 +190,14 @@ impl Writer {
         if !self.state.is_stuck.swap(true, Ordering::Relaxed) {
             self.state.stuck.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "the store takes nothing: intake stops until it does");
-            // What was received until now counts, what comes is dropped.
-            self.uptime.pass(true);
+            self.uptime.pause();
         }
     }
 
     fn unstick(&mut self) {
         if self.state.is_stuck.swap(false, Ordering::Relaxed) {
             tracing::info!("the store takes records again");
-            self.uptime.pass(false);
+            self.uptime.go_on();
         }
     }
 
@@ -215,31 +218,66 @@ impl Writer {
 }
 
 impl Uptime {
+    fn new(dropped: Box<dyn Fn() -> Dropped + Send>) -> Self {
+        let begun = Instant::now();
+        Self { dropped, before: Dropped::default(), up: Duration::ZERO, since: Some(begun), written: begun, slot: slot_of(now()) }
+    }
+
     /// True when a row is to be written: it is time, or another minute.
     fn is_due(&self) -> bool {
-        self.since.elapsed() >= SERVICE_ROW || slot_of(now()) != self.slot
+        self.written.elapsed() >= SERVICE_ROW || slot_of(now()) != self.slot
     }
 
     /// Writes what came since; what was before the minute's begin goes to the minute before.
     fn write(&mut self, now: i64, into: &mut HealthBatch) {
-        let up = i64::try_from(self.since.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        self.since = Instant::now();
+        self.pause();
+        self.go_on();
+        let up = i64::try_from(std::mem::take(&mut self.up).as_nanos()).unwrap_or(i64::MAX);
         let slot = slot_of(now);
-        let in_this = if slot > self.slot && slot - self.slot <= MINUTE { up.min(now - slot) } else { up };
-        let microseconds = |nanoseconds: i64| nanoseconds.max(0).unsigned_abs() / 1000;
+        let is_next = slot > self.slot && slot - self.slot <= MINUTE;
+        let in_this = if is_next { up.min(now - slot) } else { up };
+        let microseconds = |nanoseconds: i64| nanoseconds.unsigned_abs() / 1000;
         if in_this < up {
             Service { up: microseconds(up - in_this), dropped: Dropped::default() }.write(self.slot, into);
         }
         let dropped = (self.dropped)();
         Service { up: microseconds(in_this), dropped: dropped.since(self.before) }.write(now, into);
-        (self.before, self.slot) = (dropped, slot);
+        (self.before, self.slot, self.written) = (dropped, slot, Instant::now());
     }
 
-    /// Time until now does not count where the store was stuck.
-    fn pass(&mut self, counts: bool) {
-        if !counts {
-            self.since = Instant::now();
-            self.slot = slot_of(now());
+    /// What was received until now counts, what comes does not.
+    fn pause(&mut self) {
+        if let Some(since) = self.since.take() {
+            self.up += since.elapsed();
         }
+    }
+
+    fn go_on(&mut self) {
+        self.since = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uptime_goes_to_the_minute_in_which_it_was() {
+        let mut uptime = Uptime::new(Box::new(|| Dropped { kernel: 3, queue: 2, guard: 1 }));
+        let minute = uptime.slot;
+        let mut rows = HealthBatch::new();
+        uptime.up = Duration::from_secs(5);
+        uptime.write(minute + 10_000_000_000, &mut rows);
+        // Eight seconds until two seconds after the minute's end.
+        uptime.up = Duration::from_secs(8);
+        uptime.write(minute + MINUTE + 2_000_000_000, &mut rows);
+        uptime.pause();
+        uptime.up = Duration::from_secs(1);
+        uptime.write(minute + MINUTE + 3_000_000_000, &mut rows);
+        rows.finish();
+        assert_eq!(rows.slot.values(), [minute, minute, minute + MINUTE, minute + MINUTE]);
+        let seconds: Vec<_> = rows.up.values().iter().map(|up| up / 1_000_000).collect();
+        assert_eq!(seconds, [5, 6, 2, 1]);
+        assert_eq!(rows.dropped_kernel.values(), [3, 0, 0, 0], "what was written is not written again");
     }
 }

@@ -75,8 +75,8 @@ impl Opened {
     pub(crate) fn new(name: &str, listen: &Listen, number: u16, v6_only: bool) -> Result<Self, Failure> {
         let options =
             ReceiverOptions { receive_buffer: listen.receive_buffer.0, v6_only, listener: number, ..ReceiverOptions::default() };
-        let receiver = UdpReceiver::open(&listen.url.0, options)
-            .map_err(|error| Failure::Failed(format!("listen.{name}: {error}")))?;
+        let receiver =
+            UdpReceiver::open(&listen.url.0, options).map_err(|error| Failure::Failed(format!("listen.{name}: {error}")))?;
         let (address, granted) = (receiver.local_address(), receiver.receive_buffer());
         tracing::info!(listener = name, %address, receive_buffer = granted, "listening");
         if receiver.fell_back() {
@@ -84,7 +84,12 @@ impl Opened {
         }
         if granted < options.receive_buffer {
             let asked = options.receive_buffer;
-            tracing::warn!(listener = name, granted, asked, "the kernel grants a smaller receive buffer: raise net.core.rmem_max");
+            tracing::warn!(
+                listener = name,
+                granted,
+                asked,
+                "the kernel grants a smaller receive buffer: raise net.core.rmem_max"
+            );
         }
         Ok(Self { name: name.to_owned(), receiver, guard: Guard::new(&listen.guard()), shared: Arc::default() })
     }

@@ -139,7 +139,8 @@ impl View<'_> {
         }
         let has_records = source.last_record.is_some_and(|last| source.last_seen - last < WAITS);
         if !has_records && source.facts.pending > 0 {
-            let note = "data waits for its template, which the exporter sends every few minutes: set a shorter template refresh there";
+            let note =
+                "data waits for its template, which the exporter sends every few minutes: set a shorter template refresh there";
             return (SourceState::WaitingForTemplate, Some(note.into()));
         }
         if !has_records && !source.faults.is_empty() && source.records + source.options_records + source.counter_samples == 0 {
@@ -158,10 +159,16 @@ impl View<'_> {
         let skew = source.skew.map_or(0.0, |nanoseconds| nanoseconds / 1e9);
         if skew.abs() > SKEW {
             let way = if skew < 0.0 { "behind" } else { "ahead" };
-            return Some(format!("its clock is {} {way}: set it by NTP, or clock = \"arrival\" in its [source]", rough(skew.abs())));
+            return Some(format!(
+                "its clock is {} {way}: set it by NTP, or clock = \"arrival\" in its [source]",
+                rough(skew.abs())
+            ));
         }
         if source.is_unknown() {
-            return Some("its sequence numbers make no sense, so what is lost cannot be told: do several devices share its address?".into());
+            return Some(
+                "its sequence numbers make no sense, so what is lost cannot be told: do several devices share its address?"
+                    .into(),
+            );
         }
         if source.facts.pending > 0 {
             return Some("some of its data waits for its template".into());
@@ -174,7 +181,9 @@ impl View<'_> {
             (datagrams, _) => (datagrams, source.datagrams),
         };
         let share = lost as f64 / (lost + of).max(1) as f64;
-        (share >= 0.001).then(|| format!("{:.1} % of what it sent did not arrive: is the way overloaded, or a buffer too small?", share * 100.0))
+        (share >= 0.001).then(|| {
+            format!("{:.1} % of what it sent did not arrive: is the way overloaded, or a buffer too small?", share * 100.0)
+        })
     }
 
     fn listener(&self, number: u16) -> String {
@@ -292,7 +301,10 @@ mod tests {
         let mut waiting = plain(&[NOW], 0, 0, None);
         waiting.facts.pending = 4;
         let waiting = told(&waiting, None);
-        assert!(waiting.0 == SourceState::WaitingForTemplate && waiting.1.starts_with("data waits for its template"), "{waiting:?}");
+        assert!(
+            waiting.0 == SourceState::WaitingForTemplate && waiting.1.starts_with("data waits for its template"),
+            "{waiting:?}"
+        );
         let faulty = told(&plain(&[NOW], 0, 0, Some(Reason::Truncated)), None);
         assert!(faulty.0 == SourceState::Faulty && faulty.1.contains("truncated"), "{faulty:?}");
         let behind = told(&plain(&[NOW], 1, -7200 * SECOND, None), None);
@@ -306,12 +318,16 @@ mod tests {
         let heard = source(&[NOW - 60 * SECOND], 3, 0, Step::default(), None);
         let refused = Refused { first: NOW - SECOND, last: NOW, not_allowed: 5, over_rate: 0 };
         let (state, note) = told(&heard, Some(refused));
-        assert_eq!((state, note.as_str()), (SourceState::Refused, "not allowed by listen.lab.allow: add 192.0.2.1 or its prefix there"));
+        assert_eq!(
+            (state, note.as_str()),
+            (SourceState::Refused, "not allowed by listen.lab.allow: add 192.0.2.1 or its prefix there")
+        );
         let (state, note) = told(&heard, Some(Refused { not_allowed: 0, over_rate: 5, ..refused }));
         assert!(state == SourceState::Receiving && note.contains("listen.lab.rate_limit"), "{note}");
         let settings = Settings::new(&Config::parse("[source.new]\nmatch = \"192.0.2.9\"\n", "test").unwrap());
         let stranger: IpAddr = "192.0.2.9".parse().unwrap();
-        let view = View { settings: &settings, listeners: &["lab"], refused: HashMap::from([(stranger, (0, refused))]), now: NOW };
+        let view =
+            View { settings: &settings, listeners: &["lab"], refused: HashMap::from([(stranger, (0, refused))]), now: NOW };
         let rows: Vec<_> = view.strangers(|_| false).collect();
         assert_eq!((rows.len(), rows[0].name.as_deref(), rows[0].dropped), (1, Some("new"), 5));
         assert_eq!(view.strangers(|_| true).count(), 0);

@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_counts_and_the_name_is_that_of_the_section() {
-        let settings = settings("[source.all]\nmatch = \"192.0.2.0/24\"\n[source.core]\nmatch = \"192.0.2.1\"\nname = \"Core 1\"\ngroup = \"pair\"\n");
+        let settings = settings(
+            "[source.all]\nmatch = \"192.0.2.0/24\"\n[source.core]\nmatch = \"192.0.2.1\"\nname = \"Core 1\"\ngroup = \"pair\"\n",
+        );
         let name = |text: &str| settings.of(address(text)).map(|known| known.name.clone());
         assert_eq!([name("192.0.2.1"), name("192.0.2.2"), name("192.0.3.1")], [Some("Core 1".into()), Some("all".into()), None]);
         assert_eq!(settings.of(address("192.0.2.1")).unwrap().group.as_deref(), Some("pair"));

@@ -283,7 +283,12 @@ mod tests {
             listener: 0,
             received,
             octets: 100,
-            envelope: Some(Envelope { protocol: Protocol::Ipfix, exporter: Address::v4(1), domain: Some(0), exported: Some(exported) }),
+            envelope: Some(Envelope {
+                protocol: Protocol::Ipfix,
+                exporter: Address::v4(1),
+                domain: Some(0),
+                exported: Some(exported),
+            }),
             gained: Gained::default(),
             faults: &[],
             sampling: None,

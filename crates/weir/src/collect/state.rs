@@ -86,10 +86,12 @@ impl Saved {
 }
 
 impl Keeper {
-    /// Keeps the state of so many workers in that file.
-    pub(crate) fn start(path: PathBuf, workers: usize) -> io::Result<Self> {
-        let inside = Inside { parts: vec![Vec::new(); workers], is_new: false, is_over: false, failures: 0 };
+    /// Writes these states, one of each worker, and keeps what comes after them in that file.
+    pub(crate) fn start(path: PathBuf, parts: Vec<Vec<u8>>) -> io::Result<Self> {
+        let inside = Inside { parts: parts.clone(), is_new: false, is_over: false, failures: 0 };
         let shared = Arc::new(Shared { path, inside: Mutex::new(inside), changed: Condvar::new() });
+        // From now on the service may end at any moment.
+        shared.write(&parts, RUNNING)?;
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new().name("weir-state".into()).spawn(move || theirs.keep())?;
         Ok(Self { shared, thread: Some(thread) })
@@ -103,12 +105,6 @@ impl Keeper {
     /// Writes that failed so far.
     pub(crate) fn failures(&self) -> u64 {
         self.shared.lock().failures
-    }
-
-    /// Writes what was handed over now.
-    pub(crate) fn write(&self) -> io::Result<()> {
-        let parts = self.shared.lock().parts.clone();
-        self.shared.write(&parts, RUNNING)
     }
 
     /// Writes that the service ended in order, after the last worker did.

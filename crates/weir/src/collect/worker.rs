@@ -143,8 +143,13 @@ impl Worker {
         let mut sources = desk.sources();
         let before_all = output.flows.rows();
         for lent in datagrams.iter() {
-            let datagram =
-                Datagram { payload: lent.payload, from: lent.from.into(), port: lent.port, stream: None, received: lent.received };
+            let datagram = Datagram {
+                payload: lent.payload,
+                from: lent.from.into(),
+                port: lent.port,
+                stream: None,
+                received: lent.received,
+            };
             let forced = common.formats.get(usize::from(lent.listener)) == Some(&ListenFormat::FastNetMon);
             let protocol = if forced { Some(Protocol::FastNetMon) } else { Protocol::recognise(lent.payload) };
             let envelope = protocol.map(|protocol| Envelope::read(protocol, &datagram));
@@ -248,4 +253,3 @@ impl Drop for Worker {
         self.queue.leave();
     }
 }
-

@@ -39,7 +39,14 @@ const COMMITS: std::ops::RangeInclusive<Span> = Span::milliseconds(10)..=Span::s
 
 impl Default for Collector {
     fn default() -> Self {
-        Self { workers: None, queue: Size(64 << 20), commit_interval: Span::seconds(1), max_sources: 16_384, elements: None, private_enterprise: None }
+        Self {
+            workers: None,
+            queue: Size(64 << 20),
+            commit_interval: Span::seconds(1),
+            max_sources: 16_384,
+            elements: None,
+            private_enterprise: None,
+        }
     }
 }
 

@@ -46,8 +46,6 @@ pub(crate) struct S3 {
     /// Its region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) region: Option<String>,
-    /// Allow an endpoint without TLS.
-    pub(crate) allow_http: bool,
 }
 
 const fn retention() -> Span {
@@ -104,8 +102,7 @@ impl Store {
             return Ok(Place::local(&self.path));
         };
         let s3 = self.s3.clone().unwrap_or_default();
-        let options =
-            S3Options { endpoint: s3.endpoint, region: s3.region, allow_http: s3.allow_http, ..S3Options::default() };
+        let options = S3Options { endpoint: s3.endpoint, region: s3.region, ..S3Options::default() };
         Place::open(files, &options).map_err(|error| format!("files: {error}"))
     }
 

@@ -49,6 +49,73 @@ fn what_is_printed_in_full_reads_back_as_the_same() {
     assert_eq!(Config::parse(&page, "dump").unwrap().dump().unwrap(), page);
 }
 
+/// A collector's configuration with everything in it.
+const COLLECTOR: &str = r#"
+[listen.netflow]
+url = "udp://[::]:2055"
+allow = ["192.0.2.0/24", "2001:db8::1"]
+rate_limit = 1000
+receive_buffer = "8MiB"
+format = "fastnetmon"
+
+[source.core1]
+match = "192.0.2.1"
+group = "lb-pair"
+sampling = 512
+clock = "arrival"
+proxy = true
+interfaces.3 = { name = "ge0", alias = "up", speed = "10G", boundary = "external" }
+
+[collector]
+workers = 3
+commit_interval = "500ms"
+
+[enrich.prefixes]
+"10.1.0.0/16" = "office"
+
+[store]
+path = "/var/lib/weir"
+max_size = "2TiB"
+
+[console]
+"#;
+
+#[test]
+fn a_collector_is_told_all_that_it_needs() {
+    let config = Config::parse(COLLECTOR, "weir.toml").unwrap();
+    config.check_service("weir.toml").unwrap();
+    let (listen, source) = (&config.listen["netflow"], &config.source["core1"]);
+    assert_eq!((listen.format, listen.receive_buffer), (ListenFormat::FastNetMon, Size(8 << 20)));
+    let guard = listen.guard();
+    assert_eq!(guard.allowed, [("192.0.2.0".parse().unwrap(), 24), ("2001:db8::1".parse().unwrap(), 128)]);
+    assert_eq!(guard.rate.map(std::num::NonZeroU32::get), Some(1000));
+    assert_eq!((source.called("core1"), source.sampling, source.clock), ("core1", Sampling::Fixed(OneIn(512)), Clock::Arrival));
+    let settings = source.enrichment("core1");
+    let interface = &settings.interfaces[0];
+    assert_eq!((interface.index, interface.name.as_deref(), interface.speed), (3, Some("ge0"), Some(10_000_000_000)));
+    let store = config.store.as_ref().unwrap().options().unwrap();
+    assert_eq!((store.max_size, store.retention), (Some(2 << 40), Some(Span::seconds(90 * 86_400).of())));
+    assert_eq!((config.collector.threads(), config.collector.max_sources), (3, 16_384));
+    assert_eq!(config.console.as_ref().unwrap().listen.to_string(), "127.0.0.1:8080");
+    let page = config.dump().unwrap();
+    assert!(page.contains("retention = \"90d\"") && page.contains("speed = \"10G\""), "{page}");
+    assert_eq!(Config::parse(&page, "dump").unwrap().dump().unwrap(), page);
+}
+
+#[test]
+fn a_service_needs_work_and_a_place_for_its_records() {
+    let refused = |text: &str| Config::parse(text, "w").unwrap().check_service("w").unwrap_err();
+    assert!(refused("").contains("enables nothing: add [listen.NAME]"));
+    assert!(refused("[listen.a]\nurl = \"udp://[::]:1\"").contains("what listen.a receives would go nowhere: add [store]"));
+    assert!(
+        refused("[meter]\ninterfaces = [\"lo\"]").contains("flows would go nowhere: add [export.NAME] with a url, or [store]")
+    );
+    assert!(refused("[store]\npath = \"/x\"").contains("enables nothing"));
+    for text in ["[meter]\ninterfaces = [\"lo\"]\n[store]\npath = \"/x\"", "[store]\npath = \"/x\"\n[console]"] {
+        Config::parse(text, "w").unwrap().check_service("w").unwrap();
+    }
+}
+
 #[test]
 fn unknown_keys_are_refused_with_the_nearest() {
     let text = "[meter]\ninterfaces = [\"eth0\"]\nactiv_timeout = \"60s\"\n";
@@ -91,9 +158,46 @@ fn refusals_say_where_and_what_was_expected() {
         ),
         ("[export.a]\nurl = \"udp://h\"", "[export] has nothing to send without [meter]"),
         (
-            "[listen.netflow]\nurl = \"udp://[::]:2055\"",
-            "line 1: listen: is not there yet: this version serves [meter] and [export.NAME]",
+            "[listen.a]\nurl = \"tls://[::]:4740\"",
+            "line 2: listen.a.url: tls:// is not there yet: this version listens on udp://",
         ),
+        ("[listen.a]\nurl = \"udp://[::]\"", "line 2: listen.a.url: \"udp://[::]\" names no port"),
+        (
+            "[listen.a]\nurl = \"udp://[::]:1\"\nallow = [\"10.0.0.0/33\"]",
+            "line 3: listen.a.allow[0]: \"33\" is not the length of a prefix; expected 0 to 32",
+        ),
+        (
+            "[listen.a]\nurl = \"udp://[::]:1\"\nformat = \"sflow\"",
+            "line 3: listen.a.format: unknown word \"sflow\", expected auto or fastnetmon",
+        ),
+        (
+            "[listen.a]\nurl = \"udp://[::]:1\"\n[listen.b]\nurl = \"udp://[::]:1\"",
+            "listen.b.url: udp://[::]:1 is that of listen.a",
+        ),
+        ("[source.a]\nname = \"x\"", "line 1: source.a.match is missing"),
+        ("[source.a]\nmatch = \"router\"", "line 2: source.a.match: \"router\" is not an address"),
+        ("[source.a]\nmatch = \"::1\"\nsampling = 0", "line 3: source.a.sampling: \"0\" is no sampling: write reported, scaled"),
+        (
+            "[source.a]\nmatch = \"::1\"\nclock = \"ntp\"",
+            "line 3: source.a.clock: unknown word \"ntp\", expected trust or arrival",
+        ),
+        (
+            "[source.a]\nmatch = \"::1\"\ninterfaces.x = { name = \"ge0\" }",
+            "source.a.interfaces.x: \"x\" is no number of an interface",
+        ),
+        (
+            "[source.a]\nmatch = \"::1\"\ninterfaces.1 = { speed = \"fast\" }",
+            "line 3: source.a.interfaces.1.speed: \"fast\" is no speed",
+        ),
+        ("[source.a]\nmatch = \"::1\"\n[source.b]\nmatch = \"::1/128\"", "source.b.match: ::1 is that of source.a"),
+        ("[store]\nretention = \"9d\"", "line 1: store.path is missing"),
+        ("[store]\npath = \"/x\"\nsegment_size = \"1KiB\"", "store.segment_size: 1KiB, expected 1MiB to 1GiB"),
+        ("[store]\npath = \"/x\"\ns3.endpoint = \"http://h\"", "store.s3: is for files = \"s3://bucket/prefix\""),
+        ("[collector]\nworkers = 0", "collector.workers: 0, expected 1 or more"),
+        ("[collector]\nqueue = \"64KiB\"", "collector.queue: 64KiB, expected 1MiB to 4GiB"),
+        ("[collector]\ncommit_interval = \"2m\"", "collector.commit_interval: 2m, expected 10ms to 1m"),
+        ("[enrich.prefixes]\n\"10.0.0.0/8x\" = \"a\"", "enrich.prefixes"),
+        ("[console]\nlisten = \"8080\"", "line 2: console.listen: "),
         ("[meter\n", "line 1: "),
     ];
     for (text, expected) in cases {
@@ -133,11 +237,11 @@ fn a_url_has_the_keys_of_the_configuration_behind_it() {
 
 #[test]
 fn values_print_as_they_are_read() {
-    for text in ["30s", "1h30m", "500ms", "2d", "1m30s"] {
+    for text in ["30s", "1h30m", "500ms", "2d", "1m30s", "5y"] {
         assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
     }
     assert_eq!("90m".parse::<Span>().unwrap().to_string(), "1h30m");
-    for text in ["", "0s", "30", "s", "1y", "-1s", "99999999999999d", "1.5s"] {
+    for text in ["", "0s", "30", "s", "1w", "-1s", "99999999999999d", "1.5s"] {
         assert!(text.parse::<Span>().is_err(), "{text}");
     }
     for text in ["1/1", "1/100", "random:1/100", "connections:1/7"] {
@@ -145,6 +249,12 @@ fn values_print_as_they_are_read() {
     }
     for text in ["", "1/0", "2/3", "random", "packets:1/2", "random:"] {
         assert!(text.parse::<Sample>().is_err(), "{text}");
+    }
+    for text in ["10G", "64k", "1500"] {
+        assert_eq!(text.parse::<Speed>().unwrap().to_string(), text);
+    }
+    for text in ["reported", "scaled", "512"] {
+        assert_eq!(text.parse::<Sampling>().unwrap().to_string(), text);
     }
     for text in ["64MiB", "1GiB", "100KiB"] {
         assert_eq!(text.parse::<Size>().unwrap().to_string(), text);

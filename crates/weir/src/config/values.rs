@@ -29,8 +29,14 @@ impl Span {
 }
 
 /// Units from the largest, nanoseconds. A year has 365 days.
-const UNITS: [(&str, i64); 6] =
-    [("y", 365 * 86_400_000_000_000), ("d", 86_400_000_000_000), ("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+const UNITS: [(&str, i64); 6] = [
+    ("y", 365 * 86_400_000_000_000),
+    ("d", 86_400_000_000_000),
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+];
 
 impl FromStr for Span {
     type Err = String;
@@ -177,7 +183,9 @@ impl FromStr for ListenUrl {
             return Err(format!("{}:// is not there yet: this version listens on udp://", url.scheme.name()));
         }
         if url.port == NO_PORT {
-            return Err(format!("\"{text}\" names no port: exporters send to 2055 or 9995 (NetFlow), 4739 (IPFIX), 6343 (sFlow)"));
+            return Err(format!(
+                "\"{text}\" names no port: exporters send to 2055 or 9995 (NetFlow), 4739 (IPFIX), 6343 (sFlow)"
+            ));
         }
         Ok(Self(url))
     }

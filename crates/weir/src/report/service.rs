@@ -30,28 +30,32 @@ pub(crate) fn print(meter: Option<&Totals>, collector: Option<&Ended>) {
 }
 
 fn write_collector(line: &mut Vec<u8>, Ended { counted, stored, given_up }: &Ended) {
-    let listened = |count: fn(&crate::collect::Listened) -> u64| counted.listeners.iter().map(|(_, listened)| count(listened)).sum();
+    let listened =
+        |count: fn(&crate::collect::Listened) -> u64| counted.listeners.iter().map(|(_, listened)| count(listened)).sum();
     let decoded = &counted.decoded;
-    write_counters(line, [
-        ("datagrams", listened(|listened| listened.received.datagrams)),
-        ("octets", listened(|listened| listened.received.octets)),
-        ("kernel_dropped", listened(|listened| listened.received.kernel_dropped)),
-        ("not_allowed", listened(|listened| listened.guard.not_allowed)),
-        ("over_rate", listened(|listened| listened.guard.over_rate)),
-        ("queue_dropped", counted.queues.iter().map(|queue| queue.dropped).sum()),
-        ("decoded", decoded.datagrams),
-        ("records", decoded.records),
-        ("options_records", decoded.options_records),
-        ("counter_samples", decoded.counter_samples),
-        ("templates", decoded.templates),
-        ("pending", decoded.pending),
-        ("lost", decoded.lost),
-        ("reordered", decoded.reordered),
-        ("restarts", decoded.sequence_restarts),
-        ("sources", counted.sources),
-        ("stored_rows", *stored),
-        ("given_up", *given_up),
-    ]);
+    write_counters(
+        line,
+        [
+            ("datagrams", listened(|listened| listened.received.datagrams)),
+            ("octets", listened(|listened| listened.received.octets)),
+            ("kernel_dropped", listened(|listened| listened.received.kernel_dropped)),
+            ("not_allowed", listened(|listened| listened.guard.not_allowed)),
+            ("over_rate", listened(|listened| listened.guard.over_rate)),
+            ("queue_dropped", counted.queues.iter().map(|queue| queue.dropped).sum()),
+            ("decoded", decoded.datagrams),
+            ("records", decoded.records),
+            ("options_records", decoded.options_records),
+            ("counter_samples", decoded.counter_samples),
+            ("templates", decoded.templates),
+            ("pending", decoded.pending),
+            ("lost", decoded.lost),
+            ("reordered", decoded.reordered),
+            ("restarts", decoded.sequence_restarts),
+            ("sources", counted.sources),
+            ("stored_rows", *stored),
+            ("given_up", *given_up),
+        ],
+    );
     // The brace stays open for the faults.
     line.pop();
     line.extend_from_slice(b",\"faults\":");

@@ -40,7 +40,9 @@ pub(super) fn load(path: &Path) -> Result<Config, String> {
 pub(super) fn tables(config: &Config) -> Result<Arc<Tables>, String> {
     let read = |path: &PathBuf| {
         let name = path.display().to_string();
-        fs::read(path).map(|octets| Database { name: name.clone(), octets }).map_err(|error| format!("enrich.databases: {name}: {error}"))
+        fs::read(path)
+            .map(|octets| Database { name: name.clone(), octets })
+            .map_err(|error| format!("enrich.databases: {name}: {error}"))
     };
     let parts = Parts {
         databases: config.enrich.databases.iter().map(read).collect::<Result<_, _>>()?,

@@ -38,7 +38,14 @@ impl Running {
         journal: Option<Arc<JournalState>>,
         meter: Arc<Desk>,
     ) -> Self {
-        Self { config: ArcSwap::from_pointee(config), store, collector: Mutex::new(collector), journal, meter, last: Mutex::default() }
+        Self {
+            config: ArcSwap::from_pointee(config),
+            store,
+            collector: Mutex::new(collector),
+            journal,
+            meter,
+            last: Mutex::default(),
+        }
     }
 
     /// The store, where there is one.
@@ -103,7 +110,10 @@ impl Running {
         if let Some(collector) = &*self.collector() {
             collector.reload(&new, tables);
         }
-        if let (Some(_store), Some(_settings)) = (&self.store, &new.store) {}
+        if let (Some(store), Some(settings)) = (&self.store, &new.store) {
+            let max_size = settings.max_size.map(|size| size.0 as u64);
+            store.set_retention(Some(settings.retention.of()), Some(settings.series_retention.of()), max_size);
+        }
         self.config.store(Arc::new(new));
         tracing::info!(path = %path.display(), "the configuration was loaded anew");
     }

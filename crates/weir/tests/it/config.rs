@@ -20,7 +20,8 @@ fn a_bad_configuration_is_refused_by_file_line_and_key() {
     let cases = [
         ("[meter]\ninterface = [\"eth0\"]\n", " line 2: meter.interface: unknown key; did you mean interfaces?"),
         ("[meter]\nactive_timeout = 60\n", " line 2: meter.active_timeout: invalid value: integer `60`, expected a duration"),
-        ("[store]\npath = \"/x\"\n", " line 1: store: is not there yet"),
+        ("[listen.a]\nurl = \"tcp://[::]:2055\"\n", " line 2: listen.a.url: tcp:// is not there yet"),
+        ("[store]\npth = \"/x\"\n", " line 2: store.pth: unknown key; did you mean path?"),
         ("[export.a]\nurl = \"udp://h\"\n", ": [export] has nothing to send without [meter]"),
     ];
     for (text, expected) in cases {
@@ -41,6 +42,7 @@ fn a_service_without_work_is_refused() {
         ("", "enables nothing"),
         ("[meter]\n", "meter.interfaces is empty"),
         ("[meter]\ninterfaces = [\"lo\"]\n", "flows would go nowhere"),
+        ("[listen.a]\nurl = \"udp://127.0.0.1:9\"\n", "what listen.a receives would go nowhere: add [store]"),
     ];
     for (text, expected) in cases {
         let file = File::new("idle.toml", text.as_bytes());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use weir_testkit::{Impairment, Relay};
 
+use crate::collect::service::Stored;
 use crate::namespaces::{Listening, Namespace, ip, missing, name, program_path};
 
 /// A client and a server, joined by two cables.
@@ -289,4 +290,33 @@ fn the_service_meters_and_exports_as_its_configuration_says() {
     let (records, stats) = weir.stop();
     assert_eq!(records, [] as [Value; 0]);
     assert_eq!(stats["exports"]["here"]["records"], 2, "{stats}");
+}
+
+#[test]
+fn what_the_service_meters_is_stored() {
+    if let Some(why) = missing(&["nginx", "curl"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (pair, folder) = (Pair::new(), Folder::new());
+    let arguments = nginx(&folder);
+    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
+    let store = folder.0.join("store");
+    let text = format!(
+        "[meter]\ninterfaces = [\"{}\"]\nfilter = \"app http\"\n\n[store]\npath = \"{}\"\n\n[source.probe]\nmatch = \"127.0.0.1\"\n",
+        pair.ends[0],
+        store.display()
+    );
+    let config = folder.file("weir.toml", &text);
+    let weir = Listening::start(&pair.server, &["run", "-c", &config, "--stats"]);
+    pair.client.run("curl", &["-s", "http://10.77.0.2/hello"]);
+    let (_, stats) = weir.stop();
+    assert!(stats["flows"].as_u64() >= Some(2), "{stats}");
+    let stored = Stored::read(&store);
+    let hosts: Vec<_> = (0..stored.flows.rows()).map(|row| stored.flows.http_host.get(row)).collect();
+    assert_eq!(hosts, [Some("10.77.0.2"); 2]);
+    assert_eq!((stored.flows.exporter_name.get(0), stored.flows.rtt.get(0).is_some()), (Some("probe"), true));
+    let own = Some(std::net::IpAddr::from([127, 0, 0, 1]));
+    assert_eq!(stored.health(own, |health, row| health.records.get(row)), 2);
 }

@@ -131,9 +131,11 @@ impl Listening {
         let mut command = namespace.command(env!("CARGO_BIN_EXE_weir"));
         let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), BufReader::new(child.stderr.take().unwrap()));
-        let mut first = String::new();
-        stderr.read_line(&mut first).unwrap();
-        assert!(first.starts_with("weir: listening on "), "{first}");
+        let mut said = String::new();
+        while !said.contains("listening on ") {
+            let octets = stderr.read_line(&mut said).unwrap();
+            assert!(octets > 0, "it ended: {said}");
+        }
         let stdout = thread::spawn(move || {
             let mut text = String::new();
             stdout.read_to_string(&mut text).unwrap();

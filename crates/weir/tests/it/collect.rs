@@ -1,0 +1,11 @@
+//! The collector as its users run it: `weir run`, datagrams over real sockets, and what is in the store afterwards.
+
+mod messages;
+pub(crate) mod service;
+
+mod captures;
+mod guard;
+mod health;
+mod restart;
+mod room;
+mod templates;

@@ -1,0 +1,239 @@
+//! A running service, and what it stored.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use weir_query::Filter;
+use weir_record::{Column, CounterBatch, FlowBatch, HealthBatch};
+use weir_store::{Cancel, ScanRequest, Snapshot, TableKind};
+
+/// How long something is waited for that has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder of this test that is gone afterwards.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("collect-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.join("store")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `weir run` with a listener on a port of its own.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    config: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What a service left behind.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    /// The counters of the collector.
+    pub(crate) stats: Value,
+    pub(crate) log: Vec<String>,
+}
+
+/// A configuration with a listener on this address and a store in this folder; `listen` are further keys of the listener, `more` further sections.
+pub(crate) fn config(address: SocketAddr, store: &Path, listen: &str, more: &str) -> String {
+    format!("[listen.lab]\nurl = \"udp://{address}\"\n{listen}\n\n[store]\npath = \"{}\"\n\n{more}\n", store.display())
+}
+
+impl Service {
+    /// Starts it; it listens when this returns.
+    pub(crate) fn start(folder: &Folder, listen: &str, more: &str) -> Self {
+        Self::start_with(folder, &folder.store(), listen, more)
+    }
+
+    /// The same with a store elsewhere.
+    pub(crate) fn start_with(folder: &Folder, store: &Path, listen: &str, more: &str) -> Self {
+        // A port that nobody has now.
+        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let path = folder.0.join("weir.toml");
+        fs::write(&path, config(address, store, listen, more)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+        command.args(["run", "--stats", "--log-format", "json", "-c"]).arg(&path);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (log, lines) = (Arc::new(Mutex::new(Vec::new())), BufReader::new(child.stderr.take().unwrap()).lines());
+        let theirs = Arc::clone(&log);
+        let reader = thread::spawn(move || lines.map_while(Result::ok).for_each(|line| theirs.lock().unwrap().push(line)));
+        let service = Self { child, address, config: path, log, reader: Some(reader) };
+        service.wait_for("\"message\":\"receiving\"");
+        service
+    }
+
+    /// Waits until a line of the log has this in it.
+    pub(crate) fn wait_for(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log.lock().unwrap().iter().any(|line| line.contains(text)) {
+            assert!(begun.elapsed() < PATIENCE, "no {text} in {:#?}", self.log.lock().unwrap());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Lines of the log with this in them.
+    pub(crate) fn told(&self, text: &str) -> usize {
+        self.log.lock().unwrap().iter().filter(|line| line.contains(text)).count()
+    }
+
+    /// Changes the configuration and has it loaded anew.
+    pub(crate) fn reload(&self, text: &str) {
+        fs::write(&self.config, text).unwrap();
+        let before = self.told("the configuration");
+        self.signal("HUP");
+        let begun = Instant::now();
+        while self.told("the configuration") == before {
+            assert!(begun.elapsed() < PATIENCE, "no reload in {:#?}", self.log.lock().unwrap());
+            thread::sleep(Duration::from_millis(10));
+        }
+        // Receivers look for other rules when datagrams come, or ten times a second.
+        thread::sleep(Duration::from_millis(300));
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Ends it in order.
+    pub(crate) fn stop(mut self) -> Ended {
+        self.signal("TERM");
+        let code = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        let log = std::mem::take(&mut *self.log.lock().unwrap());
+        let stats = log.last().and_then(|line| serde_json::from_str::<Value>(line).ok()).map(|stats| stats["collector"].clone());
+        Ended { code, stats: stats.unwrap_or_default(), log }
+    }
+
+    /// Ends it at once, whatever it is doing.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// A test that fails leaves nobody behind.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// A counter of the collector.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.stats[name].as_u64().unwrap_or_else(|| panic!("no {name} in {}: {:#?}", self.stats, self.log))
+    }
+
+    /// Every datagram that came is counted once.
+    pub(crate) fn check_identity(&self) {
+        let parts = ["not_allowed", "over_rate", "queue_dropped", "decoded"].map(|name| self.count(name));
+        assert_eq!(self.count("datagrams"), parts.iter().sum::<u64>(), "{}", self.stats);
+        assert_eq!(self.code, Some(0), "{:#?}", self.log);
+    }
+}
+
+/// An exporter on an address of the loopback network.
+pub(crate) struct Exporter(UdpSocket);
+
+impl Exporter {
+    /// One that is told apart by the last part of its address.
+    pub(crate) fn new(number: u8) -> Self {
+        Self::at(IpAddr::from([127, 0, 0, number]), 0)
+    }
+
+    pub(crate) fn at(address: IpAddr, port: u16) -> Self {
+        Self(UdpSocket::bind((address, port)).unwrap())
+    }
+
+    /// Sends datagrams no faster than a small receive buffer takes them.
+    pub(crate) fn send<'a>(&self, to: &Service, payloads: impl IntoIterator<Item = &'a [u8]>) {
+        for (number, payload) in payloads.into_iter().enumerate() {
+            self.0.send_to(payload, to.address).unwrap();
+            if number % 16 == 15 {
+                thread::sleep(Duration::from_millis(2));
+            }
+        }
+    }
+}
+
+/// All rows of a store, in the order of arrival.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub(crate) flows: FlowBatch,
+    pub(crate) counters: CounterBatch,
+    pub(crate) health: HealthBatch,
+}
+
+impl Stored {
+    /// Reads a store that no service writes to, or that one does.
+    pub(crate) fn read(path: &Path) -> Self {
+        let snapshot = Snapshot::open(path, None, None).unwrap();
+        let (filter, cancel, mut stored) = (Filter::any(), Cancel::new(), Self::default());
+        for table in [TableKind::Flows, TableKind::Events] {
+            let request = ScanRequest {
+                table,
+                columns: Column::ALL,
+                from: i64::MIN,
+                to: i64::MAX,
+                filter: &filter,
+                threads: 1,
+                cancel: &cancel,
+            };
+            let stats = snapshot.scan_in_order(&request, false, &mut |batch, mask| {
+                stored.flows.append_where(batch, |row| mask.get(row));
+                ControlFlow::Continue(())
+            });
+            assert!(stats.unwrap().unreadable.is_empty());
+        }
+        let taken = snapshot.read::<CounterBatch>(&[], i64::MIN, i64::MAX, &cancel, &mut |batch| {
+            stored.counters.append_where(batch, |_| true);
+            ControlFlow::Continue(())
+        });
+        taken.unwrap();
+        let taken = snapshot.read::<HealthBatch>(&[], i64::MIN, i64::MAX, &cancel, &mut |batch| {
+            stored.health.append_where(batch, |_| true);
+            ControlFlow::Continue(())
+        });
+        taken.unwrap();
+        stored.flows.finish();
+        stored.health.finish();
+        stored
+    }
+
+    /// The sum of a column of flows.
+    pub(crate) fn sum(&self, column: fn(&FlowBatch, usize) -> Option<u64>) -> u64 {
+        (0..self.flows.rows()).filter_map(|row| column(&self.flows, row)).sum()
+    }
+
+    /// The sum of a column of health over the rows of an exporter, or of the service itself.
+    pub(crate) fn health(&self, exporter: Option<IpAddr>, column: fn(&HealthBatch, usize) -> Option<u64>) -> u64 {
+        let is_theirs = |row: &usize| self.health.exporter.get(*row).map(|address| address.to_ip()) == exporter;
+        (0..self.health.rows()).filter(is_theirs).filter_map(|row| column(&self.health, row)).sum()
+    }
+}
