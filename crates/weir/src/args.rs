@@ -172,3 +172,15 @@ pub(crate) enum Table {
     /// Options records
     Options,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_words_of_a_command_collide() {
+        Typed::command().debug_assert();
+    }
+}

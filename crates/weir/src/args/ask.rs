@@ -16,7 +16,7 @@ const QUERY_EXAMPLES: &str = "\
 Examples:
   weir query 'src net 10.0.0.0/8 and port 443' --last 1h      the newest records
   weir query --top 10 --by src_addr --last 1h                 who sent most
-  weir query --top 5 --by app,server_port --measures bytes,connections,'rtt p95' --sort bytes
+  weir query --top 5 --by 'app,server port' --measures 'bytes,connections,rtt p95' --sort bytes
   weir query 'app dns' --series 5m --last 1d --by exporter    over time, for each exporter
   weir query --top 20 --by src_addr/24 --having 'bytes > 1G' --from 2026-03-02 --to 2026-03-03
   weir query --summary --from '2026-03-02 09:30' --to 10:00

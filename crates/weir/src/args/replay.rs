@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueHint};
 
 use super::ExportUrl;
-use super::ask::TimeArgs;
 
 const ABOUT: &str = "\
 Send captured flow-export datagrams, or stored flows, to a collector.
@@ -57,8 +56,17 @@ pub(crate) struct ReplayArgs {
     #[arg(long, short, value_name = "TEXT", requires = "store")]
     pub(crate) filter: Option<String>,
 
-    #[command(flatten)]
-    pub(crate) time: TimeArgs,
+    /// Only stored flows from this time on
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "store")]
+    pub(crate) from: Option<String>,
+
+    /// Only stored flows before this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, requires = "store")]
+    pub(crate) until: Option<String>,
+
+    /// Only stored flows of this long until now, as in 1h
+    #[arg(long, value_name = "LENGTH", requires = "store", conflicts_with_all = ["from", "until"])]
+    pub(crate) last: Option<String>,
 
     /// Print one JSON object of counters on the standard error at the end
     #[arg(long)]

@@ -13,7 +13,7 @@ use weir_store::{Cancel, ScanRequest, TableKind};
 
 use super::pace::Pace;
 use super::{Clock, SECOND, now, tell};
-use crate::args::{ReplayArgs, TimeArgs};
+use crate::args::ReplayArgs;
 use crate::backend;
 use crate::exit::{Failure, Outcome};
 use crate::export::{About, Exporter};
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 256;
 const LAST: Duration = Duration::from_secs(10);
 
 pub(super) fn run(typed: &ReplayArgs, store: &Path, mut pace: Pace, stop: &Stop) -> Result<Outcome, Failure> {
-    let (from, to) = range(&typed.time)?;
+    let (from, to) = range(typed)?;
     let filter = typed.filter.as_deref().map_or_else(|| Ok(Filter::any()), Filter::parse);
     let filter = filter.map_err(|error| Failure::Misuse(error.to_string()))?;
     let exporter = Exporter::open(&typed.to.name, &typed.to.export, false, &Arc::new(About::default()));
@@ -85,8 +85,8 @@ fn scan(
 }
 
 /// Begin and end, open where they are not told.
-fn range(typed: &TimeArgs) -> Result<(i64, i64), Failure> {
-    let asked = Asked { from: typed.from.clone(), to: typed.to.clone(), last: typed.last.clone(), ..Asked::default() };
+fn range(typed: &ReplayArgs) -> Result<(i64, i64), Failure> {
+    let asked = Asked { from: typed.from.clone(), to: typed.until.clone(), last: typed.last.clone(), ..Asked::default() };
     let (from, to) = asked.range(now(), &TimeZone::system()).map_err(|refusal| Failure::Misuse(refusal.error))?;
     Ok((from.unwrap_or(i64::MIN), to.unwrap_or(i64::MAX)))
 }
