@@ -2,6 +2,14 @@
 # Gets the programs that tests talk to: collectors, analysers, servers. Best effort: a test whose program is missing says that it is skipped.
 set -uo pipefail
 
+# Readers of columnar files and a server of the S3 protocol, in a Python of their own. Tests look here, or where WEIR_PYTHON says.
+python="${XDG_CACHE_HOME:-$HOME/.cache}/weir/python"
+if ! "$python/bin/python" -c "import duckdb, moto.server" 2>/dev/null; then
+    echo "setup-tests: installing duckdb and moto from PyPI in $python"
+    python3 -m venv "$python" && "$python/bin/python" -m pip install -q duckdb 'moto[s3,server]' ||
+        echo "setup-tests: cannot install them; their tests are skipped"
+fi
+
 packages=()
 want() {
     command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || packages+=("$2")
