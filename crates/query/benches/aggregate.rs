@@ -63,15 +63,26 @@ fn aggregate(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements((BATCH * BATCHES) as u64));
     group.sample_size(10).measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_millis(500));
     let questions = [
-        ("top sources", QuestionText { by: "src_addr".to_owned(), measures: "bytes".to_owned(), top: Some(10), ..QuestionText::default() }),
+        (
+            "top sources",
+            QuestionText { by: "src_addr".to_owned(), measures: "bytes".to_owned(), top: Some(10), ..QuestionText::default() },
+        ),
         ("top sources, five measures", QuestionText { by: "src_addr".to_owned(), top: Some(10), ..QuestionText::default() }),
         (
             "four keys",
-            QuestionText { by: "src_addr,dst_addr,protocol,dst_port".to_owned(), measures: "bytes".to_owned(), top: Some(10), ..QuestionText::default() },
+            QuestionText {
+                by: "src_addr,dst_addr,protocol,dst_port".to_owned(),
+                measures: "bytes".to_owned(),
+                top: Some(10),
+                ..QuestionText::default()
+            },
         ),
         ("either port", QuestionText { by: "port".to_owned(), top: Some(10), ..QuestionText::default() }),
         ("series", QuestionText { series: "5m".to_owned(), ..QuestionText::default() }),
-        ("distinct", QuestionText { by: "protocol".to_owned(), measures: "distinct(src_addr)".to_owned(), ..QuestionText::default() }),
+        (
+            "distinct",
+            QuestionText { by: "protocol".to_owned(), measures: "distinct(src_addr)".to_owned(), ..QuestionText::default() },
+        ),
     ];
     for (name, text) in questions {
         let question = Question::new(&text).expect("the texts above are questions");

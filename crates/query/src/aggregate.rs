@@ -29,7 +29,7 @@ use lanes::{Lanes, Side};
 use layout::Layout;
 use worker::{Account, Kept};
 
-pub use series::{SERIES_COLUMNS, from_series};
+pub use series::{SeriesFeed, SeriesPlan, from_series};
 pub use worker::Worker;
 
 /// What an aggregation may use.

@@ -46,6 +46,8 @@ pub enum AnswerSource {
     Records,
     /// From continuous series, which sum up every record: as exact.
     Series,
+    /// From a bounded sketch of the largest addresses.
+    SeriesSketched,
 }
 
 impl AnswerSource {
@@ -54,6 +56,7 @@ impl AnswerSource {
         match self {
             Self::Records => "records",
             Self::Series => "series",
+            Self::SeriesSketched => "series_sketched",
         }
     }
 }

@@ -82,9 +82,14 @@ impl From<StoreError> for AskError {
 /// # Errors
 /// Where the answer passes a limit, was cancelled, or the store cannot be read. A file that cannot be read is no error: the answer says that it is left out.
 pub fn ask(snapshot: &Snapshot, question: &Question, limits: &AskLimits, cancel: &Cancel) -> Result<Answer, AskError> {
-    let Some(time) = limits.time else {
-        return answer(snapshot, question, limits, cancel);
-    };
+    match limits.time {
+        Some(time) => within(time, cancel, || answer(snapshot, question, limits, cancel)),
+        None => answer(snapshot, question, limits, cancel),
+    }
+}
+
+/// Does the work, and tells it to end when the time is over.
+fn within<T>(time: Duration, cancel: &Cancel, work: impl FnOnce() -> Result<T, AskError>) -> Result<T, AskError> {
     let watch = Watch::default();
     let late = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -94,7 +99,7 @@ pub fn ask(snapshot: &Snapshot, question: &Question, limits: &AskLimits, cancel:
                 cancel.cancel();
             }
         });
-        let result = answer(snapshot, question, limits, cancel);
+        let result = work();
         watch.end();
         match result {
             Err(AskError::Cancelled) if late.load(Ordering::Relaxed) => Err(AskError::Time { limit: time }),

@@ -232,6 +232,11 @@ impl Field {
         }
         let validity = column.validity();
         let always = self.key.absent().is_some();
+        if !either && (always || rows.are_all_in(validity)) {
+            let words = &mut out.words[self.present.0 * CHUNK..][..rows.len()];
+            words.iter_mut().for_each(|word| *word |= 1 << self.present.1);
+            return;
+        }
         self.set_present(rows, out, |row| always || validity.is_valid(row), either);
     }
 

@@ -28,6 +28,12 @@ impl<'a> Rows<'a> {
         self.list.iter().map(|row| *row as usize)
     }
 
+    /// True where it is plain that every row has a value.
+    pub(super) fn are_all_in(&self, validity: &Validity) -> bool {
+        let last = self.list.last().map_or(0, |last| *last as usize);
+        validity.absent() == 0 && self.is_run && last < validity.len()
+    }
+
     /// The values of the rows, zero past the end.
     #[inline]
     pub(super) fn pick<T: Copy + Default>(&self, values: &[T], mut put: impl FnMut(usize, T)) {
@@ -64,8 +70,7 @@ pub(super) fn numbers(column: AnyColumn<'_>, rows: &Rows<'_>, out: &mut [u64]) {
 
 /// 1 where a row has a value.
 pub(super) fn presence(validity: &Validity, rows: &Rows<'_>, out: &mut [u64]) {
-    let last = rows.iter().last().unwrap_or(0);
-    if validity.absent() == 0 && (last < validity.len() && rows.is_run) {
+    if rows.are_all_in(validity) {
         return out.fill(1);
     }
     for (out, row) in out.iter_mut().zip(rows.iter()) {

@@ -1,85 +1,237 @@
-//! Questions that continuous series can answer: charts of sources over any time, without a look at the records.
+//! Questions that continuous series can answer: charts over any time, without a look at the records.
 //!
 //! Series hold, for each source and slot of a minute or an hour, the sums that records would give: what is spread over time is spread by the same arithmetic,
-//! so the answers are the same. They cannot tell records of one source apart; a question that needs to is answered from records.
+//! so the answers are the same. They are kept for the whole source and for each value of some columns; records that do not have a column stand in no row of its
+//! values, so they are what the source has more than these. Of addresses the largest alone are kept, by hour: the answer says that it comes from a sketch.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use weir_record::{Column, FlowBatch, SeriesBatch, names};
+use weir_record::column::Fixed;
+use weir_record::{Address, AnyColumnMut, Column, FlowBatch, SeriesBatch, SeriesColumn, names};
 
-use super::Worker;
 use super::lanes::{Lane, lanes_of, side_of, summed};
+use super::{Sink, Worker};
 use crate::Mask;
-use crate::answer::{Answer, AnswerSource};
+use crate::answer::{Answer, AnswerSource, Note};
 use crate::question::{KeySource, Question, QuestionKind};
+use crate::time::Slots;
 
-/// Slots of series, in seconds, the longest first.
-const STEPS: [u32; 2] = [3600, 60];
 const SECOND: i64 = 1_000_000_000;
+const HOUR: u32 = 3600;
+
+/// Columns of whose values series are kept.
+const DIMENSIONS: &[(Column, u8)] = &[
+    (Column::in_if, names::BY_IN_IF),
+    (Column::out_if, names::BY_OUT_IF),
+    (Column::protocol, names::BY_PROTOCOL),
+    (Column::src_as, names::BY_SRC_AS),
+    (Column::dst_as, names::BY_DST_AS),
+    (Column::src_country, names::BY_SRC_COUNTRY),
+    (Column::dst_country, names::BY_DST_COUNTRY),
+    (Column::src_addr, names::TOP_SRC_ADDR),
+    (Column::dst_addr, names::TOP_DST_ADDR),
+];
+
+/// Which rows of continuous series answer a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesPlan {
+    /// Seconds of their slots.
+    step: u32,
+    /// Of which dimension they are.
+    dimension: u8,
+    /// The key besides the source.
+    key: Option<Column>,
+}
 
 impl Question {
-    /// Seconds of the slots of series that answer the question as its records do; nothing where they cannot.
-    pub fn series_step(&self) -> Option<u32> {
+    /// How continuous series answer the question; nothing where they cannot.
+    pub fn series_plan(&self) -> Option<SeriesPlan> {
         let step = self.slots.filter(|_| self.kind == QuestionKind::Series)?.step;
-        let of_source = |column: &Column| *column == Column::exporter;
-        let keys_fit = self.keys.iter().all(|key| key.source == KeySource::Column(Column::exporter) && key.prefix.is_none());
-        let filter_fits = self.filter.columns().iter().all(of_source);
+        let mut key = None;
+        for known in &self.keys {
+            match known.source {
+                _ if known.prefix.is_some() => return None,
+                KeySource::Column(Column::exporter) => {}
+                KeySource::Column(column) if key.is_none() => key = Some(column),
+                _ => return None,
+            }
+        }
+        let dimension = match key {
+            None => names::BY_SOURCE,
+            Some(key) => DIMENSIONS.iter().find(|(column, _)| *column == key)?.1,
+        };
+        let is_sketch = is_sketch(dimension);
         let empty = SeriesBatch::new();
-        let lane_fits = |lane: &Lane| summed(&empty, *lane, self.unscaled).is_some();
+        let lane_fits = |lane: &Lane| match lane {
+            Lane::Sum(Column::bytes) if !self.unscaled => true,
+            _ if is_sketch => false,
+            Lane::Sum(Column::retransmissions | Column::out_of_order) => key.is_none(),
+            lane => summed(&empty, *lane, self.unscaled).is_some(),
+        };
         let measures_fit =
             self.measures.iter().all(|measure| side_of(&measure.what).is_none() && lanes_of(&measure.what).iter().all(lane_fits));
-        let fits = keys_fit && filter_fits && measures_fit;
-        STEPS.into_iter().find(|seconds| fits && step % (i64::from(*seconds) * SECOND) == 0)
+        let filter_fits = self.filter.columns().iter().all(|column| *column == Column::exporter);
+        let steps: &[u32] = if is_sketch { &[HOUR] } else { &[HOUR, 60] };
+        let step = steps.iter().find(|seconds| step % (i64::from(**seconds) * SECOND) == 0);
+        step.filter(|_| measures_fit && filter_fits).map(|step| SeriesPlan { step: *step, dimension, key })
     }
 }
 
-/// The columns of series that a worker looks at: all but texts and histograms.
-pub const SERIES_COLUMNS: &[weir_record::SeriesColumn] = {
-    use weir_record::SeriesColumn as Of;
-    &[
-        Of::slot,
-        Of::step,
-        Of::exporter,
-        Of::dimension,
-        Of::flows,
-        Of::samples,
-        Of::connections,
-        Of::packets,
-        Of::bytes,
-        Of::packets_raw,
-        Of::bytes_raw,
-        Of::bytes_variance,
-        Of::packets_variance,
-        Of::rate_unknown,
-        Of::retransmissions,
-        Of::out_of_order,
-    ]
-};
+const fn is_sketch(dimension: u8) -> bool {
+    matches!(dimension, names::TOP_SRC_ADDR | names::TOP_DST_ADDR)
+}
 
-impl Worker {
-    /// Takes rows of continuous series in place of records, where [`Question::series_step`] says so: those of whole sources with slots of so many seconds. Rows of other kinds may
-    /// be among them. Returns how many rows counted.
-    pub fn feed_series(&mut self, question: &Question, series: &SeriesBatch, step: u32) -> (usize, ControlFlow<()>) {
-        let mut as_flows = FlowBatch::new();
-        for row in 0..series.rows() {
-            as_flows.exporter.push_some(row, series.exporter.get(row));
-            as_flows.time_received.push_some(row, series.slot.get(row));
-        }
-        as_flows.advance(series.rows());
+/// Columns of series that add up, in the order of [`amounts`].
+const AMOUNTS: [SeriesColumn; 10] = [
+    SeriesColumn::flows,
+    SeriesColumn::samples,
+    SeriesColumn::connections,
+    SeriesColumn::packets,
+    SeriesColumn::bytes,
+    SeriesColumn::packets_raw,
+    SeriesColumn::bytes_raw,
+    SeriesColumn::packets_variance,
+    SeriesColumn::bytes_variance,
+    SeriesColumn::rate_unknown,
+];
+
+fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
+    [
+        &series.flows,
+        &series.samples,
+        &series.connections,
+        &series.packets,
+        &series.bytes,
+        &series.packets_raw,
+        &series.bytes_raw,
+        &series.packets_variance,
+        &series.bytes_variance,
+        &series.rate_unknown,
+    ]
+}
+
+/// Rows of series on their way into a worker.
+#[derive(Debug)]
+pub struct SeriesFeed<'q> {
+    question: &'q Question,
+    plan: SeriesPlan,
+    worker: Worker,
+    /// What each source has more than its values, by slot; in numbers that go around below zero and back.
+    rests: HashMap<(i64, Option<Address>), [u64; AMOUNTS.len()]>,
+    /// By how many bytes rows of a slot may be too small.
+    errors: HashMap<i64, u64>,
+    /// Rows that counted.
+    rows: u64,
+}
+
+impl<'q> SeriesFeed<'q> {
+    /// Feeds a worker of the question's aggregation with series in place of records.
+    pub fn new(question: &'q Question, plan: SeriesPlan, worker: Worker) -> Self {
+        Self { question, plan, worker, rests: HashMap::new(), errors: HashMap::new(), rows: 0 }
+    }
+
+    /// The columns that are looked at.
+    pub fn columns() -> impl Iterator<Item = SeriesColumn> {
+        use SeriesColumn as Of;
+        let keys = [Of::slot, Of::step, Of::exporter, Of::dimension, Of::number, Of::address, Of::text];
+        keys.into_iter().chain(AMOUNTS).chain([Of::retransmissions, Of::out_of_order, Of::sketch_error])
+    }
+
+    /// Takes rows of series; those of other kinds and times may be among them.
+    pub fn feed(&mut self, series: &SeriesBatch) -> ControlFlow<()> {
+        let as_flows = self.as_flows(series);
         let mut mask = Mask::new();
-        question.filter.evaluate(&as_flows, &mut mask);
+        self.question.filter.evaluate(&as_flows, &mut mask);
         mask.retain(|row| {
-            let is_wanted = series.dimension.get(row) == Some(names::BY_SOURCE) && series.step.get(row) == Some(step);
-            is_wanted && series.slot.get(row).is_some_and(|slot| slot >= question.from && slot < question.to)
+            let is_in_time = series.slot.get(row).is_some_and(|slot| slot >= self.question.from && slot < self.question.to);
+            is_in_time && series.step.get(row) == Some(self.plan.step)
         });
-        let done = self.feed_sums(series, &as_flows, &mask);
-        (mask.count(), done)
+        let sketch = is_sketch(self.plan.dimension);
+        let dimension = |row: usize| series.dimension.get(row);
+        if self.plan.key.is_some() && !sketch {
+            for row in mask.iter() {
+                let place = (series.slot.get(row).unwrap_or(0), series.exporter.get(row));
+                let (is_source, is_value) =
+                    (dimension(row) == Some(names::BY_SOURCE), dimension(row) == Some(self.plan.dimension));
+                if !is_source && !is_value {
+                    continue;
+                }
+                let rest = self.rests.entry(place).or_default();
+                for (rest, column) in rest.iter_mut().zip(amounts(series)) {
+                    let amount = column.get(row).unwrap_or(0);
+                    *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
+                }
+            }
+        }
+        mask.retain(|row| dimension(row) == Some(self.plan.dimension));
+        if sketch {
+            let slots = self.question.slots.unwrap_or(Slots::every(1));
+            for row in mask.iter() {
+                let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));
+                let error = self.errors.entry(slot).or_default();
+                *error = error.saturating_add(series.sketch_error.get(row).unwrap_or(0));
+            }
+            // What is left besides the largest is no group, and stands with the others in the end.
+            if matches!(self.worker.plan.sink, Sink::Groups) {
+                mask.retain(|row| series.address.get(row).is_some());
+            }
+        }
+        self.rows += mask.count() as u64;
+        self.worker.feed_sums(series, &as_flows, &mask)
+    }
+
+    /// The worker with everything in it, and how many rows counted.
+    pub fn end(mut self) -> (Worker, u64, Option<Note>) {
+        let mut series = SeriesBatch::new();
+        for ((slot, exporter), rest) in std::mem::take(&mut self.rests) {
+            if rest.iter().all(|amount| *amount == 0) {
+                continue;
+            }
+            let row = series.rows();
+            series.slot.push(row, slot);
+            series.exporter.push_some(row, exporter);
+            for (column, amount) in AMOUNTS.into_iter().zip(rest) {
+                if let AnyColumnMut::U64(column) = series.column_mut(column) {
+                    // Variances are rounded in each row, so theirs may end below zero.
+                    column.push(row, if amount > i64::MAX as u64 { 0 } else { amount });
+                }
+            }
+            series.advance(1);
+        }
+        let as_flows = self.as_flows(&series);
+        let mut mask = Mask::new();
+        mask.select_all(series.rows());
+        let _ = self.worker.feed_sums(&series, &as_flows, &mask);
+        let error =
+            is_sketch(self.plan.dimension).then(|| Note::Sketched { error: self.errors.values().copied().max().unwrap_or(0) });
+        (self.worker, self.rows, error)
+    }
+
+    /// Keys and times of rows, as those of records.
+    fn as_flows(&self, series: &SeriesBatch) -> FlowBatch {
+        let mut flows = FlowBatch::new();
+        for row in 0..series.rows() {
+            flows.exporter.push_some(row, series.exporter.get(row));
+            flows.time_received.push_some(row, series.slot.get(row));
+            let number = series.number.get(row);
+            match self.plan.key.map(|key| flows.column_mut(key)) {
+                Some(AnyColumnMut::U8(column)) => column.push_some(row, number.and_then(|number| number.try_into().ok())),
+                Some(AnyColumnMut::U32(column)) => column.push_some(row, number.and_then(|number| number.try_into().ok())),
+                Some(AnyColumnMut::Ip(column)) => column.push_some(row, series.address.get(row)),
+                Some(AnyColumnMut::Text(column)) => column.push_some(row, series.text.get(row)),
+                _ => {}
+            }
+        }
+        flows.advance(series.rows());
+        flows
     }
 }
 
 /// An answer that was made of series says so.
-pub fn from_series(mut answer: Answer) -> Answer {
-    answer.source = AnswerSource::Series;
+pub fn from_series(mut answer: Answer, note: Option<Note>) -> Answer {
+    answer.source = if note.is_some() { AnswerSource::SeriesSketched } else { AnswerSource::Series };
     (answer.first, answer.last) = (None, None);
+    answer.notes.extend(note);
     answer
 }

@@ -186,6 +186,14 @@ impl Groups {
     /// Adds what rows bring to their groups: value `l` of row `i` is at `l * CHUNK + i`.
     pub(super) fn add(&mut self, groups: &[u32], values: &[u64]) {
         let lanes = self.neutral.len();
+        if self.key_words == 0 {
+            // There is one group, and its numbers stay in registers.
+            for (lane, kept) in self.rows.iter_mut().enumerate() {
+                let (fold, values) = (self.folds[lane], &values[lane * CHUNK..][..groups.len()]);
+                *kept = values.iter().fold(*kept, |kept, value| folded(fold, kept, *value));
+            }
+            return;
+        }
         for (index, group) in groups.iter().enumerate() {
             let start = *group as usize * self.stride + self.key_words;
             let row = &mut self.rows[start..start + lanes];

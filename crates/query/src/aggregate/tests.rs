@@ -116,7 +116,7 @@ fn batches(random: &mut Random, rows: usize) -> Vec<FlowBatch> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn questions_are_answered_as_the_reference_does(seed in any::<u64>(), rows in 0usize..200, workers in 1usize..4) {

@@ -19,7 +19,7 @@ use crate::time::{Piece, Placed};
 /// Sums up records on one thread; see [`Aggregation`](super::Aggregation).
 #[derive(Debug)]
 pub struct Worker {
-    plan: Arc<PassPlan>,
+    pub(super) plan: Arc<PassPlan>,
     pub(super) kept: Kept,
     pub(super) texts: Vec<Texts>,
     /// Everything together; one group.
@@ -132,7 +132,10 @@ impl Worker {
         }
         self.placed.clear();
         self.placed.extend(rows.iter().map(|row| Placed::of(as_flows, *row as usize)));
-        let done = self.take_pieces(as_flows, &rows, Some(series));
+        let done = match self.plan.window {
+            None => self.sum_up(as_flows, &rows, Some(series)),
+            Some(_) => self.take_pieces(as_flows, &rows, Some(series)),
+        };
         self.rows = rows;
         self.rows.clear();
         done

@@ -38,6 +38,11 @@ pub enum Note {
         /// Records shown.
         shown: u64,
     },
+    /// The largest addresses come from a sketch.
+    Sketched {
+        /// By how many bytes a row may be too small at most.
+        error: u64,
+    },
     /// Records of this time may still arrive.
     StillArriving {
         /// Nanoseconds since 1970.
@@ -58,6 +63,7 @@ impl Note {
             Self::EitherSide => "either_side",
             Self::Unreadable { .. } => "unreadable",
             Self::MoreRecords { .. } => "more_records",
+            Self::Sketched { .. } => "sketched",
             Self::StillArriving { .. } => "still_arriving",
         }
     }
@@ -82,6 +88,9 @@ impl fmt::Display for Note {
             Self::EitherSide => f.write_str("records count for both of their sides, so rows add up to more than the totals"),
             Self::Unreadable { files, what } => write!(f, "{files} files could not be read and are left out; the first: {what}"),
             Self::MoreRecords { shown } => write!(f, "there are more than the {shown} records shown"),
+            Self::Sketched { error } => {
+                write!(f, "the largest addresses come from a sketch: a row may be up to {error} bytes too small")
+            }
             Self::StillArriving { since } => {
                 let mut time = Vec::with_capacity(32);
                 weir_record::value::write_time(&mut time, *since);

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use weir_query::{Aggregation, AggregationLimits, Answer, Pass, Question, SERIES_COLUMNS, from_series};
+use weir_query::{Aggregation, AggregationLimits, Answer, Pass, Question, SeriesFeed, SeriesPlan, from_series};
 use weir_record::{Column, SeriesBatch};
 
 use super::{AskError, AskLimits, add, tables};
@@ -26,9 +26,9 @@ pub(super) fn sum_up(
         let limits = AggregationLimits { groups: limits.groups, memory: limits.memory, slots: limits.slots };
         Aggregation::new(question, limits, workers)
     };
-    if let Some(step) = question.series_step()
+    if let Some(plan) = question.series_plan()
         && has_whole_series(snapshot)
-        && let Some(found) = of_series(snapshot, question, step, &aggregation, cancel)?
+        && let Some(found) = of_series(snapshot, question, plan, aggregation(1), cancel)?
     {
         return Ok(found);
     }
@@ -82,26 +82,22 @@ fn has_whole_series(snapshot: &Snapshot) -> bool {
 fn of_series(
     snapshot: &Snapshot,
     question: &Question,
-    step: u32,
-    aggregation: &dyn Fn(usize) -> Aggregation,
+    plan: SeriesPlan,
+    mut aggregation: Aggregation,
     cancel: &Cancel,
 ) -> Result<Option<(Answer, ScanStats)>, AskError> {
-    let columns: Vec<usize> = SERIES_COLUMNS.iter().map(|column| *column as usize).collect();
-    let mut aggregation = aggregation(1);
+    let columns: Vec<usize> = SeriesFeed::columns().map(|column| column as usize).collect();
     loop {
-        let mut worker = aggregation.worker();
-        let mut rows = 0;
-        let stats = snapshot.read(&columns, question.from(), question.to(), cancel, &mut |series: &SeriesBatch| {
-            let (counted, done) = worker.feed_series(question, series, step);
-            rows += counted;
-            done
-        })?;
+        let mut feed = SeriesFeed::new(question, plan, aggregation.worker());
+        let stats =
+            snapshot.read(&columns, question.from(), question.to(), cancel, &mut |series: &SeriesBatch| feed.feed(series))?;
+        let (worker, rows, note) = feed.end();
         if rows == 0 {
             return Ok(None);
         }
         match aggregation.end_pass(vec![worker])? {
             Pass::Again => {}
-            Pass::Done(answer) => return Ok(Some((from_series(*answer), stats))),
+            Pass::Done(answer) => return Ok(Some((from_series(*answer, note), stats))),
         }
     }
 }
