@@ -108,7 +108,12 @@ pub fn check(
 }
 
 /// Reads a file twice: as octets, for what the manifest says of it, and as rows.
-fn check_file<T: FileTable>(snapshot: &Snapshot, known: &DataFile, report: &mut CheckReport, cancel: &Cancel) -> Result<(), StoreError> {
+fn check_file<T: FileTable>(
+    snapshot: &Snapshot,
+    known: &DataFile,
+    report: &mut CheckReport,
+    cancel: &Cancel,
+) -> Result<(), StoreError> {
     let (place, name) = (snapshot.place(), &known.name);
     report.files += 1;
     let size = place.size(name)?;

@@ -91,7 +91,10 @@ pub fn export(
     let (file, stats) = match request.table {
         TableKind::Flows | TableKind::Events => flows(snapshot, request, unfinished, progress, cancel)?,
         _ if *request.filter != Filter::any() => {
-            return Err(limit(format!("the table {} has no records to filter; export it without a filter", request.table.name())));
+            return Err(limit(format!(
+                "the table {} has no records to filter; export it without a filter",
+                request.table.name()
+            )));
         }
         TableKind::Counters => rows::<CounterBatch>(snapshot, request, unfinished, progress, cancel)?,
         TableKind::Health => rows::<HealthBatch>(snapshot, request, unfinished, progress, cancel)?,
@@ -179,7 +182,9 @@ enum Form {
 
 impl Export {
     fn new<T: Table>(request: &ExportRequest<'_>, unfinished: Unfinished) -> Result<Self, StoreError> {
-        let place = |name: &&str| T::COLUMNS.iter().position(|info| info.name == *name).ok_or_else(|| unknown_column::<T>(request.table, name));
+        let place = |name: &&str| {
+            T::COLUMNS.iter().position(|info| info.name == *name).ok_or_else(|| unknown_column::<T>(request.table, name))
+        };
         let places: Vec<usize> = match request.columns {
             [] => (0..T::COLUMNS.len()).collect(),
             names => names.iter().map(place).collect::<Result<_, _>>()?,
@@ -197,7 +202,9 @@ impl Export {
                 csv::write_head::<T>(&mut text, &places);
                 Form::Csv(BufWriter::new(file), text)
             }
-            ExportFormat::JsonLines => Form::JsonLines(BufWriter::new(file), Vec::new(), Box::new(JsonWriter::new().with_columns(&places))),
+            ExportFormat::JsonLines => {
+                Form::JsonLines(BufWriter::new(file), Vec::new(), Box::new(JsonWriter::new().with_columns(&places)))
+            }
         };
         Ok(Self { places, form, unfinished, done: Exported::default(), listed: Vec::new() })
     }

@@ -109,14 +109,17 @@ pub(crate) fn array<T: Table>(batch: &T, place: usize, rows: Rows<'_>) -> ArrayR
     }
     match (column, info.column_type) {
         (AnyColumn::U8(column), ColumnType::Bool) => {
-            let values = BooleanBuffer::collect_bool(rows.len(), |place| column.values().get(rows.at(place)).is_some_and(|value| *value != 0));
+            let values = BooleanBuffer::collect_bool(rows.len(), |place| {
+                column.values().get(rows.at(place)).is_some_and(|value| *value != 0)
+            });
             Arc::new(BooleanArray::new(values, nulls(column.validity(), rows)))
         }
         (AnyColumn::U8(column), ColumnType::Enum(words)) => {
             let mut texts = StringViewBuilder::with_capacity(rows.len());
             for row in rows.iter() {
                 // A number without a word was written by a later version.
-                texts.append_option(column.get(row).map(|value| words.get(usize::from(value)).copied().unwrap_or("?")).or(absent));
+                texts
+                    .append_option(column.get(row).map(|value| words.get(usize::from(value)).copied().unwrap_or("?")).or(absent));
             }
             Arc::new(texts.finish())
         }

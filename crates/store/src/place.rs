@@ -108,7 +108,9 @@ impl Place {
     pub fn get(&self, name: &str) -> Result<Bytes, PlaceError> {
         check(name)?;
         match &self.kind {
-            Kind::Local(root) => std::fs::read(root.join(name)).map(Bytes::from).map_err(|source| PlaceError::io(name, "read", source)),
+            Kind::Local(root) => {
+                std::fs::read(root.join(name)).map(Bytes::from).map_err(|source| PlaceError::io(name, "read", source))
+            }
             Kind::Remote(remote) => remote.get(name),
         }
     }
@@ -132,9 +134,9 @@ impl Place {
     pub fn size(&self, name: &str) -> Result<u64, PlaceError> {
         check(name)?;
         match &self.kind {
-            Kind::Local(root) => {
-                std::fs::metadata(root.join(name)).map(|data| data.len()).map_err(|source| PlaceError::io(name, "look at", source))
-            }
+            Kind::Local(root) => std::fs::metadata(root.join(name))
+                .map(|data| data.len())
+                .map_err(|source| PlaceError::io(name, "look at", source)),
             Kind::Remote(remote) => remote.size(name),
         }
     }

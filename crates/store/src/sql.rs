@@ -19,8 +19,8 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use datafusion::config::ConfigNonZeroUsize;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::config::ConfigNonZeroUsize;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::context::SQLOptions;
@@ -34,9 +34,9 @@ use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
 use tokio::time::Instant;
 
+use crate::manifest::TableKind;
 use crate::runtime::Background;
 use crate::scan::{Cancel, ScanStats};
-use crate::manifest::TableKind;
 use crate::snapshot::Snapshot;
 
 pub use error::SqlError;
@@ -96,7 +96,12 @@ fn answer(source: Arc<dyn Source>, text: &str, limits: &SqlLimits, cancel: &Canc
     let stats = Arc::new(Mutex::new(ScanStats::default()));
     let context = context(&source, limits, &stats).map_err(|error| guard.fault(error))?;
     let stream = guard.wait(async move { start(&context, statement).await })?.map_err(|error| guard.fault(error))?;
-    let columns = stream.schema().fields().iter().map(|field| SqlColumn { name: field.name().clone(), kind: rows::kind(field.data_type()) }).collect();
+    let columns = stream
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| SqlColumn { name: field.name().clone(), kind: rows::kind(field.data_type()) })
+        .collect();
     Ok(SqlAnswer { columns, stream: Some(Arc::new(tokio::sync::Mutex::new(stream))), guard, stats })
 }
 
@@ -141,7 +146,11 @@ fn refused(statement: &Statement) -> Option<String> {
 }
 
 /// A session that knows the store's tables and functions, and nothing else.
-fn context(source: &Arc<dyn Source>, limits: &SqlLimits, stats: &Arc<Mutex<ScanStats>>) -> Result<SessionContext, DataFusionError> {
+fn context(
+    source: &Arc<dyn Source>,
+    limits: &SqlLimits,
+    stats: &Arc<Mutex<ScanStats>>,
+) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new()
         .with_information_schema(true)
         .with_target_partitions(limits.threads.max(1))

@@ -22,7 +22,9 @@ fn what_a_pin_touches_is_spared() {
     let archive = Archive::open(folder.path());
     archive.add(100, 200, "", 0).unwrap();
     let guard = archive.guard().unwrap();
-    for (first, last, spared) in [(0, 99, false), (0, 100, true), (150, 160, true), (199, 500, true), (200, 500, false), (0, 500, true)] {
+    for (first, last, spared) in
+        [(0, 99, false), (0, 100, true), (150, 160, true), (199, 500, true), (200, 500, false), (0, 500, true)]
+    {
         assert_eq!(guard.spares(first, last), spared, "{first}..={last}");
     }
 }

@@ -163,8 +163,7 @@ impl Remote {
     }
 
     pub(super) fn list(&self, folder: &str) -> Result<Vec<PlaceEntry>, PlaceError> {
-        let found: Vec<_> =
-            self.run(folder, "list", |store, path| async move { store.list(Some(&path)).try_collect().await })?;
+        let found: Vec<_> = self.run(folder, "list", |store, path| async move { store.list(Some(&path)).try_collect().await })?;
         let named = |data: object_store::ObjectMeta| {
             let parts: Vec<_> = data.location.prefix_match(&self.prefix)?.collect();
             let name = parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/");

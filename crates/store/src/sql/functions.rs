@@ -12,10 +12,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringViewArray, StringViewBuilder, TimestampNanosecondArray, UInt64Array,
 };
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampNanosecondType, UInt32Type, UInt64Type};
+use datafusion::arrow::datatypes::{
+    DataType, Field, FieldRef, Int64Type, TimeUnit, TimestampNanosecondType, UInt32Type, UInt64Type,
+};
 use datafusion::common::{ScalarValue, exec_err, plan_err};
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::prelude::SessionContext;
 use weir_query::sql::Prefixes;
 use weir_record::Address;
@@ -24,7 +28,10 @@ use weir_record::write::text::{write_address, write_flags, write_protocol};
 /// Makes the functions known to a session.
 pub(super) fn register(context: &SessionContext) {
     for function in &FUNCTIONS {
-        context.register_udf(ScalarUDF::from(Function { about: function, signature: Signature::user_defined(Volatility::Immutable) }));
+        context.register_udf(ScalarUDF::from(Function {
+            about: function,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }));
     }
 }
 
@@ -60,7 +67,11 @@ const FUNCTIONS: [About; 14] = [
         arguments: &[("address", Kind::Text), ("prefixes", Kind::Text)],
         returns: || DataType::Boolean,
         call: in_net,
-        check: Some((1, |text| Prefixes::parse(text).is_some(), "expected prefixes with spaces between, such as '10.0.0.0/8 2001:db8::/32'")),
+        check: Some((
+            1,
+            |text| Prefixes::parse(text).is_some(),
+            "expected prefixes with spaces between, such as '10.0.0.0/8 2001:db8::/32'",
+        )),
     },
     About {
         name: "ip",
@@ -225,7 +236,11 @@ impl ScalarUDFImpl for Function {
             return exec_err!("{} takes {} arguments", self.usage(), self.about.arguments.len());
         }
         let result = (self.about.call)(&columns)?;
-        Ok(if is_constant { ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?) } else { ColumnarValue::Array(result) })
+        Ok(if is_constant {
+            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
+        } else {
+            ColumnarValue::Array(result)
+        })
     }
 }
 

@@ -49,10 +49,8 @@ fn holds(condition: &Expr, truth: bool) -> Option<Expression> {
                 return None;
             };
             let truth = truth != between.negated;
-            let parts = vec![
-                compared(&between.expr, Operator::GtEq, low, truth)?,
-                compared(&between.expr, Operator::LtEq, high, truth)?,
-            ];
+            let parts =
+                vec![compared(&between.expr, Operator::GtEq, low, truth)?, compared(&between.expr, Operator::LtEq, high, truth)?];
             joined(parts, if truth { Expression::And } else { Expression::Or })
         }
         Expr::InList(InList { expr, list, negated }) => {
@@ -82,7 +80,8 @@ fn joined(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
 fn exists(expr: &Expr) -> Option<Expression> {
     let column = column(expr)?;
     // Here it always has a value: the most frequent one stands for absent.
-    (column != Column::record_kind).then(|| Expression::Test(Test { field: Field::Column(column), negated: false, relation: Relation::Exists }))
+    (column != Column::record_kind)
+        .then(|| Expression::Test(Test { field: Field::Column(column), negated: false, relation: Relation::Exists }))
 }
 
 /// The column that an expression is, also where the engine makes a smaller number or a text of the like out of it.
@@ -188,7 +187,8 @@ fn pattern(like: &Like) -> Option<Relation> {
         return None;
     };
     let is_text = column(&like.expr).is_some_and(|column| column.info().column_type == ColumnType::Text);
-    let pattern = literal.try_as_str().flatten().filter(|pattern| is_text && !like.case_insensitive && !pattern.contains(['_', '\\']))?;
+    let pattern =
+        literal.try_as_str().flatten().filter(|pattern| is_text && !like.case_insensitive && !pattern.contains(['_', '\\']))?;
     let (begins_open, ends_open) = (pattern.starts_with('%'), pattern.ends_with('%'));
     let part = pattern.trim_matches('%').to_owned();
     if part.contains('%') || part.is_empty() || like.escape_char.is_some() {

@@ -180,9 +180,15 @@ fn nanoseconds(values: &dyn Array, row: usize) -> Option<i64> {
     let scaled = |value: i64, factor: i64| value.checked_mul(factor);
     match values.data_type() {
         DataType::Timestamp(TimeUnit::Nanosecond, _) => Some(values.as_primitive::<TimestampNanosecondType>().value(row)),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => scaled(values.as_primitive::<TimestampMicrosecondType>().value(row), 1000),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => scaled(values.as_primitive::<TimestampMillisecondType>().value(row), 1_000_000),
-        DataType::Timestamp(TimeUnit::Second, _) => scaled(values.as_primitive::<TimestampSecondType>().value(row), 1_000_000_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            scaled(values.as_primitive::<TimestampMicrosecondType>().value(row), 1000)
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            scaled(values.as_primitive::<TimestampMillisecondType>().value(row), 1_000_000)
+        }
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            scaled(values.as_primitive::<TimestampSecondType>().value(row), 1_000_000_000)
+        }
         _ => None,
     }
 }

@@ -94,7 +94,10 @@ impl ExecutionPlan for StoreScan {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, _children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    fn with_new_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         Ok(self)
     }
 
@@ -108,7 +111,13 @@ impl ExecutionPlan for StoreScan {
 impl DisplayAs for StoreScan {
     fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns: Vec<&str> = self.request.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        write!(f, "StoreScan: table={}, columns=[{}], filter={}", self.request.table.name(), columns.join(", "), self.request.filter)?;
+        write!(
+            f,
+            "StoreScan: table={}, columns=[{}], filter={}",
+            self.request.table.name(),
+            columns.join(", "),
+            self.request.filter
+        )?;
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
         }

@@ -61,12 +61,19 @@ fn read_flows(snapshot: &Snapshot, request: &Request, cancel: &Cancel, take: Tak
     };
     snapshot.scan(&scan, |_| {
         let mut listed = Vec::new();
-        move |batch: &FlowBatch, mask: &Mask| friendly::in_pieces(mask, BATCH_ROWS, &mut listed, |rows| take(record(request, batch, rows)))
+        move |batch: &FlowBatch, mask: &Mask| {
+            friendly::in_pieces(mask, BATCH_ROWS, &mut listed, |rows| take(record(request, batch, rows)))
+        }
     })
 }
 
 /// Hands on every row of a table that has no filters.
-fn read_whole<T: StoredTable>(snapshot: &Snapshot, request: &Request, cancel: &Cancel, take: Take<'_>) -> Result<ScanStats, StoreError> {
+fn read_whole<T: StoredTable>(
+    snapshot: &Snapshot,
+    request: &Request,
+    cancel: &Cancel,
+    take: Take<'_>,
+) -> Result<ScanStats, StoreError> {
     // Where no column is asked for, one is enough to count rows by.
     let columns: &[usize] = if request.columns.is_empty() { &[0] } else { &request.columns };
     snapshot.read::<T>(columns, i64::MIN, i64::MAX, cancel, &mut |batch| {

@@ -71,7 +71,9 @@ fn lines(answer: SqlAnswer) -> Result<Vec<String>, SqlError> {
 /// Three flows and a sample.
 fn flows() -> FlowBatch {
     let mut batch = FlowBatch::new();
-    for (row, (source, port, bytes)) in [("10.0.0.1", 443, 1000), ("10.0.0.2", 80, 500), ("2001:db8::1", 443, 20), ("10.0.0.1", 53, 7)].into_iter().enumerate() {
+    for (row, (source, port, bytes)) in
+        [("10.0.0.1", 443, 1000), ("10.0.0.2", 80, 500), ("2001:db8::1", 443, 20), ("10.0.0.1", 53, 7)].into_iter().enumerate()
+    {
         batch.src_addr.push(row, Address::from(source.parse::<std::net::IpAddr>().unwrap()));
         batch.dst_port.push(row, port);
         batch.bytes.push(row, bytes);
@@ -101,8 +103,17 @@ fn values_are_written_as_json() {
     assert_eq!(rows[1], r#"[null,[16,33],"flow","2026-01-01T10:00:00.000000001Z",null,null,1.5,true,null,{"a":1}]"#);
     assert!(rows[2].contains(r#""{\"a\":5,\"b\":\"x\",\"c\":null}""#), "{}", rows[2]);
     assert!(rows[3].contains(r#""sample""#));
-    let mut answer = answer(Arc::new(Memory::of(flows())), "SELECT dst_port AS p, rtt FROM flows LIMIT 1", &SqlLimits::default(), &Cancel::new()).unwrap();
-    assert_eq!(answer.columns(), [SqlColumn { name: "p".into(), kind: "number" }, SqlColumn { name: "rtt".into(), kind: "number" }]);
+    let mut answer = answer(
+        Arc::new(Memory::of(flows())),
+        "SELECT dst_port AS p, rtt FROM flows LIMIT 1",
+        &SqlLimits::default(),
+        &Cancel::new(),
+    )
+    .unwrap();
+    assert_eq!(
+        answer.columns(),
+        [SqlColumn { name: "p".into(), kind: "number" }, SqlColumn { name: "rtt".into(), kind: "number" }]
+    );
     let rows = answer.next().unwrap().unwrap();
     let (mut object, mut plain) = (Vec::new(), Vec::new());
     rows.write_json_object(0, &mut object);
@@ -276,7 +287,9 @@ fn wrong_arguments_are_told_before_anything_is_read() {
 
 #[test]
 fn tables_and_columns_can_be_looked_up() {
-    let rows = Memory::default().run("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1").unwrap();
+    let rows = Memory::default()
+        .run("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1")
+        .unwrap();
     assert_eq!(rows, [r#"["counters"]"#, r#"["events"]"#, r#"["flows"]"#, r#"["health"]"#, r#"["series"]"#]);
     assert!(Memory::default().run("SHOW TABLES").unwrap().len() >= 5);
     let described = Memory::default().run("DESCRIBE flows").unwrap();
@@ -383,7 +396,9 @@ fn a_reader_that_panics_is_no_end() {
             panic!("as it should")
         }
     }
-    let error = answer(Arc::new(Broken), "SELECT count(*) FROM flows", &SqlLimits::default(), &Cancel::new()).and_then(lines).unwrap_err();
+    let error = answer(Arc::new(Broken), "SELECT count(*) FROM flows", &SqlLimits::default(), &Cancel::new())
+        .and_then(lines)
+        .unwrap_err();
     assert!(error.to_string().contains("reading stopped before its end"), "{error}");
 }
 
@@ -399,7 +414,9 @@ fn compare(filter: &Filter, mut batch: FlowBatch) -> Result<(), TestCaseError> {
     let condition = filter.to_sql();
     for text in [
         format!("SELECT flow_id FROM flows WHERE {condition} ORDER BY flow_id"),
-        format!("SELECT flow_id FROM (SELECT flow_id, CASE WHEN {condition} THEN 1 ELSE 0 END AS is_selected FROM flows LIMIT 1000000) AS t WHERE is_selected = 1 ORDER BY flow_id"),
+        format!(
+            "SELECT flow_id FROM (SELECT flow_id, CASE WHEN {condition} THEN 1 ELSE 0 END AS is_selected FROM flows LIMIT 1000000) AS t WHERE is_selected = 1 ORDER BY flow_id"
+        ),
     ] {
         let selected = Memory::of(batch.clone()).run(&text);
         prop_assert!(selected.is_ok(), "{}\n{}\n{}", filter, text, selected.unwrap_err());

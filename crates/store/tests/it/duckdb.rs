@@ -83,8 +83,22 @@ fn duckdb_answers_as_we_do() {
 fn addresses_read_the_same_in_the_view() {
     let Some(python) = python(&["duckdb"]) else { return };
     let texts = [
-        "0.0.0.0", "10.0.0.1", "255.255.255.255", "::", "::1", "1::", "2001:db8::1", "2001:db8:0:1::", "2001:0:0:1::1", "1:0:2:0:3:0:4:0",
-        "::ffff:10.0.0.1", "fe80::1:0:0:1", "0:1:2:3:4:5:6:7", "1:2:3:4:5:6:7:0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::a:0:0:0:b",
+        "0.0.0.0",
+        "10.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "1::",
+        "2001:db8::1",
+        "2001:db8:0:1::",
+        "2001:0:0:1::1",
+        "1:0:2:0:3:0:4:0",
+        "::ffff:10.0.0.1",
+        "fe80::1:0:0:1",
+        "0:1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:0",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "::a:0:0:0:b",
     ];
     let mut batch = weir_record::FlowBatch::new();
     for (row, text) in texts.iter().enumerate() {

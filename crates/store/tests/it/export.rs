@@ -27,10 +27,17 @@ fn json_lines_and_csv_have_what_was_asked_for() {
     let text = std::fs::read_to_string(&json).unwrap();
     assert_eq!(text.lines().count() as u64, expected);
     assert_eq!(done.octets, text.len() as u64);
-    assert_eq!(text.lines().next().unwrap(), r#"{"time_received":"2026-01-01T10:00:03Z","src_addr":"2001:db8::3","bytes":23797}"#);
+    assert_eq!(
+        text.lines().next().unwrap(),
+        r#"{"time_received":"2026-01-01T10:00:03Z","src_addr":"2001:db8::3","bytes":23797}"#
+    );
     write(&snapshot, &ExportRequest { columns: &columns, ..request(&web, ExportFormat::Csv, &csv) }).unwrap();
     let text = std::fs::read_to_string(&csv).unwrap();
-    assert!(text.starts_with("time_received,src_addr,bytes,tls_sni\r\n2026-01-01T10:00:03Z,2001:db8::3,23797,\r\n"), "{}", &text[..200]);
+    assert!(
+        text.starts_with("time_received,src_addr,bytes,tls_sni\r\n2026-01-01T10:00:03Z,2001:db8::3,23797,\r\n"),
+        "{}",
+        &text[..200]
+    );
 }
 
 #[test]
@@ -43,7 +50,8 @@ fn a_range_of_time_is_exported() {
     let hour = ExportRequest { from: second(3600), to: second(7200), ..request(&any, ExportFormat::JsonLines, &path) };
     // A record lies half a second before its arrival.
     assert_eq!(write(&snapshot, &hour).unwrap().rows, count(20_500, |n| (3601..=7200).contains(&n)));
-    let counters = ExportRequest { table: TableKind::Counters, from: second(60), to: second(180), columns: &["in_octets"], ..hour };
+    let counters =
+        ExportRequest { table: TableKind::Counters, from: second(60), to: second(180), columns: &["in_octets"], ..hour };
     assert_eq!(write(&snapshot, &counters).unwrap().rows, 2);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"in_octets\":1000}\n{\"in_octets\":2000}\n");
     let events = ExportRequest { table: TableKind::Events, ..request(&any, ExportFormat::JsonLines, &path) };
@@ -60,7 +68,15 @@ fn an_export_that_fails_leaves_what_was_there() {
     let parquet = request(&any, ExportFormat::Parquet, &path);
     let cancel = Cancel::new();
     let mut told = 0;
-    let cancelled = export(&snapshot, &parquet, &mut |done| { told = done.rows; cancel.cancel() }, &cancel);
+    let cancelled = export(
+        &snapshot,
+        &parquet,
+        &mut |done| {
+            told = done.rows;
+            cancel.cancel()
+        },
+        &cancel,
+    );
     assert!(matches!(cancelled, Err(StoreError::Cancelled)), "{cancelled:?}");
     assert!(told > 0, "progress is told");
     let web = filter("port 443");

@@ -23,7 +23,9 @@ pub(crate) fn flows(from: u64, to: u64) -> FlowBatch {
         let v6 = |low: u64| Address::from_halves(0x2001_0db8_0000_0000, low);
         let source = if number % 3 == 0 { v6(number % 50) } else { Address::v4(0x0a00_0000 | (number % 200) as u32) };
         batch.src_addr.push(row, source);
-        batch.dst_addr.push(row, if number % 3 == 0 { Address::from_halves(0, 0xffff_0a00_0001) } else { Address::v4(0xac10_0001) });
+        batch
+            .dst_addr
+            .push(row, if number % 3 == 0 { Address::from_halves(0, 0xffff_0a00_0001) } else { Address::v4(0xac10_0001) });
         batch.src_port.push(row, (1024 + number % 60_000) as u16);
         batch.dst_port.push(row, [443, 80, 53][(number % 3) as usize]);
         batch.protocol.push(row, if number % 3 == 2 { 17 } else { 6 });
@@ -62,7 +64,8 @@ pub(crate) fn counters(count: u64) -> CounterBatch {
 
 /// A store that does nothing by itself.
 pub(crate) fn open(folder: &Path) -> Store {
-    let config = StoreConfig { background: false, retention: None, series_retention: None, reserve: 0, ..StoreConfig::new(folder) };
+    let config =
+        StoreConfig { background: false, retention: None, series_retention: None, reserve: 0, ..StoreConfig::new(folder) };
     Store::open(config, no_summary()).unwrap()
 }
 

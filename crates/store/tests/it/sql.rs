@@ -39,7 +39,9 @@ fn conditions_select_the_same_rows_in_files_and_journal() {
 fn a_limit_reads_little() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = filled(folder.path()).snapshot();
-    let mut answer = sql(&snapshot, "SELECT src_addr FROM flows LIMIT 5", &SqlLimits { threads: 1, ..SqlLimits::default() }, &Cancel::new()).unwrap();
+    let mut answer =
+        sql(&snapshot, "SELECT src_addr FROM flows LIMIT 5", &SqlLimits { threads: 1, ..SqlLimits::default() }, &Cancel::new())
+            .unwrap();
     let rows: usize = answer.by_ref().map(|rows| rows.unwrap().rows()).sum();
     assert_eq!(rows, 5);
     assert!(answer.stats().unreadable.is_empty());
@@ -68,7 +70,8 @@ fn rows_show_as_soon_as_they_are_appended() {
     let snapshot = store.snapshot();
     compact(&store);
     for snapshot in [snapshot, store.snapshot()] {
-        let rows = ask(&snapshot, "SELECT src_addr, dst_addr, time_received, ns_of(time_received) FROM flows ORDER BY time_received");
+        let rows =
+            ask(&snapshot, "SELECT src_addr, dst_addr, time_received, ns_of(time_received) FROM flows ORDER BY time_received");
         assert_eq!(rows[0], format!(r#"["10.0.0.1","172.16.0.1","2026-01-01T10:00:01Z",{}]"#, BEGIN + 1_000_000_000));
         assert_eq!(rows.len(), 2);
     }
