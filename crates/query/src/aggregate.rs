@@ -194,7 +194,7 @@ enum Stage {
     /// Every group, or sums where there are too many.
     Groups,
     /// Groups with large sums.
-    Cut(Box<Cut>, Merged),
+    Cut(Box<(Cut, Merged)>),
     /// Slots of time.
     Slots,
 }
@@ -263,7 +263,10 @@ impl Aggregation {
         }
         match std::mem::replace(&mut self.stage, Stage::Groups) {
             Stage::Groups => self.end_groups(workers),
-            Stage::Cut(cut, found) => self.end_cut(workers, *cut, found),
+            Stage::Cut(cut) => {
+                let (cut, found) = *cut;
+                self.end_cut(workers, cut, found)
+            }
             Stage::Slots => self.end_slots(workers),
         }
     }
@@ -398,7 +401,7 @@ impl Aggregation {
             sums_bits: 0,
             limits: self.worker_limits(),
         });
-        self.stage = Stage::Cut(Box::new(cut), found);
+        self.stage = Stage::Cut(Box::new((cut, found)));
         Ok(Pass::Again)
     }
 
@@ -430,7 +433,7 @@ impl Aggregation {
     }
 
     fn done(&mut self, merged: Merged) -> Result<Pass, AggregationError> {
-        let is_all = !matches!(self.plan.candidates, Some(_));
+        let is_all = self.plan.candidates.is_none();
         let span = self.span();
         let answer = finish::groups(&self.question, &self.shared, &merged, self.totals.take(), span, is_all);
         Ok(Pass::Done(Box::new(answer)))

@@ -32,6 +32,7 @@ pub struct Answer {
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it for each answer")]
 pub enum Body {
     /// Records in order, and the columns to show.
     Records(FlowBatch, Vec<Column>),

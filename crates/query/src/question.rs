@@ -129,7 +129,7 @@ impl Question {
     pub fn new(text: &QuestionText) -> Result<Self, QuestionError> {
         let filter = match text.filter.trim() {
             "" => Filter::any(),
-            _ => Filter::parse(&text.filter).map_err(|error| QuestionError { part: "filter", error })?,
+            _ => Filter::parse(&text.filter).map_err(|error| QuestionError { part: "filter", error: Box::new(error) })?,
         };
         let kind = kind(text)?;
         let slots = slots(text)?;
@@ -349,7 +349,7 @@ pub struct QuestionError {
     /// Which part: the name of a field of [`QuestionText`].
     pub part: &'static str,
     /// What is wrong with it, and where.
-    pub error: FilterError,
+    pub error: Box<FilterError>,
 }
 
 impl fmt::Display for QuestionError {
@@ -361,14 +361,14 @@ impl fmt::Display for QuestionError {
 impl std::error::Error for QuestionError {}
 
 fn in_part(part: &'static str) -> impl Fn(Box<Fault>) -> QuestionError {
-    move |fault| QuestionError { part, error: fault.error }
+    move |fault| QuestionError { part, error: Box::new(fault.error) }
 }
 
 /// An error about a whole text.
 #[cold]
 fn misfit(part: &'static str, text: &str, found: &str, expected: &str) -> QuestionError {
     let found = if found == text { format!("`{}`", text.trim()) } else { found.to_owned() };
-    QuestionError { part, error: FilterError::new(text, 0, text.len(), found, vec![expected.to_owned()]) }
+    QuestionError { part, error: Box::new(FilterError::new(text, 0, text.len(), found, vec![expected.to_owned()])) }
 }
 
 /// A fault with words of its own.

@@ -273,11 +273,11 @@ fn nothing(name: &str) -> String {
 
 /// A number of 64 bits with its sign, in brackets where that is minus.
 fn signed(number: i64) -> String {
-    match number {
-        i64::MIN => format!("({} - 1)", i64::MIN + 1),
-        i64::MIN..0 => format!("({number})"),
-        _ => number.to_string(),
+    if number == i64::MIN {
+        // Its amount alone is past 64 bits.
+        return format!("({} - 1)", number + 1);
     }
+    if number < 0 { format!("({number})") } else { number.to_string() }
 }
 
 fn quoted_name(column: Column) -> String {

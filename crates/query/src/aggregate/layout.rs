@@ -139,7 +139,7 @@ impl Layout {
         out.hashes.iter_mut().for_each(|hash| *hash = hash::fold(*hash, 0));
     }
 
-    /// Writes the numbers of the texts of a row into its words. `number` gets which of the keys' texts it is, its hash and the text.
+    /// Writes the numbers of the texts of a row into its words. `number` gets which of the keys' texts it is, and the text.
     pub(super) fn pack_texts(
         &self,
         batch: &FlowBatch,
@@ -147,15 +147,14 @@ impl Layout {
         side: usize,
         packed: &mut Packed,
         index: usize,
-        seed: u64,
-        mut number: impl FnMut(usize, u64, &[u8]) -> u32,
+        mut number: impl FnMut(usize, &[u8]) -> u32,
     ) {
         for field in &self.fields {
             let FieldKind::Text(text) = field.kind else {
                 continue;
             };
             if let Some(octets) = field.octets(batch, row, side) {
-                let number = number(text, hash::octets(seed, &octets), &octets);
+                let number = number(text, &octets);
                 packed.words[field.word * CHUNK + index] |= u64::from(number) << field.shift;
             }
         }

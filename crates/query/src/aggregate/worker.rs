@@ -328,11 +328,14 @@ impl Worker {
         if layout.texts > 0 {
             for (place, index) in work.keep.iter().enumerate() {
                 let row = rows[*index as usize] as usize;
-                let number = |text: usize, hash: u64, octets: &[u8]| match &plan.sink {
-                    Sink::Slots { tops: Some(tops) } => tops.texts[text].find(hash, octets).unwrap_or(u32::MAX),
-                    _ => self.texts[text].number(hash, octets),
+                let number = |text: usize, octets: &[u8]| {
+                    let hash = hash::octets(plan.seed(), octets);
+                    match &plan.sink {
+                        Sink::Slots { tops: Some(tops) } => tops.texts[text].find(hash, octets).unwrap_or(u32::MAX),
+                        _ => self.texts[text].number(hash, octets),
+                    }
                 };
-                layout.pack_texts(chunk.batch, row, side, &mut picked, place, plan.seed(), number);
+                layout.pack_texts(chunk.batch, row, side, &mut picked, place, number);
             }
         }
         if let Sink::Slots { tops: Some(tops) } = &plan.sink {

@@ -30,7 +30,7 @@ fn estimated_variance_is_that_of_repeated_sampling() {
     for _ in 0..rounds {
         let (mut sum, mut packets) = (0, 0);
         for size in &sizes {
-            if draw() % u64::from(RATE) == 0 {
+            if draw().is_multiple_of(u64::from(RATE)) {
                 sum += size * u64::from(RATE);
                 packets += u64::from(RATE);
                 estimated += bytes_variance(RATE, *size, 1);
