@@ -312,8 +312,9 @@ impl Chunk<'_> {
                 let of = |column: &weir_record::column::Fixed<u64>| column.get(row).unwrap_or(0) as f64;
                 [of(&series.bytes_variance) * 1024.0 * 1024.0, of(&series.packets_variance)]
             };
-            if !series.bytes_variance.is_empty() || !series.packets_variance.is_empty() {
-                out.extend(self.rows.iter().map(variances));
+            out.extend(self.rows.iter().map(variances));
+            if out.iter().flatten().all(|variance| *variance == 0.0) {
+                out.clear();
             }
             return;
         }
