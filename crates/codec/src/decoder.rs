@@ -89,8 +89,12 @@ impl Decoder {
 
     /// What is known of an exporter whose protocol has templates; nothing of others.
     pub fn facts(&self, from: Address, domain: u32, protocol: Protocol) -> Option<SessionFacts> {
-        let key = ExporterKey { address: from, domain, ipfix: protocol == Protocol::Ipfix, stream: None };
-        self.sessions.facts(&key)
+        let ipfix = match protocol {
+            Protocol::Ipfix => true,
+            Protocol::NetFlow9 => false,
+            _ => return None,
+        };
+        self.sessions.facts(&ExporterKey { address: from, domain, ipfix, stream: None })
     }
 
     /// Counts a fault that was met outside: in a stream's framing, or in what carried the message.

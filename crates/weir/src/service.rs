@@ -129,7 +129,18 @@ fn open_store(config: &crate::config::Store) -> Result<Arc<Store>, Failure> {
     let options = config.options().map_err(|error| Failure::Misuse(format!("store.{error}")))?;
     fs::create_dir_all(config.path.join(STATE_FOLDER)).map_err(|error| failed(&error))?;
     let store = Store::open(options, summary()).map_err(|error| failed(&error))?;
-    tracing::info!(path = %config.path.display(), recovered = ?store.recovery(), "the store is open");
+    let (path, found) = (config.path.display(), store.recovery());
+    tracing::info!(%path, journal_rows = found.rows, "the store is open");
+    if found.octets_cut > 0 || found.damaged > 0 || found.unreadable > 0 || found.files_missing > 0 {
+        let (cut, damaged, unreadable, missing) = (found.octets_cut, found.damaged, found.unreadable, found.files_missing);
+        tracing::warn!(
+            octets_cut = cut,
+            damaged,
+            unreadable,
+            missing,
+            "what an earlier run left is not whole: `weir store check` says more"
+        );
+    }
     Ok(Arc::new(store))
 }
 

@@ -339,7 +339,7 @@ mod tests {
         let settings = Settings::new(&Config::parse("", "test").unwrap());
         let view = View { settings: &settings, listeners: &["lab"], refused: HashMap::new(), now: NOW };
         let mut counted = lossy.clone();
-        counted.turn((None, None), NOW, &mut HealthBatch::new());
+        counted.end((None, None), NOW, &mut HealthBatch::new());
         let row = view.row(key(), &counted);
         assert_eq!((row.lost_datagrams, row.lost_records), (Some(20), None));
         assert!(row.note.unwrap().starts_with("50.0 %"));

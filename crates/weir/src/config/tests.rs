@@ -176,7 +176,10 @@ fn refusals_say_where_and_what_was_expected() {
         ),
         ("[source.a]\nname = \"x\"", "line 1: source.a.match is missing"),
         ("[source.a]\nmatch = \"router\"", "line 2: source.a.match: \"router\" is not an address"),
-        ("[source.a]\nmatch = \"::1\"\nsampling = 0", "line 3: source.a.sampling: \"0\" is no sampling: write reported, scaled"),
+        (
+            "[source.a]\nmatch = \"::1\"\nsampling = 0",
+            "line 3: source.a.sampling: invalid value: integer `0`, expected \"reported\", \"scaled\" or a number N",
+        ),
         (
             "[source.a]\nmatch = \"::1\"\nclock = \"ntp\"",
             "line 3: source.a.clock: unknown word \"ntp\", expected trust or arrival",

@@ -115,11 +115,6 @@ impl<T: Load> Queue<T> {
         self.lock().recycle(batch);
     }
 
-    /// Batches that wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.lock().full.len()
-    }
-
     /// Records in batches that were given up so far.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped

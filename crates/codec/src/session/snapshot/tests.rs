@@ -181,4 +181,7 @@ fn facts_of_an_exporter_are_told() {
     assert_eq!((facts.templates, facts.options_templates, facts.pending), (2, 1, 0));
     assert_eq!(facts.unknown, [ElementId::enterprise(64_999, 137)]);
     assert_eq!(decoder.facts(exporter, 0, Protocol::NetFlow9), None);
+    feed(&mut decoder, &messages(TemplateProtocol::NetFlow9).0);
+    assert!(decoder.facts(exporter, 0, Protocol::NetFlow9).is_some());
+    assert_eq!(decoder.facts(exporter, 0, Protocol::SFlow), None, "of the same address, without templates");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::messages::{netflow5, netflow5_at, netflow9, seconds};
 use super::service::{Exporter, Folder, Service, Stored, config};
+use crate::run::weir;
 
 fn rates(stored: &Stored) -> Vec<Option<u32>> {
     (0..stored.flows.rows()).map(|row| stored.flows.sampling_rate.get(row)).collect()
@@ -133,4 +134,37 @@ fn times_that_make_no_sense_are_marked() {
     let Stored { flows, .. } = Stored::read(&folder.store());
     let suspects: Vec<_> = (0..2).filter(|row| flows.time_suspect.get(*row) == Some(1)).map(|row| flows.bytes.get(row)).collect();
     assert_eq!(suspects, [Some(1)]);
+}
+
+#[test]
+fn sources_say_why_there_is_no_data() {
+    let folder = Folder::new();
+    let console = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!("[console]\nlisten = \"{console}\"\n[source.edge]\nmatch = \"127.0.0.2\"\n");
+    let service = Service::start(&folder, "allow = [\"127.0.0.0/29\"]", &more);
+    let two_hours_ago: Vec<_> = (0..20).map(|sequence| netflow5_at(seconds() - 2 * 3600, sequence, 1)).collect();
+    Exporter::new(1).send(&service, two_hours_ago.iter().map(Vec::as_slice));
+    Exporter::new(2).send(&service, [&netflow9(0, false, Some(1))[..]]);
+    Exporter::new(3).send(&service, [&b"nonsense"[..]]);
+    Exporter::new(9).send(&service, [&netflow5(0, 1)[..]]);
+    // Sources are looked after once a second.
+    std::thread::sleep(Duration::from_millis(2500));
+    let rows = weir(&["sources", "-c", service.config.to_str().unwrap(), "--format", "json"]).records();
+    service.stop().check_identity();
+    let told = |exporter: &str| {
+        let row = rows.iter().find(|row| row["exporter"] == exporter).unwrap_or_else(|| panic!("{rows:?}"));
+        (row["state"].as_str().unwrap().to_owned(), row["note"].as_str().unwrap_or_default().to_owned())
+    };
+    let expected = [
+        ("127.0.0.1", "receiving", "its clock is 2 h behind"),
+        ("127.0.0.2", "waiting_for_template", "data waits for its template"),
+        ("127.0.0.3", "faulty", "nothing can be read, unknown_protocol"),
+        ("127.0.0.9", "refused", "not allowed by listen.lab.allow: add 127.0.0.9"),
+    ];
+    for (exporter, state, note) in expected {
+        let told = told(exporter);
+        assert!(told.0 == state && told.1.starts_with(note), "{exporter}: {told:?}");
+    }
+    let edge = rows.iter().find(|row| row["exporter"] == "127.0.0.2").unwrap();
+    assert_eq!((&edge["name"], &edge["pending"], &edge["protocols"][0]), (&"edge".into(), &1.into(), &"netflow9".into()));
 }

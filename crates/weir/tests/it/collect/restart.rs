@@ -19,7 +19,7 @@ fn killed_at_random_moments_it_loses_nothing_durable_and_doubles_nothing() {
     let mut must = Vec::new();
     for round in 0..rounds {
         // Small segments, so that files are made while it is killed.
-        let mut service = Service::start(&folder, "", "[collector]\ncommit_interval = \"200ms\"\n");
+        let mut service = Service::start(&folder, "", "segment_age = \"1s\"\n[collector]\ncommit_interval = \"200ms\"\n");
         let (done, address) = (AtomicBool::new(false), service.address);
         let life = Duration::from_millis(rng.u64(1200..2200));
         let times = std::thread::scope(|scope| {

@@ -46,7 +46,7 @@ impl Drop for Folder {
 pub(crate) struct Service {
     child: Child,
     pub(crate) address: SocketAddr,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     log: Arc<Mutex<Vec<String>>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Ended {
     pub(crate) log: Vec<String>,
 }
 
-/// A configuration with a listener on this address and a store in this folder; `listen` are further keys of the listener, `more` further sections.
+/// A configuration with a listener on this address and a store in this folder; `listen` are further keys of the listener, `more` further keys of the store, and sections.
 pub(crate) fn config(address: SocketAddr, store: &Path, listen: &str, more: &str) -> String {
     format!("[listen.lab]\nurl = \"udp://{address}\"\n{listen}\n\n[store]\npath = \"{}\"\n\n{more}\n", store.display())
 }
