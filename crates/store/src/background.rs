@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::journal::{Journal, lock};
 use crate::merge_plan;
 use crate::retention::{self, Kept, Room};
+use crate::scan::Cancel;
 use crate::status::{Done, add};
 use crate::store::{MakeSummary, StoreConfig, now};
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) room: Room,
     pub(crate) kept: Mutex<Kept>,
     pub(crate) done: Done,
+    /// Ends what can as well be done another day.
+    pub(crate) cancel: Cancel,
     /// Held by whoever makes or merges files, so that it is done once.
     working: Mutex<()>,
     signal: Mutex<Signal>,
@@ -61,6 +64,7 @@ impl Shared {
             catalog,
             room,
             done: Done::default(),
+            cancel: Cancel::new(),
             working: Mutex::default(),
             signal: Mutex::default(),
             bell: Condvar::new(),
@@ -76,6 +80,7 @@ impl Shared {
     /// Tells the background to end.
     pub(crate) fn stop(&self, deadline: Instant) {
         lock(&self.signal).deadline.get_or_insert(deadline);
+        self.cancel.cancel();
         self.bell.notify_all();
     }
 

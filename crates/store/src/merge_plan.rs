@@ -9,7 +9,6 @@ use crate::background::Shared;
 use crate::compact::day;
 use crate::error::StoreError;
 use crate::manifest::{DataFile, TableKind};
-use crate::scan::Cancel;
 use crate::status::add;
 use crate::write::merge;
 
@@ -71,9 +70,6 @@ fn merge_group(shared: &Shared, group: &[Arc<DataFile>], level: u8, now: i64) ->
     let Some(first) = group.first() else {
         return Ok(());
     };
-    if shared.is_over(None) {
-        return Err(StoreError::Cancelled);
-    }
     let mut number = 0;
     shared.catalog.change(|manifest| {
         number = manifest.next_merge;
@@ -81,8 +77,7 @@ fn merge_group(shared: &Shared, group: &[Arc<DataFile>], level: u8, now: i64) ->
         true
     })?;
     let stem = format!("{}/merged-{number:010}", day(first.times.received_min));
-    let cancel = Cancel::new();
-    let files = merge(shared.catalog.place(), group, &stem, level, now, &cancel)?;
+    let files = merge(shared.catalog.place(), group, &stem, level, now, &shared.cancel)?;
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
     let is_changed = shared.catalog.change(|manifest| {
         let is_of_group = |file: &Arc<DataFile>| group.iter().any(|merged| merged.name == file.name);

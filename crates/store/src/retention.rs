@@ -113,13 +113,11 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(config: &StoreConfig) -> Self {
-        let share = if config.files.is_local() { size_of(&config.path).map(|(_, total)| total / 5 * 4) } else { None };
-        Self {
-            path: config.path.clone(),
-            reserve: config.reserve,
-            share,
-            looked: AtomicU64::new(u64::MAX),
-        }
+        let total = size_of(&config.path).map(|(_, total)| total);
+        let share = total.filter(|_| config.files.is_local()).map(|total| total / 5 * 4);
+        // On a small disk the reserve must not be what the records should have.
+        let reserve = total.map_or(config.reserve, |total| config.reserve.min(total / 8));
+        Self { path: config.path.clone(), reserve, share, looked: AtomicU64::new(0_u64.wrapping_sub(LOOK_EVERY)) }
     }
 
     /// Octets free for us.

@@ -41,7 +41,7 @@ pub struct StoreConfig {
     pub series_retention: Option<Duration>,
     /// Most octets of the store. Nothing: 80 % of the file system, or no limit where files lie in an object store.
     pub max_size: Option<u64>,
-    /// Octets of the file system that are left free, so that files can be written before others go.
+    /// Octets of the file system that are left free, at most an eighth of it, so that files can be written before others go.
     pub reserve: u64,
     /// Octets from which on a segment of the journal is sealed.
     pub segment_octets: u64,

@@ -9,8 +9,6 @@ use super::directory::{Entry, write_varint};
 
 /// A number as a column stores it.
 pub(super) trait Number: Copy + Default {
-    /// Octets of a value.
-    const WIDTH: usize;
     /// Widened without sign.
     fn to_bits(self) -> u64;
     /// The lower bits.
@@ -20,8 +18,6 @@ pub(super) trait Number: Copy + Default {
 macro_rules! number {
     ($($type:ty),*) => { $(
         impl Number for $type {
-            const WIDTH: usize = size_of::<$type>();
-
             #[inline(always)]
             fn to_bits(self) -> u64 {
                 self as u64
