@@ -11,6 +11,7 @@ mod carriers;
 mod output;
 mod shared;
 
+mod collect;
 mod config;
 mod export;
 mod live;
