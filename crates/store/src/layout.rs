@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::errors::Result;
-use parquet::schema::types::{Type, TypePtr};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 use weir_record::{ColumnInfo, ColumnType, CounterBatch, FlowBatch, HealthBatch, SeriesBatch, Table};
 
 use crate::block::BlockTable;
@@ -18,7 +19,7 @@ use crate::times::Times;
 
 /// Rows of a page, in every column the same, so that a page is a block of rows: small enough for the cache and for reading few rows, large enough that
 /// what a page costs by itself is little.
-pub(crate) const PAGE_ROWS: usize = 16_384;
+pub(crate) const PAGE_ROWS: usize = 8_192;
 
 /// Version of the files; what is read has this one.
 pub(crate) const FORMAT_VERSION: &str = "1";
@@ -33,6 +34,8 @@ pub(crate) mod key {
     pub(crate) const ROW_GROUPS: &str = "weir.row_groups";
     /// Checksum (CRC32C) of the octets of each column chunk: a JSON list of a list for each row group.
     pub(crate) const CHECKSUMS: &str = "weir.checksums";
+    /// Checksum of what the footer says, which is [`footer_checksum`](super::footer_checksum).
+    pub(crate) const FOOTER: &str = "weir.footer";
 }
 
 /// How the values of a leaf are laid down.
@@ -139,7 +142,8 @@ impl Leaf {
         let name = self.name(columns);
         if self.kind == Kind::List {
             let element = unsigned("element", Physical::INT32, 32, Repetition::REQUIRED)?;
-            let list = Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(vec![element]).build()?;
+            let list =
+                Type::group_type_builder("list").with_repetition(Repetition::REPEATED).with_fields(vec![element]).build()?;
             let whole = Type::group_type_builder(&name)
                 .with_repetition(Repetition::OPTIONAL)
                 .with_logical_type(Some(LogicalType::List))
@@ -162,9 +166,7 @@ impl Leaf {
                 unsigned(&name, Physical::INT32, bits, Repetition::OPTIONAL)
             }
             Kind::Wide => unsigned(&name, Physical::INT64, 64, Repetition::OPTIONAL),
-            Kind::Time(divisor) => {
-                plain(Physical::INT64, Some(LogicalType::timestamp(true, divisor.unit())))
-            }
+            Kind::Time(divisor) => plain(Physical::INT64, Some(LogicalType::timestamp(true, divisor.unit()))),
             Kind::Text | Kind::List => plain(Physical::BYTE_ARRAY, Some(LogicalType::String)),
         }
     }
@@ -172,7 +174,11 @@ impl Leaf {
 
 fn unsigned(name: &str, physical: Physical, bits: i8, repetition: Repetition) -> Result<TypePtr> {
     let logical = LogicalType::integer(bits, false);
-    Type::primitive_type_builder(name, physical).with_repetition(repetition).with_logical_type(Some(logical)).build().map(Arc::new)
+    Type::primitive_type_builder(name, physical)
+        .with_repetition(repetition)
+        .with_logical_type(Some(logical))
+        .build()
+        .map(Arc::new)
 }
 
 /// The schema of a file with these leaves.
@@ -247,4 +253,22 @@ pub(crate) fn describe_checksums(groups: &[Vec<u32>]) -> String {
 /// What [`describe_checksums`] wrote.
 pub(crate) fn read_checksums(text: &str) -> Option<Vec<Vec<u32>>> {
     serde_json::from_str(text).ok()
+}
+
+/// Checksum of everything in a footer that decides which rows are found: names of columns, statistics, and the `texts` that the file says of itself.
+pub(crate) fn footer_checksum(schema: &SchemaDescriptor, groups: &[RowGroupMetaData], texts: &[&str]) -> u32 {
+    let mut checksum = 0;
+    let mut add =
+        |octets: &[u8]| checksum = crc32c::crc32c_append(crc32c::crc32c_append(checksum, &octets.len().to_le_bytes()), octets);
+    texts.iter().for_each(|text| add(text.as_bytes()));
+    schema.columns().iter().for_each(|column| add(column.path().string().as_bytes()));
+    for chunk in groups.iter().flat_map(|group| group.columns()) {
+        add(&chunk.num_values().to_le_bytes());
+        if let Some(statistics) = chunk.statistics() {
+            add(statistics.min_bytes_opt().unwrap_or_default());
+            add(statistics.max_bytes_opt().unwrap_or_default());
+            add(&statistics.null_count_opt().unwrap_or_default().to_le_bytes());
+        }
+    }
+    checksum
 }

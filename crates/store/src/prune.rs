@@ -4,7 +4,8 @@ use parquet::file::statistics::Statistics;
 use weir_query::{Bound, BoundValues, Bounds};
 use weir_record::{Address, ColumnType};
 
-use crate::read::TableFile;
+use crate::error::StoreError;
+use crate::read::{GroupReader, TableFile, Wanted};
 
 /// True where some row of the group may satisfy every condition.
 pub(crate) fn may_hold(file: &TableFile, group: usize, bounds: &Bounds) -> bool {
@@ -64,8 +65,60 @@ fn may_be_address(file: &TableFile, group: usize, name: &str, values: &BoundValu
 /// Smallest and largest value of an unsigned column.
 fn limits(statistics: &Statistics) -> Option<(u64, u64)> {
     match statistics {
-        Statistics::Int32(statistics) => Some((u64::from(*statistics.min_opt()? as u32), u64::from(*statistics.max_opt()? as u32))),
+        Statistics::Int32(statistics) => {
+            Some((u64::from(*statistics.min_opt()? as u32), u64::from(*statistics.max_opt()? as u32)))
+        }
         Statistics::Int64(statistics) => Some((*statistics.min_opt()? as u64, *statistics.max_opt()? as u64)),
         _ => None,
+    }
+}
+
+/// Tests of addresses by which single pages of a row group are passed over: of each clause one alternative has to hold.
+pub(crate) struct PageTests {
+    clauses: Vec<Vec<PageTest>>,
+}
+
+struct PageTest {
+    column: usize,
+    /// Ranges of the lower half, both ends included.
+    low: Vec<(u64, u64)>,
+    wanted: Option<Wanted>,
+}
+
+impl PageTests {
+    /// Those among a filter's conditions that are about addresses alone, and about ranges with one upper half each.
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let clauses = bounds.clauses.iter().filter(|clause| !clause.is_empty());
+        Self { clauses: clauses.filter_map(|clause| clause.iter().map(PageTest::of).collect()).collect() }
+    }
+
+    /// True where some row of the page may satisfy every clause.
+    pub(crate) fn may_hold(&mut self, reader: &mut GroupReader<'_>, page: usize) -> Result<bool, StoreError> {
+        for clause in &mut self.clauses {
+            let mut holds = false;
+            for test in clause {
+                holds = reader.may_hold(page, test.column, &test.low, &mut test.wanted)?;
+                if holds {
+                    break;
+                }
+            }
+            if !holds {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl PageTest {
+    fn of(bound: &Bound) -> Option<Self> {
+        let BoundValues::Addresses(ranges) = &bound.values else {
+            return None;
+        };
+        let low = ranges.iter().map(|(first, last)| {
+            let ((first_high, first_low), (last_high, last_low)) = (first.halves(), last.halves());
+            (first_high == last_high).then_some((first_low, last_low))
+        });
+        Some(Self { column: bound.column as usize, low: low.collect::<Option<_>>()?, wanted: None })
     }
 }

@@ -7,6 +7,8 @@
 mod bits;
 mod number;
 mod page;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::fs::File;
@@ -20,17 +22,18 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaD
 use weir_record::{AnyColumnMut, ColumnInfo, ColumnType, Table};
 
 use crate::error::StoreError;
-use crate::layout::{self, Divisor, FORMAT_VERSION, FileTable, Kind, Leaf, PAGE_ROWS, Part, key};
+use crate::layout::{self, Divisor, FORMAT_VERSION, FileTable, Kind, PAGE_ROWS, key};
 use crate::manifest::TableKind;
 use crate::place::Place;
 use crate::times::Times;
+pub(crate) use page::Wanted;
 use page::{Chunk, Fault};
 
 /// Octets of a footer that are believed.
 const MAX_FOOTER: u64 = 256 << 20;
 
 /// A columnar file whose footer is read.
-pub struct TableFile {
+pub(crate) struct TableFile {
     name: String,
     octets: Source,
     metadata: ParquetMetaData,
@@ -56,11 +59,13 @@ impl TableFile {
     ///
     /// # Errors
     /// [`StoreError::Gone`] where it is not there, [`StoreError::Damaged`] where its footer makes no sense, [`StoreError::Version`] where it is of another format.
-    pub fn open(place: &Place, name: &str) -> Result<Self, StoreError> {
+    pub(crate) fn open(place: &Place, name: &str) -> Result<Self, StoreError> {
         let octets = match place.local_path(name) {
             Some(path) => match File::open(&path) {
                 Ok(file) => Source::Local(file),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(StoreError::Gone { name: name.to_owned() }),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(StoreError::Gone { name: name.to_owned() });
+                }
                 Err(error) => return Err(StoreError::io("open", &path)(error)),
             },
             None => Source::Remote(place.clone()),
@@ -80,10 +85,16 @@ impl TableFile {
             Some(found) => return Err(StoreError::Version { path: name.into(), found: found.to_owned() }),
             None => return Err(damaged("it does not say that it is a file of Weir")),
         }
-        let table = TableKind::ALL.into_iter().find(|table| said(key::TABLE) == Some(table.name()));
+        let (table, groups, checksums) = (said(key::TABLE), said(key::ROW_GROUPS), said(key::CHECKSUMS));
+        let texts = [table, groups, checksums].map(Option::unwrap_or_default);
+        let footer = layout::footer_checksum(metadata.file_metadata().schema_descr(), metadata.row_groups(), &texts);
+        if said(key::FOOTER) != Some(footer.to_string().as_str()) {
+            return Err(damaged("its footer does not match its checksum"));
+        }
+        let table = TableKind::ALL.into_iter().find(|kind| table == Some(kind.name()));
         let table = table.ok_or_else(|| damaged("it does not say of which table it is"))?;
-        let told = said(key::ROW_GROUPS).and_then(layout::read_groups).ok_or_else(|| damaged("rows and times of its row groups"))?;
-        let checksums = said(key::CHECKSUMS).and_then(layout::read_checksums).ok_or_else(|| damaged("checksums of its column chunks"))?;
+        let told = groups.and_then(layout::read_groups).ok_or_else(|| damaged("rows and times of its row groups"))?;
+        let checksums = checksums.and_then(layout::read_checksums).ok_or_else(|| damaged("checksums of its column chunks"))?;
         let is_complete = told.len() == metadata.num_row_groups() && checksums.len() == told.len();
         if !is_complete {
             return Err(damaged("what it says of its row groups is not about all of them"));
@@ -99,24 +110,14 @@ impl TableFile {
         Ok(Self { name: name.to_owned(), octets, metadata, table, groups })
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Whose rows it has.
-    pub const fn table(&self) -> TableKind {
+    pub(crate) const fn table(&self) -> TableKind {
         self.table
     }
 
     /// How many row groups it has.
-    pub const fn row_groups(&self) -> usize {
+    pub(crate) const fn row_groups(&self) -> usize {
         self.groups.len()
-    }
-
-    /// Rows of all row groups.
-    pub fn rows(&self) -> u64 {
-        self.groups.iter().map(|group| group.rows as u64).sum()
     }
 
     /// Rows of a row group.
@@ -129,13 +130,6 @@ impl TableFile {
         self.groups.get(group).map_or(Times::NONE, |group| group.times)
     }
 
-    /// Columns of the file that no table of this program has.
-    pub fn unknown_columns<T: FileTable>(&self) -> Vec<String> {
-        let schema = self.metadata.file_metadata().schema_descr();
-        let names = schema.root_schema().get_fields().iter().map(|field| field.name().to_owned());
-        names.filter(|name| !(0..T::COLUMNS.len()).any(|column| names_of(T::COLUMNS, column).any(|own| own == *name))).collect()
-    }
-
     /// Begins to read a row group.
     pub(crate) fn group<T: FileTable>(&self, group: usize) -> GroupReader<'_> {
         GroupReader { file: self, group, table: T::COLUMNS, columns: Vec::new(), octets: 0 }
@@ -145,7 +139,7 @@ impl TableFile {
     ///
     /// # Errors
     /// Where the file cannot be read or is damaged.
-    pub fn read_group<T: FileTable>(
+    pub(crate) fn read_group<T: FileTable>(
         &self,
         group: usize,
         columns: &[usize],
@@ -202,7 +196,10 @@ impl Source {
                 let size = file.metadata().map_err(StoreError::io("read", Path::new(name)))?.len();
                 let length = range.end.checked_sub(range.start).filter(|_| range.end <= size);
                 let Some(length) = length.and_then(|length| usize::try_from(length).ok()) else {
-                    return Err(StoreError::Damaged { path: name.into(), what: format!("octets {range:?} of {size} are asked for") });
+                    return Err(StoreError::Damaged {
+                        path: name.into(),
+                        what: format!("octets {range:?} of {size} are asked for"),
+                    });
                 };
                 let mut octets = vec![0; length];
                 file.read_exact_at(&mut octets, range.start).map_err(StoreError::io("read", Path::new(name)))?;
@@ -276,23 +273,49 @@ impl<'a> GroupReader<'a> {
     pub(crate) fn read<T: Table>(&mut self, page: usize, columns: &[usize], batch: &mut T) -> Result<(), StoreError> {
         let rows = self.page_rows(page).len();
         for column in columns {
-            let place = match self.columns.iter().position(|(opened, _)| opened == column) {
-                Some(place) => place,
-                None => {
-                    let opened = self.open(*column)?;
-                    self.columns.push((*column, opened));
-                    self.columns.len() - 1
-                }
-            };
-            let Some((_, opened)) = self.columns.get_mut(place) else {
-                continue;
-            };
-            decode(opened, page, rows, batch.any_mut(*column)).map_err(|fault| {
-                let name = self.table.get(*column).map_or("", |info| info.name);
-                self.file.damaged(format!("row group {}, column {name}, page {page}: {fault}", self.group))
-            })?;
+            let decoded = decode(self.opened(*column)?, page, rows, batch.any_mut(*column));
+            decoded.map_err(|fault| self.damaged(*column, page, &fault))?;
         }
         Ok(())
+    }
+
+    /// False where no address of a page has its lower half in one of the ranges. What the dictionary says is kept in `wanted` for the other pages of the row group.
+    pub(crate) fn may_hold(
+        &mut self,
+        page: usize,
+        column: usize,
+        low: &[(u64, u64)],
+        wanted: &mut Option<Wanted>,
+    ) -> Result<bool, StoreError> {
+        if matches!(wanted, Some(Wanted::Nothing)) {
+            return Ok(false);
+        }
+        let rows = self.page_rows(page).len();
+        let held = match self.opened(column)? {
+            Opened::Absent | Opened::One(_) => return Ok(false),
+            Opened::Two(chunks) => chunks.1.may_hold(page, rows, low, wanted),
+        };
+        held.map_err(|fault| self.damaged(column, page, &fault))
+    }
+
+    fn opened(&mut self, column: usize) -> Result<&mut Opened<'a>, StoreError> {
+        let place = match self.columns.iter().position(|(opened, _)| *opened == column) {
+            Some(place) => place,
+            None => {
+                let opened = self.open(column)?;
+                self.columns.push((column, opened));
+                self.columns.len() - 1
+            }
+        };
+        match self.columns.get_mut(place) {
+            Some((_, opened)) => Ok(opened),
+            None => Err(self.file.damaged(format!("column {column}"))),
+        }
+    }
+
+    fn damaged(&self, column: usize, page: usize, fault: &Fault) -> StoreError {
+        let name = self.table.get(column).map_or("", |info| info.name);
+        self.file.damaged(format!("row group {}, column {name}, page {page}: {fault}", self.group))
     }
 
     fn open(&mut self, column: usize) -> Result<Opened<'a>, StoreError> {
@@ -324,7 +347,8 @@ impl<'a> GroupReader<'a> {
         let Some(kind) = expected.and_then(|column_type| kind_of(column_type, &schema.column(index))) else {
             return Err(damaged("its type is not that of the table"));
         };
-        let (first, length) = (metadata.dictionary_page_offset().unwrap_or(metadata.data_page_offset()), metadata.compressed_size());
+        let (first, length) =
+            (metadata.dictionary_page_offset().unwrap_or(metadata.data_page_offset()), metadata.compressed_size());
         let (Ok(first), Ok(length)) = (u64::try_from(first), u64::try_from(length)) else {
             return Err(damaged("its place in the file"));
         };
@@ -368,7 +392,9 @@ fn kind_of(expected: ColumnType, descriptor: &parquet::schema::types::ColumnDesc
 fn decode(opened: &mut Opened<'_>, page: usize, rows: usize, column: AnyColumnMut<'_>) -> Result<(), Fault> {
     match (opened, column) {
         (Opened::Absent, _) => Ok(()),
-        (Opened::Two(chunks), AnyColumnMut::Ip(column)) => number::decode_addresses(&mut chunks.0, &mut chunks.1, page, rows, column),
+        (Opened::Two(chunks), AnyColumnMut::Ip(column)) => {
+            number::decode_addresses(&mut chunks.0, &mut chunks.1, page, rows, column)
+        }
         (Opened::One(chunk), AnyColumnMut::U8(column)) => match chunk.kind {
             Kind::Bool => bits::decode(chunk, page, rows, column),
             Kind::Text => text::decode_words(chunk, page, rows, column),

@@ -224,7 +224,14 @@ fn run_all(
     run: impl Fn(usize) -> Result<ScanStats, StoreError> + Sync,
 ) -> Result<ScanStats, StoreError> {
     thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|number| scope.spawn({ let run = &run; move || run(number) })).collect();
+        let others: Vec<_> = (1..threads)
+            .map(|number| {
+                scope.spawn({
+                    let run = &run;
+                    move || run(number)
+                })
+            })
+            .collect();
         let mut all = run(0);
         for other in others {
             match (other.join(), &mut all) {

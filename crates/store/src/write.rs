@@ -24,8 +24,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 use weir_record::{AnyColumn, ColumnInfo, ColumnType};
 
-pub use merge::merge;
-pub use segment::SegmentWriter;
+pub(crate) use merge::merge;
+pub(crate) use segment::SegmentWriter;
 pub(crate) use segment::is_event;
 
 use crate::error::StoreError;
@@ -41,13 +41,13 @@ pub(crate) const MAX_GROUP_OCTETS: usize = 192 << 20;
 
 /// What was written to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileSummary {
+pub(crate) struct FileSummary {
     /// Rows.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Octets of the file.
-    pub octets: u64,
+    pub(crate) octets: u64,
     /// The time that its rows cover.
-    pub times: Times,
+    pub(crate) times: Times,
 }
 
 /// Writes the batches of a table to as few files as their columns allow: one, unless a later row group has columns that the first one lacks. `open` makes the
@@ -158,7 +158,8 @@ impl<W: Write> Write for Counted<W> {
 impl<W: Write + Send> OpenFile<W> {
     fn new(sink: W, columns: &[ColumnInfo], leaves: Vec<Leaf>) -> Result<Self, ParquetError> {
         let schema = layout::schema(columns, &leaves)?;
-        let writer = SerializedFileWriter::new(Counted { inner: sink, octets: 0 }, schema, Arc::new(WriterProperties::builder().build()))?;
+        let writer =
+            SerializedFileWriter::new(Counted { inner: sink, octets: 0 }, schema, Arc::new(WriterProperties::builder().build()))?;
         let descriptors = writer.schema_descr().columns().to_vec();
         Ok(Self { writer, leaves, descriptors, groups: Vec::new(), checksums: Vec::new() })
     }
@@ -203,13 +204,17 @@ impl<W: Write + Send> OpenFile<W> {
         let mut times = Times::NONE;
         self.groups.iter().for_each(|(_, group)| times.extend(group));
         let rows = self.groups.iter().map(|(rows, _)| *rows as u64).sum();
+        let (groups, checksums) = (layout::describe_groups(&self.groups), layout::describe_checksums(&self.checksums));
+        let texts = [table.name(), groups.as_str(), checksums.as_str()];
+        let footer = layout::footer_checksum(self.writer.schema_descr(), self.writer.flushed_row_groups(), &texts);
         for (key, value) in [
-            (key::FORMAT, FORMAT_VERSION.to_owned()),
-            (key::TABLE, table.name().to_owned()),
-            (key::ROW_GROUPS, layout::describe_groups(&self.groups)),
-            (key::CHECKSUMS, layout::describe_checksums(&self.checksums)),
+            (key::FORMAT, FORMAT_VERSION),
+            (key::TABLE, table.name()),
+            (key::ROW_GROUPS, &groups),
+            (key::CHECKSUMS, &checksums),
+            (key::FOOTER, &footer.to_string()),
         ] {
-            self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+            self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
         }
         let Counted { inner, octets } = self.writer.into_inner()?;
         Ok((inner, FileSummary { rows, octets, times }))

@@ -133,19 +133,35 @@ fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) {
         }
         (u64::from_le_bytes(word) >> (bit % 8)) as u32 & mask
     };
-    if !(1..=8).contains(&width) {
-        return out.extend((0..count).map(at));
+    let blocks = count / 32;
+    unpack_blocks(packed, width, blocks, out);
+    out.extend((blocks * 32..count).map(at));
+}
+
+/// Appends blocks of 32 values. Each width has a loop of its own, in which every place is known to the compiler.
+fn unpack_blocks(packed: &[u8], width: usize, blocks: usize, out: &mut Vec<u32>) {
+    macro_rules! by_width {
+        ($($width:literal)*) => {
+            match width {
+                $( $width => packed.chunks_exact($width * 4).take(blocks).for_each(|block| unpack_block::<$width>(block, out)), )*
+                _ => out.resize(out.len() + 32 * blocks, 0),
+            }
+        };
     }
-    // A group of eight is at most eight octets.
-    let end = out.len() + count;
-    for group in packed.chunks(width).take(count.div_ceil(8)) {
-        let mut word = [0; 8];
-        word.iter_mut().zip(group).for_each(|(octet, own)| *octet = *own);
-        let word = u64::from_le_bytes(word);
-        let values: [u32; 8] = std::array::from_fn(|place| (word >> (place * width)) as u32 & mask);
-        out.extend_from_slice(&values);
+    by_width!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32);
+}
+
+#[inline]
+fn unpack_block<const WIDTH: usize>(block: &[u8], out: &mut Vec<u32>) {
+    let mut words = [0_u32; 33];
+    words.iter_mut().zip(block.as_chunks::<4>().0).for_each(|(word, octets)| *word = u32::from_le_bytes(*octets));
+    let mut values = [0_u32; 32];
+    for (place, value) in values.iter_mut().enumerate() {
+        let (word, bit) = (place * WIDTH / 32, place * WIDTH % 32);
+        let pair = u64::from(words[word]) | u64::from(words[word + 1]) << 32;
+        *value = (pair >> bit) as u32 & (u32::MAX >> (32 - WIDTH));
     }
-    out.truncate(end);
+    out.extend_from_slice(&values);
 }
 
 fn read_varint(octets: &mut &[u8]) -> Option<u64> {

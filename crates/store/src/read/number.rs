@@ -41,7 +41,13 @@ pub(super) fn decode<T: Number>(chunk: &mut Chunk<'_>, page: usize, rows: usize,
 }
 
 /// Decodes a page of both halves of addresses.
-pub(super) fn decode_addresses(high: &mut Chunk<'_>, low: &mut Chunk<'_>, page: usize, rows: usize, column: &mut IpColumn) -> Result<(), Fault> {
+pub(super) fn decode_addresses(
+    high: &mut Chunk<'_>,
+    low: &mut Chunk<'_>,
+    page: usize,
+    rows: usize,
+    column: &mut IpColumn,
+) -> Result<(), Fault> {
     let (mut high_values, mut low_values, _) = std::mem::take(column).into_parts();
     high_values.clear();
     low_values.clear();

@@ -45,6 +45,8 @@ pub(super) struct Chunk<'a> {
     pages: SerializedPageReader<Window>,
     /// The page that comes next.
     next: usize,
+    /// The page that was read last.
+    current: Option<(usize, Data)>,
     pub(super) dictionary: Dictionary,
     /// Memory for the codes of a page.
     pub(super) codes: Vec<u32>,
@@ -57,10 +59,46 @@ pub(super) enum Dictionary {
     None,
     Numbers(Vec<u64>),
     /// Ends of the texts, and their octets.
-    Texts { ends: Vec<usize>, octets: Vec<u8>, codes: Vec<Option<u8>> },
+    Texts {
+        ends: Vec<usize>,
+        octets: Vec<u8>,
+        codes: Vec<Option<u8>>,
+    },
+}
+
+/// Which entries of a dictionary a question is about.
+pub(crate) enum Wanted {
+    /// None: nothing of the chunk can be selected.
+    Nothing,
+    /// The one at this place.
+    One(u32),
+    /// Those that are marked.
+    Many(Vec<bool>),
+}
+
+impl Wanted {
+    /// The entries that are in one of the ranges, both ends included.
+    fn of(entries: &[u64], ranges: &[(u64, u64)]) -> Self {
+        let is_wanted = |entry: &u64| ranges.iter().any(|(first, last)| first <= entry && entry <= last);
+        let mut places = entries.iter().enumerate().filter(|(_, entry)| is_wanted(entry)).map(|(place, _)| place);
+        match (places.next(), places.next()) {
+            (None, _) => Self::Nothing,
+            (Some(one), None) => Self::One(one as u32),
+            _ => Self::Many(entries.iter().map(is_wanted).collect()),
+        }
+    }
+
+    fn is_among(&self, codes: &[u32]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(one) => codes.chunks(256).any(|codes| codes.iter().fold(false, |found, code| found | (code == one))),
+            Self::Many(wanted) => codes.iter().any(|code| wanted.get(*code as usize) == Some(&true)),
+        }
+    }
 }
 
 /// A data page.
+#[derive(Clone)]
 pub(super) struct Data {
     octets: Bytes,
     pub(super) encoding: Encoding,
@@ -99,11 +137,14 @@ impl<'a> Chunk<'a> {
         let window = Arc::new(Window { first: u64::try_from(first).unwrap_or(0), octets });
         let pages = SerializedPageReader::new(window.clone(), metadata, rows, None)?;
         let (dictionary, codes, words_of_validity) = (Dictionary::None, Vec::new(), Vec::new());
-        Ok(Self { kind, words, metadata, rows, window, pages, next: 0, dictionary, codes, words_of_validity })
+        Ok(Self { kind, words, metadata, rows, window, pages, next: 0, current: None, dictionary, codes, words_of_validity })
     }
 
     /// The page of that number, of `rows` rows. Pages in order are cheapest: those before are passed over, and to go back is to begin anew.
     pub(super) fn page(&mut self, number: usize, rows: usize) -> Result<Data, Fault> {
+        if let Some((_, data)) = self.current.as_ref().filter(|(current, _)| *current == number) {
+            return Ok(data.clone());
+        }
         if number < self.next {
             self.pages = SerializedPageReader::new(self.window.clone(), self.metadata, self.rows, None)?;
             self.next = 0;
@@ -123,8 +164,19 @@ impl<'a> Chunk<'a> {
                 continue;
             }
             match self.pages.get_next_page()? {
-                Some(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, .. }) => self.read_dictionary(&buf, num_values as usize)?,
-                Some(Page::DataPageV2 { buf, num_values, encoding, num_nulls, num_rows, def_levels_byte_len, rep_levels_byte_len, .. }) => {
+                Some(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, .. }) => {
+                    self.read_dictionary(&buf, num_values as usize)?
+                }
+                Some(Page::DataPageV2 {
+                    buf,
+                    num_values,
+                    encoding,
+                    num_nulls,
+                    num_rows,
+                    def_levels_byte_len,
+                    rep_levels_byte_len,
+                    ..
+                }) => {
                     self.next += 1;
                     let (values, absent) = (num_values as usize, num_nulls as usize);
                     let is_plausible = num_rows as usize == rows && (self.kind == Kind::List || values == rows);
@@ -132,7 +184,9 @@ impl<'a> Chunk<'a> {
                         return Err(Fault::Count("a page has not the rows that it should have"));
                     };
                     let (repetition, definition) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
-                    return Ok(Data { octets: buf, encoding, values, present, repetition, definition });
+                    let data = Data { octets: buf, encoding, values, present, repetition, definition };
+                    self.current = Some((number, data.clone()));
+                    return Ok(data);
                 }
                 Some(page) => return Err(Fault::Encoding(page.encoding())),
                 None => return Err(Fault::Count("pages are missing")),
@@ -140,9 +194,30 @@ impl<'a> Chunk<'a> {
         }
     }
 
+    /// False where no value of a page is in one of the ranges, as far as a dictionary can tell.
+    pub(super) fn may_hold(
+        &mut self,
+        page: usize,
+        rows: usize,
+        ranges: &[(u64, u64)],
+        wanted: &mut Option<Wanted>,
+    ) -> Result<bool, Fault> {
+        let data = self.page(page, rows)?;
+        if data.encoding != Encoding::RLE_DICTIONARY {
+            return Ok(true);
+        }
+        self.decode_codes(&data)?;
+        let Dictionary::Numbers(entries) = &self.dictionary else {
+            return Ok(true);
+        };
+        Ok(wanted.get_or_insert_with(|| Wanted::of(entries, ranges)).is_among(&self.codes))
+    }
+
     fn read_dictionary(&mut self, octets: &[u8], count: usize) -> Result<(), Fault> {
         self.dictionary = match self.kind {
-            Kind::Narrow => Dictionary::Numbers(octets.as_chunks().0.iter().map(|octets| u64::from(u32::from_le_bytes(*octets))).collect()),
+            Kind::Narrow => {
+                Dictionary::Numbers(octets.as_chunks().0.iter().map(|octets| u64::from(u32::from_le_bytes(*octets))).collect())
+            }
             Kind::Wide => Dictionary::Numbers(octets.as_chunks().0.iter().map(|octets| u64::from_le_bytes(*octets)).collect()),
             Kind::Time(divisor) => {
                 let time = |octets: &[u8; 8]| i64::from_le_bytes(*octets).wrapping_mul(divisor.nanoseconds()) as u64;
@@ -174,7 +249,11 @@ impl<'a> Chunk<'a> {
             return Err(Fault::Count("octets of a page"));
         }
         let max = self.codes.iter().copied().max();
-        if max.is_some_and(|max| max as usize >= entries) { Err(Fault::Count("a place past the dictionary's end")) } else { Ok(()) }
+        if max.is_some_and(|max| max as usize >= entries) {
+            Err(Fault::Count("a place past the dictionary's end"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Which of `rows` rows have a value.
@@ -187,7 +266,9 @@ impl<'a> Chunk<'a> {
         let is_read = hybrid::decode(data.definition(), 1, rows, &mut levels);
         let mut words = std::mem::take(&mut self.words_of_validity);
         words.clear();
-        words.extend(levels.chunks(64).map(|levels| levels.iter().rev().fold(0_u64, |word, level| word << 1 | u64::from(*level & 1))));
+        words.extend(
+            levels.chunks(64).map(|levels| levels.iter().rev().fold(0_u64, |word, level| word << 1 | u64::from(*level & 1))),
+        );
         self.codes = levels;
         let validity = Validity::from_words(rows, Some(words));
         let is_sound = is_read && rows - validity.absent() == data.present;

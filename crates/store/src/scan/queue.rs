@@ -39,7 +39,11 @@ impl<'a> Queue<'a> {
     /// Pieces that wait; a file may become several.
     pub(super) fn len(&self) -> usize {
         let state = self.lock();
-        state.work.iter().map(|work| if let Work::File(file) = work { file.rows.div_ceil(1 << 20).max(1) as usize } else { 1 }).sum()
+        state
+            .work
+            .iter()
+            .map(|work| if let Work::File(file) = work { file.rows.div_ceil(1 << 20).max(1) as usize } else { 1 })
+            .sum()
     }
 
     /// The next piece; nothing at the end. Whoever takes a file calls [`Queue::opened`] with what it holds.

@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::journal::{BlockReader, BlockRef};
 use crate::manifest::{DataFile, TableKind};
 use crate::place::Place;
-use crate::prune;
+use crate::prune::{self, PageTests};
 use crate::read::TableFile;
 use crate::times::Times;
 use crate::write::is_event;
@@ -89,8 +89,9 @@ impl<'r> Worker<'r> {
         self.stats.files += 1;
         let ScanRequest { from, to, .. } = *self.request;
         let all = 0..file.row_groups();
-        let mut wanted: Vec<usize> =
-            all.filter(|group| file.group_times(*group).overlaps_placed(from, to) && prune::may_hold(&file, *group, &self.bounds)).collect();
+        let mut wanted: Vec<usize> = all
+            .filter(|group| file.group_times(*group).overlaps_placed(from, to) && prune::may_hold(&file, *group, &self.bounds))
+            .collect();
         self.stats.row_groups_pruned += (file.row_groups() - wanted.len()) as u64;
         if self.newest_first {
             wanted.reverse();
@@ -98,7 +99,12 @@ impl<'r> Worker<'r> {
         wanted.into_iter().map(|group| Work::Group(file.clone(), group)).collect()
     }
 
-    fn read_group(&mut self, file: &TableFile, group: usize, consumer: &mut Consumer<'_>) -> (ControlFlow<()>, Result<(), StoreError>) {
+    fn read_group(
+        &mut self,
+        file: &TableFile,
+        group: usize,
+        consumer: &mut Consumer<'_>,
+    ) -> (ControlFlow<()>, Result<(), StoreError>) {
         let is_timed = self.needs_times(&file.group_times(group));
         let mut first = self.filtered.clone();
         if is_timed {
@@ -107,6 +113,7 @@ impl<'r> Worker<'r> {
         let later: Vec<usize> = places(self.request.columns.iter().filter(|column| !first.contains(column)));
         let first = places(&first);
         let mut reader = file.group::<FlowBatch>(group);
+        let mut tests = PageTests::new(&self.bounds);
         self.stats.row_groups += 1;
         let (pages, mut flow, mut read) = (reader.pages(), ControlFlow::Continue(()), Ok(()));
         for page in 0..pages {
@@ -114,6 +121,17 @@ impl<'r> Worker<'r> {
                 break;
             }
             let page = if self.newest_first { pages - 1 - page } else { page };
+            match tests.may_hold(&mut reader, page) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.stats.rows_read += reader.page_rows(page).len() as u64;
+                    continue;
+                }
+                Err(error) => {
+                    read = Err(error);
+                    break;
+                }
+            }
             self.batch.clear();
             read = reader.read(page, &first, &mut self.batch);
             if read.is_err() {

@@ -66,7 +66,12 @@ impl Table {
     /// Places by hash in so many slots.
     fn place_again(&mut self, slots: usize) {
         let entries = std::mem::take(&mut self.entries);
-        *self = Self { entries: Vec::with_capacity(entries.len()), max_entries: self.max_entries, slots: vec![0; slots], is_direct: false };
+        *self = Self {
+            entries: Vec::with_capacity(entries.len()),
+            max_entries: self.max_entries,
+            slots: vec![0; slots],
+            is_direct: false,
+        };
         for value in entries {
             self.code(value);
         }

@@ -17,7 +17,7 @@ use crate::scan::Cancel;
 ///
 /// # Errors
 /// Where a file cannot be read or written, and where `cancel` says so; the files given stay as they are.
-pub fn merge(
+pub(crate) fn merge(
     place: &Place,
     files: &[Arc<DataFile>],
     stem: &str,

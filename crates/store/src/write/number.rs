@@ -222,4 +222,3 @@ const BLOOM_FALSE: f64 = 0.01;
 fn empty_filter(rows: usize) -> Result<Sbbf> {
     Sbbf::new_with_ndv_fpp(rows as u64, BLOOM_FALSE)
 }
-

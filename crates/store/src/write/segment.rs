@@ -18,7 +18,7 @@ const BUFFER: usize = 1 << 20;
 /// Writes the rows of a segment to a file a table, or a few; flow records that are events or drops go to a table of their own.
 ///
 /// Nothing counts before [`finish`](Self::finish) has given the list of files. Files that were begun and are not needed are removed when this is dropped.
-pub struct SegmentWriter<'a> {
+pub(crate) struct SegmentWriter<'a> {
     about: About<'a>,
     flows: Option<Writer<'a, FlowBatch>>,
     events: Option<Writer<'a, FlowBatch>>,
@@ -40,7 +40,7 @@ pub(super) struct About<'a> {
 
 impl<'a> SegmentWriter<'a> {
     /// A writer of files `TABLE/STEM.parquet` in `place`, of the segments `segments` (first and last), at the time `now` in nanoseconds since 1970.
-    pub const fn new(place: &'a Place, stem: &'a str, segments: (u64, u64), now: i64) -> Self {
+    pub(crate) const fn new(place: &'a Place, stem: &'a str, segments: (u64, u64), now: i64) -> Self {
         let about = About { place, stem, segments, level: 0, now };
         Self { about, flows: None, events: None, counters: None, health: None, series: None }
     }
@@ -49,7 +49,7 @@ impl<'a> SegmentWriter<'a> {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn flows(&mut self, batch: FlowBatch) -> Result<(), StoreError> {
+    pub(crate) fn flows(&mut self, batch: FlowBatch) -> Result<(), StoreError> {
         let events = (0..batch.rows()).filter(|row| is_event(&batch, *row)).count();
         if events == 0 {
             return Writer::of(&mut self.flows, TableKind::Flows, self.about).push(batch);
@@ -70,7 +70,7 @@ impl<'a> SegmentWriter<'a> {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn counters(&mut self, batch: CounterBatch) -> Result<(), StoreError> {
+    pub(crate) fn counters(&mut self, batch: CounterBatch) -> Result<(), StoreError> {
         Writer::of(&mut self.counters, TableKind::Counters, self.about).push(batch)
     }
 
@@ -78,7 +78,7 @@ impl<'a> SegmentWriter<'a> {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn health(&mut self, batch: HealthBatch) -> Result<(), StoreError> {
+    pub(crate) fn health(&mut self, batch: HealthBatch) -> Result<(), StoreError> {
         Writer::of(&mut self.health, TableKind::Health, self.about).push(batch)
     }
 
@@ -86,7 +86,7 @@ impl<'a> SegmentWriter<'a> {
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn series(&mut self, batch: SeriesBatch) -> Result<(), StoreError> {
+    pub(crate) fn series(&mut self, batch: SeriesBatch) -> Result<(), StoreError> {
         Writer::of(&mut self.series, TableKind::Series, self.about).push(batch)
     }
 
@@ -94,7 +94,7 @@ impl<'a> SegmentWriter<'a> {
     ///
     /// # Errors
     /// Where a file cannot be written; those that are in their place by then are of no use.
-    pub fn finish(self) -> Result<Vec<DataFile>, StoreError> {
+    pub(crate) fn finish(self) -> Result<Vec<DataFile>, StoreError> {
         let mut files = Vec::new();
         for writer in [self.flows, self.events].into_iter().flatten() {
             files.extend(writer.finish()?);

@@ -159,7 +159,9 @@ fn append(leaf: Leaf, column: &AnyColumn<'_>, range: Range<usize>, out: &mut Vec
         AnyColumn::U32(c) => append_from(c.values(), c.validity(), range, out, |value| u64::from(*value)),
         AnyColumn::U64(c) => append_from(c.values(), c.validity(), range, out, |value| *value),
         AnyColumn::Time(c) => match leaf.kind {
-            Kind::Time(Divisor::Million) => append_from(c.values(), c.validity(), range, out, |value| (*value / 1_000_000) as u64),
+            Kind::Time(Divisor::Million) => {
+                append_from(c.values(), c.validity(), range, out, |value| (*value / 1_000_000) as u64)
+            }
             Kind::Time(Divisor::Thousand) => append_from(c.values(), c.validity(), range, out, |value| (*value / 1_000) as u64),
             _ => append_from(c.values(), c.validity(), range, out, |value| *value as u64),
         },
@@ -175,6 +177,8 @@ fn append_from<T>(values: &[T], validity: &Validity, range: Range<usize>, out: &
     if validity.words().is_none() {
         out.extend(values.iter().map(convert));
     } else {
-        out.extend(values.iter().enumerate().filter(|(place, _)| validity.is_valid(first + place)).map(|(_, value)| convert(value)));
+        out.extend(
+            values.iter().enumerate().filter(|(place, _)| validity.is_valid(first + place)).map(|(_, value)| convert(value)),
+        );
     }
 }
