@@ -64,7 +64,9 @@ pub enum StoreError {
         what: String,
     },
     /// A batch over the limits of a journal block.
-    #[error("a batch of {rows} rows does not fit a block of the journal, which holds 1,048,576 rows and 256 MiB; append it in parts")]
+    #[error(
+        "a batch of {rows} rows does not fit a block of the journal, which holds 1,048,576 rows and 256 MiB; append it in parts"
+    )]
     TooLarge {
         /// Its rows.
         rows: usize,

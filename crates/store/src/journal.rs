@@ -88,7 +88,8 @@ impl Journal {
     pub(crate) fn append(&self, rows: &Rows<'_>, catalog: &Catalog) -> Result<Position, StoreError> {
         let mut encoder = lock(&self.encoders).pop().unwrap_or_default();
         encoder.clear();
-        let appended = encode(rows, &mut encoder).and_then(|headers| self.append_blocks(&headers, encoder.octets(), rows, catalog));
+        let appended =
+            encode(rows, &mut encoder).and_then(|headers| self.append_blocks(&headers, encoder.octets(), rows, catalog));
         if encoder.memory() <= ENCODER_MEMORY {
             lock(&self.encoders).push(encoder);
         }

@@ -93,7 +93,10 @@ fn begin(config: &StoreConfig) -> Result<Manifest, StoreError> {
     // Without a manifest no data file counts, and would be deleted: better to stop where somebody lost it.
     for table in TableKind::ALL {
         if config.files.is_local() && config.files.list(table.name())?.iter().any(|file| file.name.ends_with(".parquet")) {
-            let what = format!("there are data files in {}, but no manifest that names them; restore it, or move the files away", table.name());
+            let what = format!(
+                "there are data files in {}, but no manifest that names them; restore it, or move the files away",
+                table.name()
+            );
             return Err(StoreError::Damaged { path: config.path.clone(), what });
         }
     }

@@ -42,11 +42,8 @@ pub(crate) struct Rules {
 /// The files that have to go.
 pub(crate) fn doomed(files: &[Arc<DataFile>], rules: &Rules, is_spared: impl Fn(&Times) -> bool) -> Vec<Arc<DataFile>> {
     let from = |file: &DataFile| if file.table == TableKind::Series { rules.series_from } else { rules.records_from };
-    let (mut gone, mut left): (Vec<_>, Vec<_>) = files
-        .iter()
-        .filter(|file| !is_spared(&file.times))
-        .cloned()
-        .partition(|file| file.times.received_max < from(file));
+    let (mut gone, mut left): (Vec<_>, Vec<_>) =
+        files.iter().filter(|file| !is_spared(&file.times)).cloned().partition(|file| file.times.received_max < from(file));
     let mut octets: u64 = gone.iter().map(|file| file.octets).sum();
     left.sort_by_key(|file| (file.table == TableKind::Series, file.times.received_max));
     for file in left {
@@ -179,7 +176,5 @@ fn size_of(path: &Path) -> Option<(u64, u64)> {
     Some((figures.f_bavail.saturating_mul(figures.f_frsize), figures.f_blocks.saturating_mul(figures.f_frsize)))
 }
 
-
 #[cfg(test)]
 mod tests;
-

@@ -252,7 +252,8 @@ pub(crate) fn now() -> i64 {
 fn take_lock(store: &Path) -> Result<File, StoreError> {
     let path = store.join(LOCK);
     let mut options = File::options();
-    let mut file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(StoreError::io("open", &path))?;
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(&path).map_err(StoreError::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {

@@ -127,9 +127,15 @@ impl<'a> Column<'a> {
     fn write_to(&self, column: AnyColumnMut<'_>) -> Result<(), BlockError> {
         match (&self.values, column) {
             (Values::Numbers(storage::U8, packed), AnyColumnMut::U8(column)) => self.write_numbers(packed, column),
-            (Values::Numbers(storage::U8..=storage::U16, packed), AnyColumnMut::U16(column)) => self.write_numbers(packed, column),
-            (Values::Numbers(storage::U8..=storage::U32, packed), AnyColumnMut::U32(column)) => self.write_numbers(packed, column),
-            (Values::Numbers(storage::U8..=storage::U64, packed), AnyColumnMut::U64(column)) => self.write_numbers(packed, column),
+            (Values::Numbers(storage::U8..=storage::U16, packed), AnyColumnMut::U16(column)) => {
+                self.write_numbers(packed, column)
+            }
+            (Values::Numbers(storage::U8..=storage::U32, packed), AnyColumnMut::U32(column)) => {
+                self.write_numbers(packed, column)
+            }
+            (Values::Numbers(storage::U8..=storage::U64, packed), AnyColumnMut::U64(column)) => {
+                self.write_numbers(packed, column)
+            }
             (Values::Numbers(storage::TIME, packed), AnyColumnMut::Time(column)) => self.write_numbers(packed, column),
             (Values::Addresses(high, low), AnyColumnMut::Ip(column)) => {
                 let (mut highs, mut lows, _) = take(column).into_parts();

@@ -75,7 +75,8 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn data(&mut self, length: usize) -> Result<&'a [u8], BlockError> {
-        let (data, rest) = self.values.split_at_checked(length).ok_or(BlockError::Directory("values past the end of the block"))?;
+        let (data, rest) =
+            self.values.split_at_checked(length).ok_or(BlockError::Directory("values past the end of the block"))?;
         self.values = rest;
         Ok(data)
     }

@@ -70,7 +70,8 @@ pub(super) fn write_times(values: &[i64], directory: &mut Vec<u8>, data: &mut Ve
     let span = max.wrapping_sub(min) as u64;
     let distance = |value: &i64| value.wrapping_sub(min) as u64;
     let fits = |unit: u64| values.iter().all(|value| distance(value).is_multiple_of(unit));
-    let code = (1..UNITS.len()).rev().find(|code| width_of(span / UNITS[*code]) < width_of(span) && fits(UNITS[*code])).unwrap_or(0);
+    let code =
+        (1..UNITS.len()).rev().find(|code| width_of(span / UNITS[*code]) < width_of(span) && fits(UNITS[*code])).unwrap_or(0);
     let width = width_of(span / UNITS[code]);
     directory.push((code as u8 + 1) << 4 | width as u8);
     write_varint(directory, min as u64);

@@ -60,7 +60,9 @@ fn batch<T: BlockTable>(rows: usize, shapes: &[Shape], gaps: u64, seed: u64) -> 
                 AnyColumnMut::U16(column) => column.push(row, value as u16),
                 AnyColumnMut::U32(column) => column.push(row, value as u32),
                 AnyColumnMut::U64(column) => column.push(row, value),
-                AnyColumnMut::Time(column) if seed % 2 == 0 => column.push(row, (value as i64 / 1_000_000).wrapping_mul(1_000_000)),
+                AnyColumnMut::Time(column) if seed % 2 == 0 => {
+                    column.push(row, (value as i64 / 1_000_000).wrapping_mul(1_000_000))
+                }
                 AnyColumnMut::Time(column) => column.push(row, value as i64),
                 AnyColumnMut::Ip(column) => column.push(row, Address::from_halves(value >> 32 << 32, value)),
                 AnyColumnMut::Text(column) => column.push(row, &format!("{:x}ž", value % 1000)),

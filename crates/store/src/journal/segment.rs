@@ -163,7 +163,12 @@ impl BlockRef<'_> {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where its checksum does not match; the batch is empty then, and other blocks can be read.
-    pub fn read<T: BlockTable>(&self, columns: Option<&[usize]>, reader: &mut BlockReader, batch: &mut T) -> Result<(), StoreError> {
+    pub fn read<T: BlockTable>(
+        &self,
+        columns: Option<&[usize]>,
+        reader: &mut BlockReader,
+        batch: &mut T,
+    ) -> Result<(), StoreError> {
         reader.read(self.segment, &self.place, columns, batch)
     }
 
