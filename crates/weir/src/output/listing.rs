@@ -122,7 +122,7 @@ mod tests {
     fn tables_are_aligned_and_harmless() {
         let expected = "\
 name                     value
-a \u{fffd}[2J \"b\"                7
+a \u{fffd}[2J \"b\"                   7
 longer, than the head  1234567
 ";
         assert_eq!(printed(Format::Table), expected);

@@ -11,8 +11,12 @@ mod carriers;
 mod output;
 mod shared;
 
+mod asking;
 mod collect;
+mod sums;
 mod config;
 mod export;
 mod live;
 mod meter;
+
+mod packaging;

@@ -1,0 +1,175 @@
+//! A service that has received the samples, and what it says over HTTP.
+
+use std::fs;
+use std::net::TcpListener;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::collect::service::{Folder, Service};
+use crate::run::{Run, weir};
+
+/// How long something is waited for that has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service with a console, and its folder.
+pub(super) struct Asked {
+    pub(super) folder: Folder,
+    pub(super) service: Service,
+    pub(super) console: String,
+}
+
+/// Records of the sample of NetFlow v5.
+pub(super) const NETFLOW5: u64 = 23;
+
+pub(super) fn sample(name: &str) -> String {
+    format!("{}/samples/{name}.pcap", env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Asked {
+    pub(super) fn start() -> Self {
+        let folder = Folder::new();
+        // A port that nobody has now.
+        let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let service = Service::start(&folder, "", &format!("[console]\nlisten = \"{console}\""));
+        service.wait_for("answering over HTTP");
+        Self { folder, service, console }
+    }
+
+    /// One that has received these samples.
+    pub(super) fn with(samples: &[&str]) -> Self {
+        let asked = Self::start();
+        let printed = |name: &&str| weir(&["decode", &sample(name), "--format", "none"]).stdout.trim().parse::<u64>().unwrap();
+        let records = samples.iter().map(printed).sum();
+        for name in samples {
+            let run = asked.replay(name, &["--rate", "500", "--original-time"]);
+            assert_eq!(run.code, 0, "{}", run.stderr);
+        }
+        asked.wait_stored(records);
+        asked
+    }
+
+    /// Replays a sample to the service.
+    pub(super) fn replay(&self, name: &str, more: &[&str]) -> Run {
+        let url = format!("udp://{}", self.service.address);
+        let file = sample(name);
+        weir(&[&["replay", &file, "--to", &url], more].concat())
+    }
+
+    pub(super) fn config(&self) -> String {
+        self.folder.0.join("weir.toml").to_str().unwrap().to_owned()
+    }
+
+    pub(super) fn store(&self) -> String {
+        self.folder.store().to_str().unwrap().to_owned()
+    }
+
+    /// Asks the service.
+    pub(super) fn ask(&self, arguments: &[&str]) -> Run {
+        weir(&[arguments, &["-c", &self.config()]].concat())
+    }
+
+    /// Reads the files.
+    pub(super) fn read(&self, arguments: &[&str]) -> Run {
+        weir(&[arguments, &["--store", &self.store()]].concat())
+    }
+
+    /// Waits until so many flow and sample records can be asked for.
+    pub(super) fn wait_stored(&self, records: u64) {
+        let begun = Instant::now();
+        loop {
+            let run = self.ask(&["query", "--format", "none"]);
+            if run.stdout.trim() == records.to_string() {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{records} records were sent, asked for: {} {}", run.stdout, run.stderr);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.console)
+    }
+
+    pub(super) fn get(&self, path: &str) -> (u16, String) {
+        answer(agent().get(self.url(path)).call())
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        answer(agent().post(self.url(path)).send_json(body))
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
+}
+
+fn answer(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, String) {
+    let mut answer = answered.unwrap();
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+}
+
+#[test]
+fn counters_are_those_of_the_metrics() {
+    let asked = Asked::with(&["netflow5"]);
+    let (status, page) = asked.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(page.ends_with("# EOF\n"), "{page}");
+    let value = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {page}")).parse::<f64>().unwrap()
+    };
+    assert_eq!(value("weir_decode_records_total"), NETFLOW5 as f64);
+    assert_eq!(value("weir_receive_datagrams_total{listener=\"lab\"}"), value("weir_decode_datagrams_total"));
+    assert!(value("weir_store_rows_total") >= NETFLOW5 as f64);
+    // Every line is a comment, or a name with a number; every name was described before.
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let (name, number) = line.rsplit_once(' ').unwrap();
+        assert!(number.parse::<f64>().is_ok(), "{line}");
+        let family = name.split('{').next().unwrap();
+        let described = format!("# TYPE {} ", family.strip_suffix("_total").unwrap_or(family));
+        assert!(page.contains(&described), "{line}");
+    }
+    let counters = asked.ask(&["counters", "--grep", "weir_decode_records", "--format", "json"]).records();
+    assert_eq!(counters, [json!({"name": "weir_decode_records_total", "value": NETFLOW5})]);
+    let none = asked.ask(&["counters", "--grep", "no such counter"]);
+    assert_eq!((none.code, none.stdout.as_str()), (1, ""));
+}
+
+#[test]
+fn sources_say_who_sent_what() {
+    let asked = Asked::with(&["netflow5"]);
+    let rows = asked.ask(&["sources", "--format", "json"]).records();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!((&rows[0]["exporter"], &rows[0]["listener"]), (&json!("127.0.0.1"), &json!("lab")));
+    assert_eq!((&rows[0]["records"], &rows[0]["protocols"]), (&json!(NETFLOW5), &json!(["netflow5"])));
+    let table = asked.ask(&["sources", "--format", "table"]).stdout;
+    assert!(table.lines().next().unwrap().contains("Exporter"), "{table}");
+    assert!(table.contains("127.0.0.1"), "{table}");
+    let (status, page) = asked.get("/api/v1/sources");
+    assert_eq!((status, serde_json::from_str::<Value>(&page).unwrap().as_array().unwrap().len()), (200, 1));
+}
+
+#[test]
+fn a_running_service_is_well() {
+    let asked = Asked::start();
+    assert_eq!(asked.get("/healthz"), (200, json!({"ok": true, "problems": []}).to_string()));
+}
+
+#[test]
+fn a_service_that_is_not_there_is_said() {
+    let folder = Folder::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = folder.0.join("weir.toml");
+    fs::write(&config, format!("[console]\nlisten = \"{free}\"\n")).unwrap();
+    for command in [&["query"][..], &["sql", "SELECT 1"], &["sources"], &["counters"]] {
+        let run = weir(&[command, &["-c", config.to_str().unwrap()]].concat());
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(run.stderr.contains(&free.to_string()) && run.stderr.contains("weir run"), "{}", run.stderr);
+    }
+    fs::write(&config, "[meter]\ninterfaces = [\"lo\"]\n").unwrap();
+    let run = weir(&["query", "-c", config.to_str().unwrap()]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("[console]"), "{}", run.stderr);
+}
