@@ -149,6 +149,13 @@ fn a_range_of_time_takes_what_overlaps_it() {
     assert_eq!((nothing.records, &table(&nothing).rows[0][0]), (0, &Cell::Number(0)));
 }
 
+/// The rows that have something. A record that only touches a slot is told of a group by records, and not by series.
+fn some(answer: &Answer) -> Vec<&Vec<Cell>> {
+    // The measures are the last three.
+    let has_something = |row: &&Vec<Cell>| row.iter().rev().take(3).any(|cell| matches!(cell, Cell::Number(1..)));
+    table(answer).rows.iter().filter(has_something).collect()
+}
+
 #[test]
 fn series_give_what_records_give() {
     let (_folder, with_series) = store(by_source());
@@ -160,7 +167,7 @@ fn series_give_what_records_give() {
                     QuestionText { series: "2m".to_owned(), filter: filter.to_owned(), from, to, ..text(by, "bytes,flows,bps") };
                 let (fast, slow) = (asked(&with_series, text.clone()), asked(&without, text));
                 assert_eq!((fast.source, slow.source), (AnswerSource::Series, AnswerSource::Records));
-                assert_eq!(table(&fast).rows, table(&slow).rows, "by `{by}`, filter `{filter}`, {from:?}");
+                assert_eq!(some(&fast), some(&slow), "by `{by}`, filter `{filter}`, {from:?}");
                 assert_eq!(table(&fast).totals, table(&slow).totals);
             }
         }
