@@ -91,7 +91,7 @@ impl From<SqlError> for QueryError {
         let told = error.to_string();
         match error {
             SqlError::Text { line, column, message, .. } => {
-                let place = (line > 0).then_some(Place { position: None, line, column });
+                let place = (line > 0).then(|| Box::new(Place { position: None, line, column }));
                 Self::Refused(Refusal { place, ..Refusal::of("sql", message) })
             }
             SqlError::Refused(message) => Self::Refused(Refusal::of("sql", message)),

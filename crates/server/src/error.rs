@@ -16,7 +16,7 @@ pub struct Refusal {
     pub field: Option<String>,
     /// Where in that text, by place.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What could stand there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expected: Vec<String>,

@@ -88,7 +88,6 @@ pub enum Format {
     Table,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 const fn is_false(value: &bool) -> bool {
     !*value
 }
@@ -163,7 +162,7 @@ fn refuse(error: &QuestionError) -> Refusal {
     Refusal {
         error: format!("{}: {}", error.part, inner.message()),
         field: Some(error.part.into()),
-        place: Some(Place { position: Some(inner.position), line: inner.line, column: inner.column }),
+        place: Some(Box::new(Place { position: Some(inner.position), line: inner.line, column: inner.column })),
         expected: inner.expected.clone(),
         hint: inner.hint.clone(),
     }

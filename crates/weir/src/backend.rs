@@ -11,6 +11,7 @@ use weir_store::{AskLimits, Cancel, Snapshot, SqlAnswer, SqlLimits};
 use crate::client::Refused;
 use crate::exit::Failure;
 use crate::metrics;
+use crate::service;
 use crate::service::running::Running;
 
 /// The running service behind the HTTP edge.
@@ -54,7 +55,7 @@ impl Backend for ServiceBackend {
 
 /// What can be read of the store at this path now.
 pub(crate) fn open(path: &Path) -> Result<Snapshot, Failure> {
-    let opened = Snapshot::open(path, None, None);
+    let opened = Snapshot::open(path, None, Some(service::summary()));
     opened.map_err(|error| Failure::Failed(format!("cannot read the store {}: {error}", path.display())))
 }
 

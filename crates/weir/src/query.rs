@@ -191,7 +191,7 @@ fn words(refusal: &Refusal, asked: &Asked) -> String {
 
 /// The same in a text.
 pub(crate) fn pointed(refusal: &Refusal, text: &str) -> String {
-    let Some(place) = refusal.place else { return refusal.error.clone() };
+    let Some(place) = &refusal.place else { return refusal.error.clone() };
     let Some(line) = text.lines().nth(place.line.saturating_sub(1)) else { return refusal.error.clone() };
     // Long lines are cut around the place, so that the mark stays in view.
     let skip = place.column.saturating_sub(60);

@@ -145,7 +145,7 @@ fn open_store(config: &crate::config::Store) -> Result<Arc<Store>, Failure> {
 }
 
 /// Makes the sums of continuous series over a segment of the journal.
-fn summary() -> MakeSummary {
+pub(crate) fn summary() -> MakeSummary {
     struct Sums(Windows);
     impl Summary for Sums {
         fn feed(&mut self, flows: &FlowBatch) {

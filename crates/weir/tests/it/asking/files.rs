@@ -36,7 +36,7 @@ fn a_store_is_checked_exported_and_archived() {
     let ended = asked.service.stop();
     assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
     let files = crate::run::weir(&["store", "check", "--store", &store]);
-    assert!(files.code == 0 && files.stdout.contains(&format!("{NETFLOW5} rows")), "{}", files.stdout);
+    assert!(files.code == 0 && files.stdout.contains("0 rows in 0 segments"), "all is in files: {}", files.stdout);
     let damaged = damage(&asked.folder.store());
     let unsound = crate::run::weir(&["store", "check", "--store", &store]);
     assert_eq!(unsound.code, 3, "{}", unsound.stdout);
