@@ -417,7 +417,36 @@ fn damage_is_an_error_and_never_other_rows() {
 }
 
 #[test]
-fn series_rows_come_back() {
-    let mut numbers = Numbers(3);
-    check_round_trip(vec![batch::<SeriesBatch>(500, &mut numbers)], |writer, batch| writer.series(batch)).unwrap();
+fn rows_of_series_come_back_and_merged_they_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Place::local(folder.path());
+    let mut series = SeriesBatch::new();
+    for row in 0..500 {
+        series.slot.push(row, 60_000_000_000 * (row as i64 / 10));
+        series.step.push(row, 60);
+        series.exporter.push(row, weir_record::Address::v4(7));
+        series.dimension.push(row, 1);
+        series.number.push(row, row as u64 % 10);
+        series.flows.push(row, 3);
+        series.rtt_hist.push(row, [5, 2]);
+    }
+    series.advance(500);
+    series.finish();
+    let mut files = Vec::new();
+    for stem in ["1", "2", "3"] {
+        let mut writer = SegmentWriter::new(&place, stem, (1, 1), 0);
+        writer.series(series.clone()).unwrap();
+        files.extend(writer.finish().unwrap());
+    }
+    let back: Vec<SeriesBatch> = read(&place, &files[..1]).unwrap();
+    assert_eq!(rows(&back), rows(&[series]));
+    let times = files[0].times;
+    assert_eq!((times.placed_min, times.placed_max), (0, 60_000_000_000 * 50 - 1));
+    let files: Vec<Arc<DataFile>> = files.into_iter().map(Arc::new).collect();
+    let merged = merge(&place, &files, "merged", 1, 6, &Cancel::new()).unwrap();
+    assert_eq!(merged.iter().map(|file| file.rows).collect::<Vec<_>>(), [500]);
+    for batch in read::<SeriesBatch>(&place, &merged).unwrap() {
+        assert!((0..batch.rows()).all(|row| batch.flows.get(row) == Some(9)));
+        assert!((0..batch.rows()).all(|row| batch.rtt_hist.get(row) == Some(&[5, 6])));
+    }
 }

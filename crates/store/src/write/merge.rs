@@ -3,8 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use weir_record::series::SeriesSums;
 use weir_record::{CounterBatch, FlowBatch, HealthBatch, SeriesBatch};
 
+use super::MAX_GROUP_ROWS;
 use super::segment::{About, Writer};
 use crate::error::StoreError;
 use crate::layout::FileTable;
@@ -13,7 +15,7 @@ use crate::place::Place;
 use crate::read::TableFile;
 use crate::scan::Cancel;
 
-/// Writes the rows of files of one table, in the order given, to new files `TABLE/STEM.parquet`, and makes these durable.
+/// Writes the rows of files of one table, in the order given, to new files `TABLE/STEM.parquet`, and makes these durable. Rows of series are added up.
 ///
 /// # Errors
 /// Where a file cannot be read or written, and where `cancel` says so; the files given stay as they are.
@@ -35,7 +37,7 @@ pub(crate) fn merge(
         TableKind::Flows | TableKind::Events => append::<FlowBatch>(first.table, about, files, cancel),
         TableKind::Counters => append::<CounterBatch>(first.table, about, files, cancel),
         TableKind::Health => append::<HealthBatch>(first.table, about, files, cancel),
-        TableKind::Series => append::<SeriesBatch>(first.table, about, files, cancel),
+        TableKind::Series => add_up(about, files, cancel),
     }
 }
 
@@ -46,21 +48,47 @@ fn append<T: FileTable>(
     cancel: &Cancel,
 ) -> Result<Vec<DataFile>, StoreError> {
     let mut writer = Writer::<T>::new(table, about);
+    for_each_batch(about.place, files, cancel, |batch| writer.push(batch))?;
+    writer.finish()
+}
+
+/// Rows of one slot, source, dimension and value become one. Where there are more than fit in memory, several stay; they add up when they are read.
+fn add_up(about: About<'_>, files: &[Arc<DataFile>], cancel: &Cancel) -> Result<Vec<DataFile>, StoreError> {
+    let mut writer = Writer::<SeriesBatch>::new(TableKind::Series, about);
+    let mut sums = SeriesSums::new();
+    for_each_batch(about.place, files, cancel, |batch| {
+        sums.add(batch);
+        if sums.rows() < MAX_GROUP_ROWS {
+            return Ok(());
+        }
+        let added = std::mem::take(&mut sums).finish();
+        if added.rows() > MAX_GROUP_ROWS / 2 {
+            return writer.push(added);
+        }
+        sums.add(added);
+        Ok(())
+    })?;
+    writer.push(sums.finish())?;
+    writer.finish()
+}
+
+fn for_each_batch<T: FileTable>(
+    place: &Place,
+    files: &[Arc<DataFile>],
+    cancel: &Cancel,
+    mut take: impl FnMut(T) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
     for file in files {
-        let file = TableFile::open(about.place, &file.name)?;
-        let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
+        let file = TableFile::open(place, &file.name)?;
         for group in 0..file.row_groups() {
-            let mut failed = Ok(());
+            let mut taken = Ok(());
             file.read_group::<T>(group, &all, &mut |batch| {
-                if cancel.is_cancelled() {
-                    failed = Err(StoreError::Cancelled);
-                } else {
-                    failed = writer.push(std::mem::take(batch));
-                }
-                if failed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                taken = if cancel.is_cancelled() { Err(StoreError::Cancelled) } else { take(std::mem::take(batch)) };
+                if taken.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
-            failed?;
+            taken?;
         }
     }
-    writer.finish()
+    Ok(())
 }
