@@ -1,4 +1,4 @@
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use weir_record::{Column, FlowBatch};
 
 use super::*;

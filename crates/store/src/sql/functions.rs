@@ -56,8 +56,11 @@ struct About {
     returns: fn() -> DataType,
     call: fn(&[ArrayRef]) -> Result<ArrayRef, DataFusionError>,
     /// Which argument, when it is a constant, can be refused before anything is read.
-    check: Option<(usize, fn(&str) -> bool, &'static str)>,
+    check: Option<Check>,
 }
+
+/// Place of the argument, what is right, and what is expected.
+type Check = (usize, fn(&str) -> bool, &'static str);
 
 const START_END: [(&str, Kind); 2] = [("start", Kind::Time), ("end", Kind::Time)];
 

@@ -80,8 +80,11 @@ fn joined(mut parts: Vec<Expression>, join: fn(Vec<Expression>) -> Expression) -
 fn exists(expr: &Expr) -> Option<Expression> {
     let column = column(expr)?;
     // Here it always has a value: the most frequent one stands for absent.
-    (column != Column::record_kind)
-        .then(|| Expression::Test(Test { field: Field::Column(column), negated: false, relation: Relation::Exists }))
+    (column != Column::record_kind).then_some(Expression::Test(Test {
+        field: Field::Column(column),
+        negated: false,
+        relation: Relation::Exists,
+    }))
 }
 
 /// The column that an expression is, also where the engine makes a smaller number or a text of the like out of it.

@@ -1,4 +1,5 @@
 //! Tests of the store as others use it: a folder, files, other programs.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, their helpers included")]
 
 mod fixture;
 mod numbered;
