@@ -52,7 +52,7 @@ fn batch<T: BlockTable>(rows: usize, shapes: &[Shape], gaps: u64, seed: u64) -> 
         }
         for row in 0..rows {
             let value = numbers.of(shape);
-            if gaps > 0 && numbers.next() % gaps == 0 {
+            if gaps > 0 && numbers.next().is_multiple_of(gaps) {
                 continue;
             }
             match batch.any_mut(index) {
@@ -60,7 +60,7 @@ fn batch<T: BlockTable>(rows: usize, shapes: &[Shape], gaps: u64, seed: u64) -> 
                 AnyColumnMut::U16(column) => column.push(row, value as u16),
                 AnyColumnMut::U32(column) => column.push(row, value as u32),
                 AnyColumnMut::U64(column) => column.push(row, value),
-                AnyColumnMut::Time(column) if seed % 2 == 0 => {
+                AnyColumnMut::Time(column) if seed.is_multiple_of(2) => {
                     column.push(row, (value as i64 / 1_000_000).wrapping_mul(1_000_000))
                 }
                 AnyColumnMut::Time(column) => column.push(row, value as i64),
@@ -198,8 +198,8 @@ fn numbers_take_the_octets_that_they_need() {
         comes_back(&flows);
         (encoded(&flows).len() - HEADER) / 1000
     };
-    assert_eq!(octets_a_row(&|flows, row| flows.bytes.push(row, 1 << 40 | row as u64)), 2);
-    assert_eq!(octets_a_row(&|flows, row| flows.src_addr.push(row, Address::v4(0x0a00_0000 | row as u32 * 4096))), 4);
+    assert_eq!(octets_a_row(&|flows, row| flows.bytes.push(row, (1 << 40) | row as u64)), 2);
+    assert_eq!(octets_a_row(&|flows, row| flows.src_addr.push(row, Address::v4(0x0a00_0000 | (row as u32 * 4096)))), 4);
     // Milliseconds of a minute, kept as nanoseconds.
     assert_eq!(octets_a_row(&|flows, row| flows.time_start.push(row, 1_767_225_600_000_000_000 + row as i64 * 60_000_000)), 2);
     assert_eq!(octets_a_row(&|flows, row| flows.time_start.push(row, i64::MIN + row as i64 * (i64::MAX / 1000))), 8);

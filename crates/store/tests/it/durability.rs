@@ -91,7 +91,7 @@ fn append_until_killed(path: &Path, mut number: u64) -> ! {
     loop {
         append(&store, number..number + 40, BEGIN + number as i64 * SECOND / 1000);
         number += 40;
-        if number % 120 == 0 {
+        if number.is_multiple_of(120) {
             store.commit().unwrap();
             writeln!(out, "durable {number}").unwrap();
         }
@@ -241,7 +241,7 @@ fn every_cut_of_the_last_write_is_mended() {
         let segment = path.join("journal/0000000001.wal");
         // Half of the cases end in garbage instead of the end of the file.
         let mut cut = octets[..end].to_vec();
-        cut.resize(end + if end % 2 == 0 { 0 } else { 100 }, 0xa5);
+        cut.resize(end + if end.is_multiple_of(2) { 0 } else { 100 }, 0xa5);
         fs::write(&segment, &cut).unwrap();
         let store = open(config(&path));
         assert_eq!(store.recovery().octets_cut, cut.len() as u64 - committed.offset, "{end}");
@@ -485,7 +485,7 @@ fn a_full_disk_makes_room_and_then_refuses() {
     assert!(matches!(error, StoreError::NoRoom { .. }), "{error}");
     assert!(store.status().refused > 0);
     let there = flow_numbers(&store.snapshot());
-    assert!(there.starts_with(&committed) && there.len() % 20_000 == 0);
+    assert!(there.starts_with(&committed) && there.len().is_multiple_of(20_000));
     drop(store);
 
     // It goes on where it was once there is room.
