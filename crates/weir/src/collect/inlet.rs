@@ -2,22 +2,15 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use weir_enrich::{Scratch, Tables};
 use weir_record::{Address, FlowBatch, names};
 
 use super::batch::Batch;
 use super::source::{Gained, Heard};
-use super::worker::Desk;
+use super::worker::{BATCH_ROWS, Desk, HEALTH_WRITTEN, LOOKED_AFTER, ROWS_WAIT};
 use crate::pipeline::queue::{Load, Queue};
-
-/// How long rows wait for others.
-const ROWS_WAIT: Duration = Duration::from_millis(250);
-/// Rows gathered before they go to the journal.
-const BATCH_ROWS: usize = 16_384;
-/// How often rows of health are written.
-const HEALTH_WRITTEN: Duration = Duration::from_secs(10);
 
 /// Takes flows of the meter to the journal.
 pub(crate) struct Inlet {
@@ -83,7 +76,7 @@ impl Inlet {
     /// Hands over what has waited for long enough.
     pub(crate) fn flush(&mut self, now: i64) {
         let passed = self.looked_after.elapsed();
-        if passed >= Duration::from_secs(1) {
+        if passed >= LOOKED_AFTER {
             self.looked_after = Instant::now();
             self.desk.sources().pass_alone(passed.as_secs_f64());
         }

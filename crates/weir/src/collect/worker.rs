@@ -19,13 +19,13 @@ use crate::config::ListenFormat;
 use crate::pipeline::queue::{Load, Queue};
 
 /// Rows gathered before they go to the journal: enough to make a block of them small, few enough for memory.
-const BATCH_ROWS: usize = 16_384;
+pub(super) const BATCH_ROWS: usize = 16_384;
 /// How long rows wait for others.
-const ROWS_WAIT: Duration = Duration::from_millis(250);
+pub(super) const ROWS_WAIT: Duration = Duration::from_millis(250);
 /// How often sources are looked after, and their state saved where it has changed.
-const LOOKED_AFTER: Duration = Duration::from_secs(1);
+pub(super) const LOOKED_AFTER: Duration = Duration::from_secs(1);
 /// How often rows of health are written.
-const HEALTH_WRITTEN: Duration = Duration::from_secs(10);
+pub(super) const HEALTH_WRITTEN: Duration = Duration::from_secs(10);
 /// Saving takes at most this part of a worker's time.
 const SAVING_SHARE: u32 = 20;
 
