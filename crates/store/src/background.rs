@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::catalog::Catalog;
-use crate::compact;
+use crate::compact::{self, DAY};
 use crate::error::StoreError;
 use crate::journal::{Journal, lock};
 use crate::merge_plan;
@@ -43,6 +43,9 @@ pub(crate) struct Shared {
     working: Mutex<()>,
     signal: Mutex<Signal>,
     bell: Condvar,
+    /// When the store was opened, and the arrival of the newest record that it had then.
+    opened: Instant,
+    newest: Option<i64>,
 }
 
 #[derive(Default)]
@@ -55,6 +58,7 @@ struct Signal {
 impl Shared {
     pub(crate) fn new(config: StoreConfig, make: MakeSummary, journal: Journal, catalog: Catalog) -> Self {
         let room = Room::new(&config);
+        let newest = catalog.state().manifest.files.iter().map(|file| file.times.received_max).max();
         let kept = Kept { retention: config.retention, series_retention: config.series_retention, max_size: config.max_size };
         Self {
             kept: Mutex::new(kept),
@@ -68,7 +72,16 @@ impl Shared {
             working: Mutex::default(),
             signal: Mutex::default(),
             bell: Condvar::new(),
+            opened: Instant::now(),
+            newest,
         }
+    }
+
+    /// The clock as far as it can be believed where records are deleted by it: it may not run away from the newest record by more than a day and the
+    /// time since the store was opened. So a clock that jumps ahead costs no record; after a long pause retention by age waits for the next start.
+    fn trusted(&self, now: i64) -> i64 {
+        let since = i64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        self.newest.map_or(now, |newest| now.min(newest.saturating_add(DAY).saturating_add(since)))
     }
 
     /// Tells the background that there is something to do.
@@ -153,13 +166,14 @@ fn run(shared: &Shared) {
         let mut round = || -> Result<(), StoreError> {
             shared.journal.seal_if_old();
             shared.room.keep(shared)?;
-            shared.compact(now(), deadline)?;
+            // Whatever hinders one must not hinder the other: room is made even where no file can be written.
+            let compacted = shared.compact(now(), deadline);
             if deadline.is_none() && looked.is_none_or(|looked| looked.elapsed() >= HOUSEKEEPING) {
                 looked = Some(Instant::now());
-                shared.keep_house(now())?;
+                shared.keep_house(shared.trusted(now()))?;
             }
             shared.sweep();
-            Ok(())
+            compacted
         };
         pause = match round() {
             Ok(()) => PERIOD,

@@ -15,7 +15,7 @@ use crate::status::add;
 use crate::write::SegmentWriter;
 
 /// Nanoseconds of a day.
-const DAY: i64 = 86_400_000_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000_000;
 
 /// Makes files of a segment; false where there was no time left. Blocks that turn out damaged are counted and left out.
 pub(crate) fn compact(shared: &Shared, segment: &Segment, now: i64, deadline: Option<Instant>) -> Result<bool, StoreError> {
@@ -80,13 +80,25 @@ fn read<T: BlockTable>(
     let mut batch = T::default();
     match reader.read(segment, place, None, &mut batch) {
         Ok(()) => Ok(Some(batch)),
-        Err(error @ StoreError::Damaged { .. }) => {
+        Err(error) if is_unreadable(&error) => {
             add(&shared.done.blocks_damaged, 1);
             add(&shared.done.rows_lost, u64::from(place.header.rows));
             tracing::error!(rows = place.header.rows, "records are lost: {error}");
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// True where trying again does not help: damaged, or of a sector that the disk cannot read.
+fn is_unreadable(error: &StoreError) -> bool {
+    match error {
+        StoreError::Damaged { .. } => true,
+        StoreError::Io { source, .. } => {
+            source.kind() == std::io::ErrorKind::UnexpectedEof
+                || source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+        }
+        _ => false,
     }
 }
 

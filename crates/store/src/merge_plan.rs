@@ -31,7 +31,14 @@ pub(crate) fn merge_small_files(shared: &Shared, now: i64) -> Result<(), StoreEr
             let files: Vec<_> = manifest.of(table).cloned().collect();
             drop(manifest);
             for group in groups(&files, level, span, now) {
-                merge_group(shared, &group, level, now)?;
+                match merge_group(shared, &group, level, now) {
+                    // One file that cannot be read costs only those that would become one with it.
+                    Err(error) if !matches!(error, StoreError::Cancelled) && !error.is_no_room() => {
+                        add(&shared.done.failures, 1);
+                        tracing::error!(%error, "small files cannot be merged; they stay as they are");
+                    }
+                    merged => merged?,
+                }
             }
         }
     }

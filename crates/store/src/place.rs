@@ -178,6 +178,20 @@ impl Place {
         }
     }
 
+    /// Makes the folder where a file will lie, durably; nothing is to be made where the place is remote.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub(crate) fn make_folder(&self, name: &str) -> Result<(), PlaceError> {
+        match &self.kind {
+            Kind::Local(root) => {
+                check(name)?;
+                local::make_parent(root, &root.join(name)).map_err(|source| PlaceError::io(name, "create the folder of", source))
+            }
+            Kind::Remote(_) => Ok(()),
+        }
+    }
+
     /// Opens a local file for reading; nothing where the place is remote.
     ///
     /// # Errors

@@ -66,7 +66,10 @@ pub(crate) fn recover(config: &StoreConfig) -> Result<Recovered, StoreError> {
         None => begin(config)?,
     };
     let manifest = drop_missing(config, manifest, &mut recovery)?;
-    delete_unnamed(&config.files, &manifest, &mut recovery);
+    // Where some are missing, others may be of the same past: they are left for somebody to look at.
+    if recovery.files_missing == 0 {
+        delete_unnamed(&config.files, &manifest, &mut recovery);
+    }
 
     let folder = config.path.join(journal::FOLDER);
     let numbers = journal::list(&folder).map_err(StoreError::io("list", &folder))?;
@@ -92,7 +95,7 @@ pub(crate) fn recover(config: &StoreConfig) -> Result<Recovered, StoreError> {
 fn begin(config: &StoreConfig) -> Result<Manifest, StoreError> {
     // Without a manifest no data file counts, and would be deleted: better to stop where somebody lost it.
     for table in TableKind::ALL {
-        if config.files.is_local() && config.files.list(table.name())?.iter().any(|file| file.name.ends_with(".parquet")) {
+        if config.files.list(table.name())?.iter().any(|file| file.name.ends_with(".parquet")) {
             let what = format!(
                 "there are data files in {}, but no manifest that names them; restore it, or move the files away",
                 table.name()
@@ -110,8 +113,25 @@ fn drop_missing(config: &StoreConfig, manifest: Manifest, recovery: &mut Recover
     if !config.files.is_local() {
         return Ok(manifest);
     }
-    let is_there = |name: &str| config.files.local_path(name).is_none_or(|path| path.exists());
-    let (there, missing): (Vec<_>, Vec<_>) = manifest.files.iter().cloned().partition(|file| is_there(&file.name));
+    // A folder that is not there at all is a disk that is not mounted, not a file that retention took.
+    for table in TableKind::ALL.into_iter().filter(|table| manifest.of(*table).next().is_some()) {
+        if let Some(folder) = config.files.local_path(table.name())
+            && !folder.try_exists().map_err(StoreError::io("look for", &folder))?
+        {
+            let files = manifest.of(table).count();
+            let what = format!(
+                "there is no folder {}, though the manifest names {files} files in it; is its disk mounted?",
+                folder.display()
+            );
+            return Err(StoreError::Damaged { path: config.path.clone(), what });
+        }
+    }
+    let (mut there, mut missing) = (Vec::new(), Vec::new());
+    for file in &manifest.files {
+        let Some(path) = config.files.local_path(&file.name) else { continue };
+        let is_there = path.try_exists().map_err(StoreError::io("look for", &path))?;
+        if is_there { there.push(file.clone()) } else { missing.push(file.clone()) }
+    }
     if missing.is_empty() {
         return Ok(manifest);
     }

@@ -4,8 +4,8 @@
 //! journal alone never goes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::archive::Archive;
@@ -100,7 +100,12 @@ fn let_go(shared: &Shared, rules: &Rules) -> Result<u64, StoreError> {
 
 /// How much room there is, and what is done where there is none.
 pub(crate) struct Room {
+    /// Where the journal lies.
     path: PathBuf,
+    /// Where local data files lie, if on another file system: then deleting them makes no room for the journal.
+    elsewhere: Option<PathBuf>,
+    /// Held while room is made, so that it is made once.
+    making: Mutex<()>,
     reserve: u64,
     /// Octets that the store may have where nobody says how many: a share of the file system.
     share: Option<u64>,
@@ -110,16 +115,27 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) fn new(config: &StoreConfig) -> Self {
-        let total = size_of(&config.path).map(|(_, total)| total);
+        let elsewhere = config
+            .files
+            .local_path("flows")
+            .and_then(|flows| flows.parent().map(Path::to_owned))
+            .filter(|files| !is_same_disk(files, &config.path));
+        let total = size_of(elsewhere.as_ref().unwrap_or(&config.path)).map(|(_, total)| total);
         let share = total.filter(|_| config.files.is_local()).map(|total| total / 5 * 4);
         // On a small disk the reserve must not be what the records should have.
         let reserve = total.map_or(config.reserve, |total| config.reserve.min(total / 8));
-        Self { path: config.path.clone(), reserve, share, looked: AtomicU64::new(0_u64.wrapping_sub(LOOK_EVERY)) }
+        let looked = AtomicU64::new(0_u64.wrapping_sub(LOOK_EVERY));
+        Self { path: config.path.clone(), elsewhere, making: Mutex::default(), reserve, share, looked }
     }
 
-    /// Octets free for us.
+    /// Octets free for the journal.
     pub(crate) fn free(&self) -> Option<u64> {
         size_of(&self.path).map(|(free, _)| free)
+    }
+
+    /// Octets free where data files lie.
+    fn free_for_files(&self) -> Option<u64> {
+        size_of(self.elsewhere.as_ref().unwrap_or(&self.path)).map(|(free, _)| free)
     }
 
     /// Refuses to append where so little is left that files could not be written any more. Looked at every few MiB.
@@ -142,12 +158,13 @@ impl Room {
 
     /// Makes room before it is needed.
     pub(crate) fn keep(&self, shared: &Shared) -> Result<(), StoreError> {
-        if self.free().is_some_and(|free| free < self.reserve) { self.make(shared) } else { Ok(()) }
+        if self.free_for_files().is_some_and(|free| free < self.reserve) { self.make(shared) } else { Ok(()) }
     }
 
     /// Makes room for the reserve, if there is anything that may go. Readers that have these files open are told.
     pub(crate) fn make(&self, shared: &Shared) -> Result<(), StoreError> {
-        let missing = self.free().map_or(self.reserve, |free| self.reserve.saturating_sub(free));
+        let _alone = lock(&self.making);
+        let missing = self.free_for_files().map_or(self.reserve, |free| self.reserve.saturating_sub(free));
         let waiting = shared.catalog.octets_removed();
         let excess = missing.saturating_sub(waiting);
         if excess > 0 && shared.catalog.place().is_local() {
@@ -168,6 +185,12 @@ impl Room {
         shared.wake();
         StoreError::NoRoom { path: self.path.clone(), what }
     }
+}
+
+/// True where two folders are of one file system, as far as can be told.
+fn is_same_disk(one: &Path, other: &Path) -> bool {
+    let device = |path: &Path| rustix::fs::stat(path).ok().map(|found| found.st_dev);
+    device(one) == device(other) || device(one).is_none()
 }
 
 /// Octets free for us, and octets in all, of a file system.

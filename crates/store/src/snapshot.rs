@@ -99,13 +99,15 @@ impl Snapshot {
     }
 }
 
-/// The segments that are not in files. One that cannot be opened is left out, as the service leaves it out.
+/// The segments that are not in files. One that is gone by now is left out: the generation of the manifest tells whether it was needed.
 fn open_segments(folder: &Path, mark: u64) -> Result<Vec<Arc<Segment>>, StoreError> {
     let numbers = journal::list(folder).map_err(StoreError::io("list", folder))?;
     let mut segments = Vec::new();
     for number in numbers.into_iter().filter(|number| *number >= mark) {
-        if let Ok((segment, _)) = recovery::open_segment(folder, number, File::options().read(true), false) {
-            segments.push(Arc::new(segment));
+        match recovery::open_segment(folder, number, File::options().read(true), false) {
+            Ok((segment, _)) => segments.push(Arc::new(segment)),
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(segments)

@@ -16,8 +16,8 @@ mod table;
 
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::config::ConfigNonZeroUsize;
@@ -32,7 +32,6 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast;
 use futures::StreamExt;
-use tokio::time::Instant;
 
 use crate::manifest::TableKind;
 use crate::runtime::Background;
@@ -205,6 +204,16 @@ impl SqlAnswer {
     }
 }
 
+impl SqlAnswer {
+    /// An answer that lacks what could not be read does not end as if it were whole.
+    fn unread(&self) -> Option<SqlError> {
+        let stats = self.stats();
+        let first = stats.unreadable.first()?;
+        let rows = stats.unreadable.iter().map(|lost| lost.rows).sum();
+        Some(SqlError::Incomplete { what: first.what.clone(), more: stats.unreadable.len() - 1, rows })
+    }
+}
+
 impl Iterator for SqlAnswer {
     type Item = Result<SqlRows, SqlError>;
 
@@ -217,7 +226,7 @@ impl Iterator for SqlAnswer {
                 Ok(Some(Ok(rows))) if rows.num_rows() == 0 => continue,
                 Ok(Some(Ok(rows))) => return Some(SqlRows::new(rows).map_err(|error| self.guard.fault(error.into()))),
                 Ok(Some(Err(error))) => Some(Err(self.guard.fault(error))),
-                Ok(None) => None,
+                Ok(None) => self.unread().map(Err),
                 Err(error) => Some(Err(error)),
             };
             self.stream = None;
@@ -236,30 +245,25 @@ struct Guard {
 }
 
 impl Guard {
+    /// Waits on the thread of the caller: those of the engine may calculate for long between two awaits, and nothing else runs there then.
     fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Result<T, SqlError> {
-        let (cancel, deadline) = (self.cancel.clone(), self.deadline);
-        // On a task of its own: the engine may calculate for long between two awaits, and the caller still is answered in time.
-        let mut work = self.background.handle().spawn(future);
-        let waited = self.background.wait(async move {
-            loop {
-                tokio::select! {
-                    done = &mut work => return done.map_err(|_| Ended::Broken),
-                    () = tokio::time::sleep(LOOK) => {}
-                }
-                let ended = match deadline {
-                    _ if cancel.is_cancelled() => Ended::Cancelled,
-                    Some(deadline) if Instant::now() >= deadline => Ended::Late,
-                    _ => continue,
-                };
-                work.abort();
-                return Err(ended);
-            }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let work = self.background.handle().spawn(async move {
+            // Nobody receives where the caller was told of an end already.
+            let _ = sender.send(future.await);
         });
-        match waited {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(Ended::Cancelled)) => Err(SqlError::Cancelled),
-            Some(Err(Ended::Late)) => Err(SqlError::Time { limit: self.limits.time.unwrap_or_default() }),
-            Some(Err(Ended::Broken)) | None => Err(SqlError::Failed("the query engine stopped unexpectedly".into())),
+        loop {
+            let ended = match self.deadline {
+                _ if self.cancel.is_cancelled() => SqlError::Cancelled,
+                Some(deadline) if Instant::now() >= deadline => SqlError::Time { limit: self.limits.time.unwrap_or_default() },
+                _ => match receiver.recv_timeout(LOOK) {
+                    Ok(value) => return Ok(value),
+                    Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                    Err(mpsc::RecvTimeoutError::Disconnected) => SqlError::Failed("the query engine stopped unexpectedly".into()),
+                },
+            };
+            work.abort();
+            return Err(ended);
         }
     }
 
@@ -269,13 +273,6 @@ impl Guard {
             error => error,
         }
     }
-}
-
-/// Why waiting ended without an answer.
-enum Ended {
-    Cancelled,
-    Late,
-    Broken,
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Ca
     known.sources_unknown = unknown.len() as u64;
     let is_running = now.saturating_sub(last) < PATIENCE;
     let begin = from.max(first).div_euclid(MINUTE) * MINUTE;
-    // Nothing is held against the minutes whose notes are still to come, nor against the time after the last note where no end was asked for.
-    let end = if is_running || to == i64::MAX { last } else { to.min(now) };
+    // Nothing is held against the minute whose notes are still to come, nor against the time after the last note where no end was asked for.
+    let end = if is_running || to == i64::MAX { last.saturating_sub(MINUTE) } else { to.min(now) };
     known.known = begin < end.max(last) && to > first;
     let mut minute = begin;
     while minute < end.min(to) {

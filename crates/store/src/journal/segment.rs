@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use weir_record::{FlowBatch, SeriesBatch};
 
-use crate::block::{Block, BlockError, BlockKind, BlockTable, Header};
+use crate::block::{Block, BlockError, BlockKind, BlockTable, HEADER, Header};
 use crate::error::StoreError;
 use crate::store::{MakeSummary, Summary};
 use crate::times::Times;
@@ -113,14 +113,20 @@ impl Segment {
         }
         // Without the lock: two that do the same work at once get the same rows.
         let (mut summary, mut reader, mut flows) = (make(), BlockReader::default(), FlowBatch::new());
+        let mut is_whole = true;
         for place in self.blocks().iter().filter(|place| place.header.kind == BlockKind::Flows) {
-            // A damaged block is counted by those who read its records.
-            if reader.read(self, place, None, &mut flows).is_ok() {
-                summary.feed(&flows);
+            match reader.read(self, place, None, &mut flows) {
+                Ok(()) => summary.feed(&flows),
+                // A damaged block is counted by those who read its records.
+                Err(StoreError::Damaged { .. }) => {}
+                Err(_) => is_whole = false,
             }
         }
         let rows = summary.rows();
-        *self.summary() = Some(summary);
+        // What could not be read now may be readable when it counts.
+        if is_whole {
+            *self.summary() = Some(summary);
+        }
         rows
     }
 }
@@ -193,7 +199,8 @@ impl BlockReader {
         batch: &mut T,
     ) -> Result<(), StoreError> {
         batch.clear();
-        self.octets.resize(place.header.stride(), 0);
+        // Without what fills up to the next block: a crash may have cut it off.
+        self.octets.resize(HEADER + place.header.body(), 0);
         segment.file.read_exact_at(&mut self.octets, place.offset).map_err(StoreError::io("read", &segment.path))?;
         let read = Block::open(&self.octets).and_then(|block| block.read(columns, batch));
         read.map_err(|error| damaged(&segment.path, place.offset, &error))

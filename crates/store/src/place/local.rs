@@ -85,7 +85,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the folders above a file, each durable in the one above it.
-fn make_parent(root: &Path, path: &Path) -> io::Result<()> {
+pub(super) fn make_parent(root: &Path, path: &Path) -> io::Result<()> {
     let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) else {
         return Ok(());
     };

@@ -43,6 +43,16 @@ pub enum SqlError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Something of the store could not be read, so the answer lacks its rows.
+    #[error("the answer may lack {rows} rows: {what}{}", if *.more > 0 { format!(", and {more} more like it") } else { String::new() })]
+    Incomplete {
+        /// The first that could not be read, and why.
+        what: String,
+        /// How many others.
+        more: usize,
+        /// How many rows are in all of them, wanted or not.
+        rows: u64,
+    },
     /// The engine failed for another reason.
     #[error("{0}")]
     Failed(String),

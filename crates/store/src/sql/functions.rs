@@ -25,8 +25,17 @@ use weir_query::sql::Prefixes;
 use weir_record::Address;
 use weir_record::write::text::{write_address, write_flags, write_protocol};
 
+/// Functions of the engine whose result can be of any size, whatever the limit of memory.
+const UNBOUNDED: [&str; 9] =
+    ["range", "generate_series", "array_repeat", "list_repeat", "array_resize", "list_resize", "repeat", "lpad", "rpad"];
+
 /// Makes the functions known to a session.
+///
+/// Those that make much of little are taken away: what they allocate is outside of the limit of memory.
 pub(super) fn register(context: &SessionContext) {
+    for name in UNBOUNDED {
+        context.deregister_udf(name);
+    }
     for function in &FUNCTIONS {
         context.register_udf(ScalarUDF::from(Function {
             about: function,

@@ -187,9 +187,7 @@ impl Temporary {
             Some(path) => path.with_extension("parquet.new"),
             None => std::env::temp_dir().join(format!("weir-{}-{}.new", std::process::id(), name.replace('/', "-"))),
         };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-        }
+        place.make_folder(name)?;
         let file = File::create(&path).map_err(StoreError::io("create", &path))?;
         Ok(Self { file, path, checksum: 0 })
     }

@@ -182,7 +182,8 @@ impl Source {
         let missing = Missing {
             records: self.of_records.take_lost(),
             datagrams: self.of_datagrams.take_lost(),
-            is_unknown: self.is_unknown(),
+            // Those who have no place of their own are many counters: what they lose cannot be told.
+            is_unknown: self.is_unknown() || key.0.is_none(),
         };
         self.lost_records += missing.records;
         self.lost_datagrams += missing.datagrams;
