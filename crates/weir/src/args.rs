@@ -14,7 +14,9 @@ pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
 pub(crate) use meter::{ExportUrl, FlowArgs, MeterArgs, PacketArgs};
 pub(crate) use replay::{Rate, ReplayArgs};
 pub(crate) use run::{CheckArgs, LogArgs, LogFormat, RunArgs};
-pub(crate) use store::{FileFormat, StoreArchiveArgs, StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StorePath, StoreTable};
+pub(crate) use store::{
+    FileFormat, StoreArchiveArgs, StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StorePath, StoreTable,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 

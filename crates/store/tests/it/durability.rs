@@ -24,9 +24,9 @@ fn copy_all(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy_all(&entry.path(), &target)
+            copy_all(&entry.path(), &target);
         } else {
-            drop(fs::copy(entry.path(), target).unwrap())
+            fs::copy(entry.path(), target).unwrap();
         }
     }
 }
@@ -120,10 +120,10 @@ fn what_was_committed_survives_kill_9() {
         assert!(lines.any(|line| note(&line)), "the child never got as far");
         let end = Instant::now() + Duration::from_micros(round * 7919 % 61_000);
         while Instant::now() < end {
-            lines.next().iter().for_each(|line| drop(note(line)));
+            lines.next().iter().for_each(|line| _ = note(line));
         }
         child.kill().unwrap();
-        lines.for_each(|line| drop(note(&line)));
+        lines.for_each(|line| _ = note(&line));
         child.wait().unwrap();
 
         let snapshot = Snapshot::open(folder.path(), None, Some(counted())).unwrap();

@@ -56,7 +56,7 @@ fn an_answer_that_lacks_a_file_does_not_end_as_if_it_were_whole() {
     std::fs::remove_file(folder.path().join(&first)).unwrap();
     let mut answer = sql(&snapshot, "SELECT count(*) FROM flows", &SqlLimits::default(), &Cancel::new()).unwrap();
     assert_eq!(answer.next().unwrap().unwrap().rows(), 1);
-    assert!(matches!(answer.next(), Some(Err(weir_store::SqlError::Incomplete { more: 0, .. }))));
+    assert!(matches!(answer.next(), Some(Err(SqlError::Incomplete { more: 0, .. }))));
     assert!(answer.next().is_none());
     let unreadable = answer.stats().unreadable;
     assert_eq!(unreadable.len(), 1);

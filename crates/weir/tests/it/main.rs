@@ -13,10 +13,10 @@ mod shared;
 
 mod asking;
 mod collect;
-mod sums;
 mod config;
 mod export;
 mod live;
 mod meter;
+mod sums;
 
 mod packaging;
