@@ -252,7 +252,8 @@ fn delay_and_loss_on_the_way_are_seen() {
         println!("{impairment:?}: round trips {trips:?} us; {lost} lost, {truth} sent again, {again} seen again, {late} late");
         assert_eq!(again, truth, "what the kernel says that it has sent again");
         // Those lost again on the way are not seen, and kernels of several processors change the order, as the receiver's counts.
-        assert!(late <= truth + overtook && late >= truth * 8 / 10, "{late} of {truth}, {overtook} came ahead of others");
+        // One that comes ahead of several makes all of these late, so their number is known only where none does.
+        assert!((overtook > 0 || late <= truth) && late >= truth * 8 / 10, "{late} of {truth}, {overtook} came ahead of others");
         assert!(lost == 0 || truth > 0);
         times.push(trips);
     }

@@ -93,7 +93,7 @@ fn sql_only_reads() {
         "CREATE TABLE mine AS SELECT * FROM flows",
         "DROP TABLE flows",
         "DELETE FROM flows",
-        "COPY flows TO '/tmp/flows.csv'",
+        "COPY flows TO '/srv/flows.csv'",
         "SET datafusion.execution.batch_size = 1",
         "SELECT 1; SELECT 2",
     ] {
