@@ -67,8 +67,8 @@ fn flows(from: usize, count: usize) -> FlowBatch {
         batch.time_end.push(row, end);
         batch.exporter.push(row, Address::v4(0x0a00_0001 + number as u32 % 5));
         batch.src_addr.push(row, Address::v4(number as u32 % 100));
-        batch.protocol.push(row, if number % 3 == 0 { 17 } else { 6 });
-        if number % 7 == 0 {
+        batch.protocol.push(row, if number.is_multiple_of(3) { 17 } else { 6 });
+        if number.is_multiple_of(7) {
             batch.protocol.unset(row);
         }
         batch.bytes.push(row, number as u64);

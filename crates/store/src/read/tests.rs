@@ -72,9 +72,9 @@ fn write(column_type: ColumnType, column: AnyColumnMut<'_>, row: usize, value: u
         (AnyColumnMut::U64(c), ColumnType::Mac) => c.push(row, value >> 16),
         (AnyColumnMut::U64(c), _) => c.push(row, value),
         (AnyColumnMut::Time(c), _) => c.push(row, (value as i64 / unit).wrapping_mul(unit)),
-        (AnyColumnMut::Ip(c), _) if value % 3 == 0 => c.push(row, weir_record::Address::v4(value as u32)),
+        (AnyColumnMut::Ip(c), _) if value.is_multiple_of(3) => c.push(row, weir_record::Address::v4(value as u32)),
         (AnyColumnMut::Ip(c), _) => c.push(row, weir_record::Address::from_halves(value >> 7, value)),
-        (AnyColumnMut::Text(c), _) => c.push(row, &if value % 5 == 0 { String::new() } else { format!("žluť {value}") }),
+        (AnyColumnMut::Text(c), _) => c.push(row, &if value.is_multiple_of(5) { String::new() } else { format!("žluť {value}") }),
         (AnyColumnMut::List(c), _) => c.push(row, (0..value % 5).map(|_| numbers.next() as u32)),
     }
 }

@@ -74,7 +74,8 @@ fn every_record_of_every_capture_is_stored_with_its_sums() {
     expected.finish();
     assert_eq!(stored.flows.rows(), expected.flows.rows());
     assert_eq!(stored.counters.rows(), expected.counters.rows());
-    let columns: [(&str, fn(&FlowBatch, usize) -> Option<u64>); 6] = [
+    type Value = fn(&FlowBatch, usize) -> Option<u64>;
+    let columns: [(&str, Value); 6] = [
         ("bytes", |flows, row| flows.bytes.get(row)),
         ("packets", |flows, row| flows.packets.get(row)),
         ("src_port", |flows, row| flows.src_port.get(row).map(u64::from)),
