@@ -71,7 +71,7 @@ fn more_queries_than_may_run_wait_for_their_turn() {
         let (answered, answers) = mpsc::channel();
         for _ in 0..2 {
             let (answered, running) = (answered.clone(), &running);
-            scope.spawn(move || answered.send(running.post("/api/v1/query", &question())));
+            scope.spawn(move || answered.send(running.post("/api/v1/query", &question())).unwrap());
         }
         let refused = answers.recv_timeout(SOON).unwrap();
         assert_eq!(refused.status, 503, "{}", refused.text);
