@@ -16,7 +16,10 @@ mod allocations;
 
 mod relay;
 
+mod authority;
+
 pub use allocations::{Allocations, CountingAllocator};
+pub use authority::{Authority, Issued};
 pub use conversation::{Conversation, Expected, ExpectedSide};
 pub use datagrams::{Datagram, datagrams, datagrams_in, ethernet_frame, pcap_of};
 /// Random numbers that a seed repeats: `Rng::with_seed(7)`.

@@ -56,6 +56,8 @@ mod guard;
 mod shards;
 mod udp_receiver;
 
+pub mod tls;
+
 pub use counters::Counters;
 pub use datagram::Datagram;
 pub use guard::{Guard, GuardCounters, GuardOptions, Verdict};
