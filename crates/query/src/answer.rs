@@ -10,6 +10,7 @@ use weir_record::{Address, Column, FlowBatch, Unit};
 
 pub use completeness::Completeness;
 pub use note::Note;
+pub use write::AnswerForm;
 
 /// The answer to a question.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,13 +10,13 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use weir_store::SqlAnswer;
+use weir_store::{Cancel, SqlAnswer};
 
-use crate::backend::QueryError;
+use crate::backend::{Backend, QueryError};
 use crate::document::SqlColumnDocument;
 use crate::error::Fault;
-use crate::queries::Turn;
-use crate::question::{Asked, AskedSql, SqlFormat};
+use crate::queries::{Turn, Watch};
+use crate::question::{Asked, AskedSql, Format, SqlFormat};
 use crate::rendered::Rendered;
 use crate::routes::{COLUMNS, SUMMARY, Shared, media_type, now, set_json, zone};
 
@@ -26,40 +26,118 @@ const CHUNK_OCTETS: usize = 64 << 10;
 /// Chunks that wait for the client.
 const CHUNKS: usize = 4;
 
-/// How long a client may leave a chunk lying.
-const CLIENT_TIME: Duration = Duration::from_secs(60);
+/// How often a thread whose client does not read looks whether its time is over.
+const LOOK: Duration = Duration::from_millis(200);
 
-/// Answers a question.
+/// Answers a question; rows are made into text as the client takes them.
 pub(crate) async fn query(shared: Shared, asked: Asked) -> Result<Response, Fault> {
     let question = asked.question(now(), &zone())?;
     let format = asked.format.unwrap_or_default();
-    let turn = shared.queries.begin("query", serde_json::to_string(&asked).unwrap_or_default()).await?;
-    // Whoever stops waiting for us drops this.
-    let watch = turn.watch();
-    let backend = Arc::clone(&shared.backend);
-    let work = move || {
-        let answered = backend.query(&question, &turn.cancel).map_err(|error| fault(error, &turn));
-        turn.note(&answered);
-        answered.map(|answer| Rendered::new(&answer, &asked))
+    let text = serde_json::to_string(&asked).unwrap_or_default();
+    let work = move |backend: &dyn Backend, job: Job| {
+        job.run(
+            |turn| backend.query(&question, &turn.cancel),
+            Rendered::summary,
+            |answer, out, _| Rendered::new(&answer, &asked).write(|text| out.take(text)),
+        );
     };
-    let Rendered { text, summary } = tokio::task::spawn_blocking(work).await.map_err(|_| lost())??;
-    drop(watch);
-    let mut response = ([(header::CONTENT_TYPE, media_type(format))], text).into_response();
+    let (summary, body) = stream(shared, "query", text, format == Format::Lines, work).await?;
+    let mut response = ([(header::CONTENT_TYPE, media_type(format))], body).into_response();
     set_json(response.headers_mut(), SUMMARY, &summary);
     Ok(response)
 }
 
 /// Answers a statement, row by row as they are found.
 pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fault> {
-    let turn = shared.queries.begin("sql", asked.sql.clone()).await?;
+    let AskedSql { sql, format } = asked;
+    let (text, has_lines) = (sql.clone(), format != SqlFormat::Json);
+    let work = move |backend: &dyn Backend, job: Job| {
+        let write = |answer: SqlAnswer, out: &mut Chunks, turn: &Turn| {
+            let columns = columns_json(&answer);
+            write_rows(answer, format, &columns, out, turn)
+        };
+        job.run(|turn| backend.sql(&sql, &turn.cancel), columns_json, write);
+    };
+    let (columns, body) = stream(shared, "sql", text, has_lines, work).await?;
+    let kind = if has_lines { "application/x-ndjson" } else { "application/json" };
+    let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+    set_json(response.headers_mut(), COLUMNS, &columns);
+    Ok(response)
+}
+
+/// Waits for a turn, does the work on a thread that may wait, and gives the head of the answer, with a body that follows the client.
+///
+/// The turn is held until the last of the answer was taken, so that no more answers are in memory than queries may run.
+async fn stream(
+    shared: Shared,
+    kind: &'static str,
+    text: String,
+    has_lines: bool,
+    work: impl FnOnce(&dyn Backend, Job) + Send + 'static,
+) -> Result<(Vec<u8>, Body), Fault> {
+    let turn = shared.queries.begin(kind, text).await?;
+    // Whoever stops waiting for us drops this.
     let watch = turn.watch();
     let (begun, head) = oneshot::channel();
-    let (chunks, receiver) = mpsc::channel(CHUNKS);
+    let (chunks, rows) = mpsc::channel(CHUNKS);
+    let (told, end) = oneshot::channel();
+    let out = Chunks { chunks, threads: Handle::current(), text: Vec::new(), cancel: turn.cancel.clone() };
     let backend = Arc::clone(&shared.backend);
-    let threads = Handle::current();
-    tokio::task::spawn_blocking(move || {
-        let answer = backend.sql(&asked.sql, &turn.cancel).map_err(|error| fault(error, &turn));
-        let answer = match answer {
+    tokio::task::spawn_blocking(move || work(&*backend, Job { turn, begun, out, told, has_lines }));
+    let head = head.await.map_err(|_| lost())??;
+    let sending = Sending::Rows { rows, end, watch };
+    Ok((head, Body::from_stream(stream::unfold(sending, Sending::next))))
+}
+
+/// The body of an answer, chunk by chunk.
+enum Sending {
+    /// While there are rows; after them the thread tells how it ended, and if it broke off the last line.
+    Rows { rows: mpsc::Receiver<Bytes>, end: oneshot::Receiver<Result<(), Bytes>>, watch: Watch },
+    /// The last line was sent, and the transfer must not end in order.
+    BrokenOff,
+    /// Nothing more comes.
+    Over,
+}
+
+impl Sending {
+    async fn next(self) -> Option<(io::Result<Bytes>, Self)> {
+        let broken = || (Err(io::Error::other("the answer broke off")), Self::Over);
+        match self {
+            Self::Rows { mut rows, end, watch } => match rows.recv().await {
+                Some(chunk) => Some((Ok(chunk), Self::Rows { rows, end, watch })),
+                // Nobody may take a part for the whole: only who was told that it is ends in order.
+                None => match end.await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(line)) if !line.is_empty() => Some((Ok(line), Self::BrokenOff)),
+                    _ => Some(broken()),
+                },
+            },
+            Self::BrokenOff => Some(broken()),
+            Self::Over => None,
+        }
+    }
+}
+
+/// A question on its thread.
+struct Job {
+    turn: Turn,
+    begun: oneshot::Sender<Result<Vec<u8>, Fault>>,
+    out: Chunks,
+    told: oneshot::Sender<Result<(), Bytes>>,
+    /// Its rows are lines, so that one can say why the answer breaks off.
+    has_lines: bool,
+}
+
+impl Job {
+    /// Begins to answer, tells the head, writes the rows.
+    fn run<T>(
+        self,
+        answer: impl FnOnce(&Turn) -> Result<T, QueryError>,
+        head: impl FnOnce(&T) -> Vec<u8>,
+        write: impl FnOnce(T, &mut Chunks, &Turn) -> Result<(), Fault>,
+    ) {
+        let Self { turn, begun, mut out, told, has_lines } = self;
+        let answer = match answer(&turn).map_err(|error| fault(error, &turn)) {
             Ok(answer) => answer,
             Err(fault) => {
                 let refused = Err(fault);
@@ -69,29 +147,22 @@ pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fau
                 return;
             }
         };
-        let columns = columns_json(&answer);
-        if begun.send(Ok(columns.clone())).is_err() {
-            return;
+        if begun.send(Ok(head(&answer))).is_err() {
+            return turn.note(&Err::<(), _>(turn.cancelled()));
         }
-        let mut out = Chunks { chunks, threads, text: Vec::new() };
-        let ended = write_rows(answer, asked.format, &columns, &mut out, &turn);
+        let mut ended = write(answer, &mut out, &turn).and_then(|()| out.send());
+        if ended.is_err() && turn.cancel.is_cancelled() {
+            ended = Err(turn.cancelled());
+        }
         turn.note(&ended);
-        if let Err(fault) = ended {
-            out.break_off(&fault, asked.format);
-        }
-    });
-    let columns = head.await.map_err(|_| lost())??;
-    let body = stream::unfold((receiver, watch), |(mut receiver, watch)| async move {
-        let chunk: Result<Bytes, io::Error> = receiver.recv().await?;
-        Some((chunk, (receiver, watch)))
-    });
-    let kind = match asked.format {
-        SqlFormat::Json => "application/json",
-        SqlFormat::Lines | SqlFormat::Arrays => "application/x-ndjson",
-    };
-    let mut response = ([(header::CONTENT_TYPE, kind)], Body::from_stream(body)).into_response();
-    set_json(response.headers_mut(), COLUMNS, &columns);
-    Ok(response)
+        let last_line = |fault: Fault| {
+            let mut line = serde_json::to_vec(&fault.refusal).ok().filter(|_| has_lines).unwrap_or_default();
+            line.extend(has_lines.then_some(b'\n'));
+            Bytes::from(line)
+        };
+        // A client that is gone needs no end.
+        let _ = told.send(ended.map_err(last_line));
+    }
 }
 
 fn columns_json(answer: &SqlAnswer) -> Vec<u8> {
@@ -145,39 +216,38 @@ fn write_rows(answer: SqlAnswer, format: SqlFormat, columns: &[u8], out: &mut Ch
 
 /// Text on its way to the client.
 struct Chunks {
-    chunks: mpsc::Sender<Result<Bytes, io::Error>>,
+    chunks: mpsc::Sender<Bytes>,
     threads: Handle,
     text: Vec<u8>,
+    cancel: Cancel,
 }
 
 impl Chunks {
-    /// Sends what was written; fails where the client is gone or does not read.
+    /// Takes a part of the text, and sends what is enough for a chunk.
+    fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Fault> {
+        self.text.append(text);
+        if self.text.len() < CHUNK_OCTETS {
+            return Ok(());
+        }
+        self.send()
+    }
+
+    /// Sends what was written; fails where the client is gone, or has not taken it in time.
     fn send(&mut self) -> Result<(), Fault> {
         if self.text.is_empty() {
             return Ok(());
         }
-        let chunk = Bytes::from(std::mem::take(&mut self.text));
-        self.hand_over(Ok(chunk))
-            .then_some(())
-            .ok_or_else(|| Fault::new(StatusCode::CONFLICT, "the client does not read any more"))
-    }
-
-    /// Ends an answer so that nobody takes it for whole: rows as lines end with one that says why, and the transfer stays unfinished.
-    fn break_off(mut self, fault: &Fault, format: SqlFormat) {
-        if format != SqlFormat::Json
-            && let Ok(line) = serde_json::to_vec(&fault.refusal)
-        {
-            self.text.extend_from_slice(&line);
-            self.text.push(b'\n');
-        }
-        if self.send().is_ok() {
-            self.hand_over(Err(io::Error::other(fault.refusal.error.clone())));
-        }
-    }
-
-    fn hand_over(&self, chunk: Result<Bytes, io::Error>) -> bool {
-        let sent = self.threads.block_on(async { tokio::time::timeout(CLIENT_TIME, self.chunks.send(chunk)).await });
-        matches!(sent, Ok(Ok(())))
+        let room = self.threads.block_on(async {
+            while !self.cancel.is_cancelled() {
+                if let Ok(room) = tokio::time::timeout(LOOK, self.chunks.reserve()).await {
+                    return room.ok();
+                }
+            }
+            None
+        });
+        let room = room.ok_or_else(|| Fault::new(StatusCode::CONFLICT, "the client does not read any more"))?;
+        room.send(Bytes::from(std::mem::take(&mut self.text)));
+        Ok(())
     }
 }
 

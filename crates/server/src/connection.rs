@@ -1,6 +1,7 @@
 //! Connections: who may connect, for how long a request may take to arrive, how all of them end.
 //!
-//! The listener is bounded in every direction that a client could grow: connections at a time, time for the head of a request, octets of its body and time between them.
+//! The listener is bounded in every direction that a client could grow: connections at a time, time for the head of a request, octets of its body and time between them,
+//! and time in which it takes nothing of its answer.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
 use crate::limits::Limits;
+use crate::patient::Patient;
 use crate::queries::Queries;
 use crate::routes;
 
@@ -98,7 +100,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, limits: Limit
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
-                connections.spawn(answer(stream, router.clone(), limits.header_time, stopped.clone(), permit));
+                connections.spawn(answer(stream, router.clone(), limits, stopped.clone(), permit));
             }
             Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
         }
@@ -111,7 +113,7 @@ async fn accept(listener: tokio::net::TcpListener, router: Router, limits: Limit
 async fn answer(
     stream: TcpStream,
     router: Router,
-    header_time: Duration,
+    limits: Limits,
     mut stopped: watch::Receiver<bool>,
     _room: OwnedSemaphorePermit,
 ) {
@@ -119,8 +121,8 @@ async fn answer(
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(router);
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(header_time);
-    let connection = http.serve_connection(TokioIo::new(stream), service);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_time);
+    let connection = http.serve_connection(Patient::new(stream, limits.client_time), service);
     tokio::pin!(connection);
     tokio::select! {
         // A connection that ended badly is the client's affair.

@@ -4,8 +4,8 @@
 //! `weir_query`; their JSON forms ([`Asked`], [`SourceRow`], [`Refusal`]) are this crate's, and the command line speaks them too. There is no
 //! authentication yet, so the service binds to the loopback address.
 //!
-//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `queries` and `limits` (how much),
-//! `connection` (from whom).
+//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `queries`, `unread` and `limits` (how much),
+//! `connection` and `patient` (from whom).
 //!
 //! Never: knows a protocol or where files lie.
 
@@ -28,7 +28,9 @@ mod routes;
 
 mod connection;
 mod limits;
+mod patient;
 mod queries;
+mod unread;
 
 pub use backend::{Backend, Health, QueryError};
 pub use connection::{Server, serve};

@@ -19,6 +19,10 @@ pub struct Limits {
     pub header_time: Duration,
     /// Connections at a time.
     pub connections: usize,
+    /// How long a client may take nothing of its answer; then its connection ends.
+    pub client_time: Duration,
+    /// Octets of answers that were made whole and wait for their clients, all together; beyond it large ones are refused.
+    pub unread_bytes: usize,
 }
 
 impl Default for Limits {
@@ -31,6 +35,8 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             header_time: Duration::from_secs(10),
             connections: 256,
+            client_time: Duration::from_secs(30),
+            unread_bytes: 256 << 20,
         }
     }
 }

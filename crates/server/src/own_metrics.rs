@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use crate::metric::{Counter, Kind, Metric, Value};
 use crate::queries::Queries;
+use crate::unread::Unread;
 
 /// The server's metrics, for the manual.
-pub const METRICS: &[&Metric] = &[&QUERIES, &QUERY_TIME, &RUNNING];
+pub const METRICS: &[&Metric] = &[&QUERIES, &QUERY_TIME, &RUNNING, &UNREAD, &UNREAD_REFUSED];
 
 static QUERIES: Metric = Metric {
     name: "weir_api_queries_total",
@@ -22,9 +23,21 @@ static QUERY_TIME: Metric = Metric {
 };
 static RUNNING: Metric =
     Metric { name: "weir_api_queries_running", help: "Queries and SQL statements that run now.", kind: Kind::Gauge, labels: &[] };
+static UNREAD: Metric = Metric {
+    name: "weir_api_unread_bytes",
+    help: "Octets of large answers that their clients have not read yet, rows of queries not counted.",
+    kind: Kind::Gauge,
+    labels: &[],
+};
+static UNREAD_REFUSED: Metric = Metric {
+    name: "weir_api_unread_refused_total",
+    help: "Answers that were refused because others, which nobody reads, take up the memory.",
+    kind: Kind::Counter,
+    labels: &[],
+};
 
 /// Adds them.
-pub(crate) fn add(counters: &mut Vec<Counter>, queries: &Queries) {
+pub(crate) fn add(counters: &mut Vec<Counter>, queries: &Queries, unread: &Unread) {
     let counts = queries.counts();
     let outcomes = [
         ("answered", &counts.answered),
@@ -41,4 +54,6 @@ pub(crate) fn add(counters: &mut Vec<Counter>, queries: &Queries) {
     let seconds = counts.run_time.load(Ordering::Relaxed) as f64 / 1e6;
     counters.push(Counter { metric: &QUERY_TIME, labels: Vec::new(), value: Value::Level(seconds) });
     counters.push(Counter { metric: &RUNNING, labels: Vec::new(), value: Value::Count(queries.rows().len() as u64) });
+    counters.push(Counter { metric: &UNREAD, labels: Vec::new(), value: Value::Count(unread.held() as u64) });
+    counters.push(Counter { metric: &UNREAD_REFUSED, labels: Vec::new(), value: Value::Count(unread.refused()) });
 }

@@ -26,6 +26,7 @@ use crate::openapi::Document;
 use crate::queries::{Queries, QueryRow};
 use crate::question::{Asked, AskedSql, Format};
 use crate::source::SourceRow;
+use crate::unread::{self, Unread};
 use crate::{answer, own_metrics};
 
 /// What every route knows.
@@ -33,9 +34,11 @@ use crate::{answer, own_metrics};
 pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) queries: Arc<Queries>,
+    pub(crate) unread: Arc<Unread>,
 }
 
 pub(crate) fn router(backend: Arc<dyn Backend>, queries: Arc<Queries>, limits: &Limits) -> Router {
+    let unread = Arc::new(Unread::new(limits.unread_bytes));
     Router::new()
         .route("/", get(front_page))
         .route("/healthz", get(health))
@@ -52,8 +55,9 @@ pub(crate) fn router(backend: Arc<dyn Backend>, queries: Arc<Queries>, limits: &
         .layer(middleware::from_fn(only_by_address))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(RequestBodyTimeoutLayer::new(limits.header_time))
+        .layer(middleware::from_fn_with_state(Arc::clone(&unread), unread::in_its_place))
         .layer(CompressionLayer::new())
-        .with_state(Shared { backend, queries })
+        .with_state(Shared { backend, queries, unread })
 }
 
 /// A page that names the API.
@@ -219,7 +223,7 @@ async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 /// Those of the service and our own.
 fn all_counters(shared: &Shared) -> Vec<metric::Counter> {
     let mut counters = shared.backend.counters();
-    own_metrics::add(&mut counters, &shared.queries);
+    own_metrics::add(&mut counters, &shared.queries, &shared.unread);
     counters
 }
 

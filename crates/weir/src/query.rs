@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use weir_query::QuestionKind;
+use weir_query::{Answer, QuestionKind};
 use weir_server::{Asked, Format as Form, Refusal, Rendered};
 use weir_store::Cancel;
 
@@ -32,8 +32,16 @@ struct Job {
 
 /// An answer that can be printed.
 struct Answered {
-    rows: Box<dyn Read>,
+    rows: Rows,
     summary: Value,
+}
+
+/// Where the rows of an answer are.
+enum Rows {
+    /// Under way from the service, as text.
+    Served(Box<dyn Read>),
+    /// Here.
+    Here(Box<Answer>),
 }
 
 pub(crate) fn run(typed: QueryArgs) -> Result<Outcome, Failure> {
@@ -94,8 +102,8 @@ impl Job {
         let snapshot = backend::open(path).map_err(Refused::Failed)?;
         let question = self.asked.question(0, &self.zone).map_err(Refused::Question)?;
         let answer = backend::ask(&snapshot, &question, None, &Cancel::new()).map_err(backend::refused)?;
-        let Rendered { text, summary } = Rendered::new(&answer, &self.asked);
-        Ok(Answered { rows: Box::new(io::Cursor::new(text)), summary: serde_json::from_slice(&summary).unwrap_or_default() })
+        let summary = serde_json::from_slice(&Rendered::summary(&answer)).unwrap_or_default();
+        Ok(Answered { rows: Rows::Here(Box::new(answer)), summary })
     }
 
     /// Asks the running service.
@@ -103,18 +111,29 @@ impl Job {
         let client = Client::new(self.config.as_deref()).map_err(Refused::Failed)?;
         let answer = client.post("/api/v1/query", &self.asked)?;
         let header = answer.headers().get(SUMMARY).and_then(|header| serde_json::from_slice(header.as_bytes()).ok());
-        Ok(Answered { rows: Box::new(answer.into_body().into_reader()), summary: header.unwrap_or_default() })
+        Ok(Answered { rows: Rows::Served(Box::new(answer.into_body().into_reader())), summary: header.unwrap_or_default() })
     }
 
     fn print(&self, answered: Answered) -> Result<Outcome, Failure> {
-        let Answered { mut rows, summary } = answered;
+        let Answered { rows, summary } = answered;
         let mut out = io::stdout().lock();
         let records = summary.get("records").and_then(Value::as_u64);
         if self.form == Format::None {
-            let count = if self.asked.summary { records.unwrap_or_default() } else { count_lines(&mut rows)? };
+            let count = match rows {
+                _ if self.asked.summary => records.unwrap_or_default(),
+                Rows::Served(mut text) => count_lines(&mut text)?,
+                Rows::Here(answer) => answer.rows() as u64,
+            };
             writeln!(out, "{count}")?;
         } else {
-            copy(&mut rows, &mut out)?;
+            match rows {
+                Rows::Served(mut text) => copy(&mut text, &mut out)?,
+                Rows::Here(answer) => Rendered::new(&answer, &self.asked).write(|text| {
+                    let written = out.write_all(text);
+                    text.clear();
+                    written
+                })?,
+            }
         }
         out.flush()?;
         self.tell(&summary);

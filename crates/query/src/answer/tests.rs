@@ -44,7 +44,7 @@ fn answer(body: Body) -> Answer {
 #[test]
 fn json_says_everything_once() {
     let mut out = Vec::new();
-    answer(Body::Table(table())).write_json(&mut out);
+    answer(Body::Table(table())).write(AnswerForm::Json, &mut out);
     let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(json["source"], "records");
     assert_eq!(json["records"], 3);
@@ -70,18 +70,18 @@ fn json_says_everything_once() {
 fn lines_csv_and_tables_have_a_row_each() {
     let answer = answer(Body::Table(table()));
     let mut lines = Vec::new();
-    answer.write_json_lines(&mut lines);
+    answer.write(AnswerForm::Lines, &mut lines);
     let rows: Vec<serde_json::Value> =
         lines.split(|c| *c == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
     assert_eq!(rows.len(), 2);
     let mut csv = Vec::new();
-    answer.write_csv(&mut csv);
+    answer.write(AnswerForm::Csv, &mut csv);
     assert_eq!(
         String::from_utf8(csv).unwrap(),
         "src_addr,app,protocol,bytes,rtt_avg\r\n10.0.0.1,\"a,\"\"b\"\"\u{1b}\",6,18446744073709551615,1.25\r\n,,200,0,\r\n"
     );
     let mut shown = Vec::new();
-    answer.write_table(&mut shown);
+    answer.write(AnswerForm::Table, &mut shown);
     let shown = String::from_utf8(shown).unwrap();
     assert_eq!(
         shown,
@@ -101,13 +101,48 @@ fn records_keep_the_form_that_records_have() {
     batch.advance(2);
     let answer = answer(Body::Records(batch, vec![Column::bytes, Column::src_port]));
     let mut out = Vec::new();
-    answer.write_json(&mut out);
+    answer.write(AnswerForm::Json, &mut out);
     let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(json["columns"], serde_json::json!(["bytes", "src_port"]));
     assert_eq!(json["rows"], serde_json::json!([{"bytes": 1, "src_port": 80}, {"bytes": 2}]));
     let mut csv = Vec::new();
-    answer.write_csv(&mut csv);
+    answer.write(AnswerForm::Csv, &mut csv);
     assert_eq!(String::from_utf8(csv).unwrap(), "bytes,src_port\r\n1,80\r\n2,\r\n");
+}
+
+#[test]
+fn an_answer_in_parts_is_the_answer_in_one() {
+    let row = |number: u64| vec![Cell::Absent, Cell::Absent, Cell::Number(6), Cell::Number(number), Cell::Absent];
+    let groups = answer(Body::Table(AnswerTable { rows: (0..100).map(row).collect(), ..table() }));
+    let mut batch = FlowBatch::new();
+    batch.bytes.push(0, 1);
+    batch.bytes.push(50, 2);
+    batch.src_port.push(99, 3);
+    batch.advance(100);
+    let records = answer(Body::Records(batch, vec![Column::bytes, Column::src_port]));
+    for (answer, form) in [&groups, &records]
+        .into_iter()
+        .flat_map(|answer| [AnswerForm::Json, AnswerForm::Lines, AnswerForm::Csv].map(|form| (answer, form)))
+    {
+        let mut whole = Vec::new();
+        answer.write(form, &mut whole);
+        for step in [1, 7, 99, 100, 101] {
+            let mut parts = Vec::new();
+            answer.write_head(form, &mut parts);
+            for from in (0..answer.rows()).step_by(step) {
+                answer.write_rows(form, from..answer.rows().min(from + step), &mut parts);
+            }
+            answer.write_tail(form, &mut parts);
+            assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&whole), "{form:?} by {step}");
+        }
+    }
+    // Tables have a head a part, and the totals once.
+    let mut table = Vec::new();
+    groups.write_rows(AnswerForm::Table, 0..60, &mut table);
+    groups.write_rows(AnswerForm::Table, 60..100, &mut table);
+    let lines = String::from_utf8(table).unwrap();
+    let count = |begin: &str| lines.lines().filter(|line| line.starts_with(begin)).count();
+    assert_eq!((lines.lines().count(), count("SRC_ADDR"), count("total")), (103, 2, 1));
 }
 
 #[test]

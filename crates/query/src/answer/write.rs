@@ -1,5 +1,7 @@
 //! Answers as text: JSON, JSON Lines, CSV, and tables for people.
 
+use std::ops::Range;
+
 use weir_record::write::csv;
 use weir_record::write::grid::Grid;
 use weir_record::write::json::{JsonWriter, write_string};
@@ -8,9 +10,111 @@ use weir_record::{Column, FlowBatch, Unit};
 
 use super::{Answer, AnswerTable, Body, Cell};
 
+/// Forms of an answer as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// One JSON object with all that the answer says. Absent values are left out.
+    Json,
+    /// A JSON object a row, a line each.
+    Lines,
+    /// Comma-separated values (RFC 4180) with a head.
+    Csv,
+    /// An aligned table for people; below it, where there are several rows, a line of the totals.
+    Table,
+}
+
+impl AnswerForm {
+    /// Rows that are written at a time. Tables are aligned by so many.
+    pub const fn rows_at_a_time(self) -> usize {
+        match self {
+            Self::Json | Self::Lines | Self::Csv => 256,
+            Self::Table => 8192,
+        }
+    }
+}
+
 impl Answer {
-    /// Appends one JSON object with all that the answer says. Absent values are left out.
-    pub fn write_json(&self, out: &mut Vec<u8>) {
+    /// Appends the whole answer; the text of many rows is better written [part by part](Self::write_rows).
+    pub fn write(&self, form: AnswerForm, out: &mut Vec<u8>) {
+        self.write_head(form, out);
+        self.write_rows(form, 0..self.rows(), out);
+        self.write_tail(form, out);
+    }
+
+    /// How many rows it has.
+    pub const fn rows(&self) -> usize {
+        match &self.body {
+            Body::Records(batch, _) => batch.rows(),
+            Body::Table(table) => table.rows.len(),
+        }
+    }
+
+    /// Appends what stands before the rows.
+    pub fn write_head(&self, form: AnswerForm, out: &mut Vec<u8>) {
+        match (form, &self.body) {
+            (AnswerForm::Json, _) => self.write_json_head(out),
+            (AnswerForm::Csv, Body::Records(_, columns)) => csv::write_head::<FlowBatch>(out, &places(columns)),
+            (AnswerForm::Csv, Body::Table(table)) => {
+                csv_line(out, table.columns.iter().map(|column| column.name.as_bytes().to_vec()));
+            }
+            (AnswerForm::Lines | AnswerForm::Table, _) => {}
+        }
+    }
+
+    /// Appends these rows. All rows come one after the other, whatever the parts; a table is aligned, and has its head, part by part.
+    pub fn write_rows(&self, form: AnswerForm, rows: Range<usize>, out: &mut Vec<u8>) {
+        match &self.body {
+            Body::Records(batch, columns) => match form {
+                AnswerForm::Json => {
+                    let lines = record_lines(batch, columns, rows.clone());
+                    let lines = lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+                    separated(out, rows.start > 0, lines, |out, line| out.extend_from_slice(line));
+                }
+                AnswerForm::Lines => out.append(&mut record_lines(batch, columns, rows)),
+                AnswerForm::Csv => csv::write_rows(out, batch, &places(columns), rows),
+                AnswerForm::Table => {
+                    let mut grid = Grid::new::<FlowBatch>(&places(columns));
+                    grid.add(batch, rows);
+                    grid.write(out, true);
+                }
+            },
+            Body::Table(table) => {
+                let is_last = rows.end >= table.rows.len();
+                let is_first = rows.start == 0;
+                let rows = table.rows.get(rows).unwrap_or_default();
+                match form {
+                    AnswerForm::Json => separated(out, !is_first, rows, |out, row| table.write_object(out, row)),
+                    AnswerForm::Lines => rows.iter().for_each(|row| {
+                        table.write_object(out, row);
+                        out.push(b'\n');
+                    }),
+                    AnswerForm::Csv => rows.iter().for_each(|row| csv_line(out, row.iter().map(|cell| plain(cell, Unit::None)))),
+                    AnswerForm::Table => table.write_table(out, rows, is_last && table.rows.len() > 1),
+                }
+            }
+        }
+    }
+
+    /// Appends what stands after the rows.
+    pub fn write_tail(&self, form: AnswerForm, out: &mut Vec<u8>) {
+        if form != AnswerForm::Json {
+            return;
+        }
+        out.push(b']');
+        if let Body::Table(table) = &self.body {
+            write_name(out, "totals");
+            table.write_object(out, &table.totals);
+            if let Some(groups) = table.groups {
+                write_name(out, "groups");
+                write_number(out, groups);
+            }
+        }
+        self.write_account(out);
+        out.push(b'}');
+    }
+
+    /// Everything up to the bracket before the rows.
+    fn write_json_head(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"source\":");
         write_string(out, self.source.name().as_bytes());
         out.extend_from_slice(b",\"records\":");
@@ -21,42 +125,25 @@ impl Answer {
                 write_cell(out, &Cell::Time(time));
             }
         }
+        write_name(out, "columns");
         match &self.body {
-            Body::Records(batch, columns) => {
-                write_name(out, "columns");
-                list(out, columns, |out, column| write_string(out, column.name().as_bytes()));
-                write_name(out, "rows");
-                let lines = record_lines(batch, columns);
-                let lines = lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
-                list(out, lines, |out, line| out.extend_from_slice(line));
-            }
-            Body::Table(table) => {
-                write_name(out, "columns");
-                list(out, &table.columns, |out, column| {
-                    out.extend_from_slice(b"{\"name\":");
-                    write_string(out, column.name.as_bytes());
-                    write_name(out, "label");
-                    write_string(out, column.label.as_bytes());
-                    write_name(out, "role");
-                    write_string(out, column.role.name().as_bytes());
-                    if !column.unit.name().is_empty() {
-                        write_name(out, "unit");
-                        write_string(out, column.unit.name().as_bytes());
-                    }
-                    out.push(b'}');
-                });
-                write_name(out, "rows");
-                list(out, &table.rows, |out, row| table.write_object(out, row));
-                write_name(out, "totals");
-                table.write_object(out, &table.totals);
-                if let Some(groups) = table.groups {
-                    write_name(out, "groups");
-                    write_number(out, groups);
+            Body::Records(_, columns) => list(out, columns, |out, column| write_string(out, column.name().as_bytes())),
+            Body::Table(table) => list(out, &table.columns, |out, column| {
+                out.extend_from_slice(b"{\"name\":");
+                write_string(out, column.name.as_bytes());
+                write_name(out, "label");
+                write_string(out, column.label.as_bytes());
+                write_name(out, "role");
+                write_string(out, column.role.name().as_bytes());
+                if !column.unit.name().is_empty() {
+                    write_name(out, "unit");
+                    write_string(out, column.unit.name().as_bytes());
                 }
-            }
+                out.push(b'}');
+            }),
         }
-        self.write_account(out);
-        out.push(b'}');
+        write_name(out, "rows");
+        out.push(b'[');
     }
 
     /// Appends the members `notes` and `completeness`, each with a comma in front.
@@ -94,49 +181,6 @@ impl Answer {
         write_string(out, completeness.to_string().as_bytes());
         out.push(b'}');
     }
-
-    /// Appends an object a row, a line each.
-    pub fn write_json_lines(&self, out: &mut Vec<u8>) {
-        match &self.body {
-            Body::Records(batch, columns) => out.append(&mut record_lines(batch, columns)),
-            Body::Table(table) => {
-                for row in &table.rows {
-                    table.write_object(out, row);
-                    out.push(b'\n');
-                }
-            }
-        }
-    }
-
-    /// Appends comma-separated values (RFC 4180) with a head.
-    pub fn write_csv(&self, out: &mut Vec<u8>) {
-        match &self.body {
-            Body::Records(batch, columns) => {
-                let places = places(columns);
-                csv::write_head::<FlowBatch>(out, &places);
-                csv::write_rows(out, batch, &places, 0..batch.rows());
-            }
-            Body::Table(table) => {
-                let names = table.columns.iter().map(|column| column.name.as_bytes().to_vec());
-                csv_line(out, names);
-                for row in &table.rows {
-                    csv_line(out, row.iter().map(|cell| plain(cell, Unit::None)));
-                }
-            }
-        }
-    }
-
-    /// Appends an aligned table for people; below it, where there are several rows, a line of the totals.
-    pub fn write_table(&self, out: &mut Vec<u8>) {
-        match &self.body {
-            Body::Records(batch, columns) => {
-                let mut grid = Grid::new::<FlowBatch>(&places(columns));
-                grid.add(batch, 0..batch.rows());
-                grid.write(out, true);
-            }
-            Body::Table(table) => table.write_table(out),
-        }
-    }
 }
 
 impl AnswerTable {
@@ -156,11 +200,11 @@ impl AnswerTable {
         out.push(b'}');
     }
 
-    fn write_table(&self, out: &mut Vec<u8>) {
+    fn write_table(&self, out: &mut Vec<u8>, rows: &[Vec<Cell>], with_totals: bool) {
         let head = self.columns.iter().map(|column| (column.label.clone(), false)).collect();
         let mut lines: Vec<Vec<(String, bool)>> = vec![head];
-        let totals = (self.rows.len() > 1).then_some(&self.totals);
-        for row in self.rows.iter().chain(totals) {
+        let totals = with_totals.then_some(&self.totals);
+        for row in rows.iter().chain(totals) {
             let cells =
                 self.columns.iter().zip(row).map(|(column, cell)| (shown(cell, column.unit), is_number(cell, column.unit)));
             lines.push(cells.collect());
@@ -192,9 +236,9 @@ fn places(columns: &[Column]) -> Vec<usize> {
     columns.iter().map(|column| *column as usize).collect()
 }
 
-fn record_lines(batch: &FlowBatch, columns: &[Column]) -> Vec<u8> {
+fn record_lines(batch: &FlowBatch, columns: &[Column], rows: Range<usize>) -> Vec<u8> {
     let mut lines = Vec::new();
-    JsonWriter::new().with_columns(&places(columns)).write(&mut lines, batch, 0..batch.rows());
+    JsonWriter::new().with_columns(&places(columns)).write(&mut lines, batch, rows);
     lines
 }
 
@@ -205,15 +249,20 @@ fn write_name(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
-fn list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+fn list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, write: impl FnMut(&mut Vec<u8>, T)) {
     out.push(b'[');
+    separated(out, false, items, write);
+    out.push(b']');
+}
+
+/// Items with commas between, and one in front where others stand there.
+fn separated<T>(out: &mut Vec<u8>, after: bool, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
     for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
+        if after || index > 0 {
             out.push(b',');
         }
         write(out, item);
     }
-    out.push(b']');
 }
 
 fn csv_line(out: &mut Vec<u8>, cells: impl Iterator<Item = Vec<u8>>) {

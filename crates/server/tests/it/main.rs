@@ -6,3 +6,4 @@ mod service;
 mod limits;
 mod pages;
 mod questions;
+mod unread;

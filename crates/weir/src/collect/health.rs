@@ -84,6 +84,14 @@ impl Minute {
 }
 
 impl Service {
+    /// Adds what came later in the same minute.
+    pub(crate) const fn add(&mut self, later: Self) {
+        self.up += later.up;
+        self.dropped.kernel += later.dropped.kernel;
+        self.dropped.queue += later.dropped.queue;
+        self.dropped.guard += later.dropped.guard;
+    }
+
     /// Writes a row of the service itself, of the minute of `time`.
     pub(crate) fn write(&self, time: i64, into: &mut HealthBatch) {
         let row = into.rows();

@@ -3,6 +3,7 @@
 //! **When the store takes nothing more**, because the disk is full or broken, the thread holds what it has and tries again: the workers wait behind it, the
 //! queues before them fill up, and what arrives is dropped and counted. An alarm stands until the store takes batches again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -22,6 +23,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// How often a row says that the service is there.
 const SERVICE_ROW: Duration = Duration::from_secs(10);
+
+/// Minutes of which rows of the service may wait for a store that refuses them: a day. What the oldest dropped then stands in the next.
+const OWED_MINUTES: usize = 1440;
 
 /// Batches that may wait for the store, for each worker.
 pub(crate) const BATCHES: usize = 4;
@@ -72,6 +76,8 @@ struct Uptime {
     /// When the last row was written, and the minute then.
     written: Instant,
     slot: i64,
+    /// By minute, what the store has not taken yet.
+    owed: BTreeMap<i64, Service>,
 }
 
 impl Journal {
@@ -85,7 +91,7 @@ impl Journal {
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(BATCHES * sides.max(1), sides));
         let state = Arc::new(JournalState::default());
-        let writer = Writer {
+        let mut writer = Writer {
             store,
             queue: Arc::clone(&queue),
             state: Arc::clone(&state),
@@ -96,6 +102,8 @@ impl Journal {
             committed: Instant::now(),
             uptime: Uptime::new(Box::new(dropped)),
         };
+        // From now on account is kept: whoever asks at once is told so, and how long the service was away.
+        writer.write_service();
         let thread = thread::Builder::new().name("weir-journal".into()).spawn(move || writer.run())?;
         Ok(Self { queue, state, thread })
     }
@@ -203,15 +211,14 @@ impl Writer {
 
     /// Writes that the service was there, and what it dropped.
     fn write_service(&mut self) {
-        if self.state.is_stuck.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut health = HealthBatch::new();
-        self.uptime.write(now(), &mut health);
-        health.finish();
+        let health = self.uptime.rows(now());
         let rows = Rows { flows: None, counters: None, health: Some(&health) };
         match self.store.append(rows) {
-            Ok(_) => self.is_dirty = true,
+            Ok(_) => {
+                self.uptime.settle();
+                self.is_dirty = true;
+                self.unstick();
+            }
             Err(error) => self.stick(&error),
         }
     }
@@ -220,7 +227,15 @@ impl Writer {
 impl Uptime {
     fn new(dropped: Box<dyn Fn() -> Dropped + Send>) -> Self {
         let begun = Instant::now();
-        Self { dropped, before: Dropped::default(), up: Duration::ZERO, since: Some(begun), written: begun, slot: slot_of(now()) }
+        Self {
+            dropped,
+            before: Dropped::default(),
+            up: Duration::ZERO,
+            since: Some(begun),
+            written: begun,
+            slot: slot_of(now()),
+            owed: BTreeMap::new(),
+        }
     }
 
     /// True when a row is to be written: it is time, or another minute.
@@ -228,21 +243,42 @@ impl Uptime {
         self.written.elapsed() >= SERVICE_ROW || slot_of(now()) != self.slot
     }
 
-    /// Writes what came since; what was before the minute's begin goes to the minute before.
-    fn write(&mut self, now: i64, into: &mut HealthBatch) {
-        self.pause();
-        self.go_on();
+    /// The rows that the store has not taken yet, with what came since the last time; what was before the minute's begin goes to the minute before.
+    fn rows(&mut self, now: i64) -> HealthBatch {
+        if self.since.is_some() {
+            self.pause();
+            self.go_on();
+        }
         let up = i64::try_from(std::mem::take(&mut self.up).as_nanos()).unwrap_or(i64::MAX);
         let slot = slot_of(now);
         let is_next = slot > self.slot && slot - self.slot <= MINUTE;
         let in_this = if is_next { up.min(now - slot) } else { up };
         let microseconds = |nanoseconds: i64| nanoseconds.unsigned_abs() / 1000;
         if in_this < up {
-            Service { up: microseconds(up - in_this), dropped: Dropped::default() }.write(self.slot, into);
+            self.owe(self.slot, Service { up: microseconds(up - in_this), dropped: Dropped::default() });
         }
         let dropped = (self.dropped)();
-        Service { up: microseconds(in_this), dropped: dropped.since(self.before) }.write(now, into);
+        self.owe(slot, Service { up: microseconds(in_this), dropped: dropped.since(self.before) });
         (self.before, self.slot, self.written) = (dropped, slot, Instant::now());
+        let mut rows = HealthBatch::new();
+        self.owed.iter().for_each(|(slot, service)| service.write(*slot, &mut rows));
+        rows.finish();
+        rows
+    }
+
+    /// The store has taken the rows.
+    fn settle(&mut self) {
+        self.owed.clear();
+    }
+
+    fn owe(&mut self, slot: i64, service: Service) {
+        self.owed.entry(slot).or_default().add(service);
+        if self.owed.len() > OWED_MINUTES
+            && let Some((_, oldest)) = self.owed.pop_first()
+            && let Some(mut next) = self.owed.first_entry()
+        {
+            next.get_mut().add(Service { up: 0, ..oldest });
+        }
     }
 
     /// What was received until now counts, what comes does not.
@@ -265,19 +301,42 @@ mod tests {
     fn uptime_goes_to_the_minute_in_which_it_was() {
         let mut uptime = Uptime::new(Box::new(|| Dropped { kernel: 3, queue: 2, guard: 1 }));
         let minute = uptime.slot;
-        let mut rows = HealthBatch::new();
-        uptime.up = Duration::from_secs(5);
-        uptime.write(minute + 10_000_000_000, &mut rows);
+        assert_eq!(taken(&mut uptime, 5, minute + 10_000_000_000), [(minute, 5, 3)]);
         // Eight seconds until two seconds after the minute's end.
-        uptime.up = Duration::from_secs(8);
-        uptime.write(minute + MINUTE + 2_000_000_000, &mut rows);
+        assert_eq!(taken(&mut uptime, 8, minute + MINUTE + 2_000_000_000), [(minute, 6, 0), (minute + MINUTE, 2, 0)]);
         uptime.pause();
-        uptime.up = Duration::from_secs(1);
-        uptime.write(minute + MINUTE + 3_000_000_000, &mut rows);
-        rows.finish();
-        assert_eq!(rows.slot.values(), [minute, minute, minute + MINUTE, minute + MINUTE]);
-        let seconds: Vec<_> = rows.up.values().iter().map(|up| up / 1_000_000).collect();
-        assert_eq!(seconds, [5, 6, 2, 1]);
-        assert_eq!(rows.dropped_kernel.values(), [3, 0, 0, 0], "what was written is not written again");
+        // What was written is not written again.
+        assert_eq!(taken(&mut uptime, 1, minute + MINUTE + 3_000_000_000), [(minute + MINUTE, 1, 0)]);
+    }
+
+    #[test]
+    fn what_the_store_refuses_is_owed_to_it() {
+        let kernel = Arc::new(AtomicU64::new(3));
+        let counted = Arc::clone(&kernel);
+        let mut uptime = Uptime::new(Box::new(move || Dropped { kernel: counted.load(Ordering::Relaxed), ..Dropped::default() }));
+        let minute = uptime.slot;
+        uptime.up = Duration::from_secs(5);
+        uptime.rows(minute + 10_000_000_000);
+        kernel.store(10, Ordering::Relaxed);
+        assert_eq!(taken(&mut uptime, 4, minute + MINUTE + 1_000_000_000), [(minute, 8, 3), (minute + MINUTE, 1, 7)]);
+        // At the limit and one more: the oldest minute goes, what it dropped stays.
+        kernel.store(20, Ordering::Relaxed);
+        let after = |minutes: usize| minute + (2 + minutes as i64) * MINUTE;
+        for minutes in 0..=OWED_MINUTES {
+            uptime.up = Duration::from_secs(1);
+            uptime.slot = after(minutes);
+            uptime.rows(after(minutes) + 1_000_000_000);
+        }
+        let told = taken(&mut uptime, 0, after(OWED_MINUTES) + 1_000_000_000);
+        assert_eq!((told.len(), told[0], told[1]), (OWED_MINUTES, (after(1), 1, 10), (after(2), 1, 0)));
+    }
+
+    /// Minute, seconds and drops of the rows that the store takes.
+    fn taken(uptime: &mut Uptime, seconds: u64, time: i64) -> Vec<(i64, u64, u64)> {
+        uptime.up = Duration::from_secs(seconds);
+        let rows = uptime.rows(time);
+        uptime.settle();
+        let row = |row| (rows.slot.values()[row], rows.up.values()[row] / 1_000_000, rows.dropped_kernel.values()[row]);
+        (0..rows.rows()).map(row).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The collector as its users run it: `weir run`, datagrams over real sockets, and what is in the store afterwards.
 
-mod messages;
+pub(crate) mod messages;
 pub(crate) mod service;
 
 mod captures;

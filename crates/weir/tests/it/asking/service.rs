@@ -29,7 +29,11 @@ pub(super) fn sample(name: &str) -> String {
 
 impl Asked {
     pub(super) fn start() -> Self {
-        let folder = Folder::new();
+        Self::start_in(Folder::new())
+    }
+
+    /// One whose store may hold something already.
+    pub(super) fn start_in(folder: Folder) -> Self {
         // A port that nobody has now.
         let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let service = Service::start(&folder, "", &format!("[console]\nlisten = \"{console}\""));
