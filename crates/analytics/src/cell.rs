@@ -28,6 +28,7 @@ pub(crate) struct Cell {
     pub(crate) all: Sums,
     pub(crate) all_extra: ExtraSums,
     pub(crate) rate_unknown: u64,
+    pub(crate) sampled: u64,
     pub(crate) performance: Option<Box<Performance>>,
     pub(crate) in_if: Keyed,
     pub(crate) out_if: Keyed,
@@ -125,6 +126,10 @@ impl Cell {
         let rates = &parts.batch.sampling_rate;
         let unknown = parts.records().filter(|part| !rates.validity().is_valid(part.row as usize));
         self.rate_unknown += unknown.count() as u64;
+        if !rates.is_empty() {
+            let sampled = parts.records().filter(|part| rates.get(part.row as usize).is_some_and(|rate| rate > 1));
+            self.sampled += sampled.count() as u64;
+        }
     }
 }
 

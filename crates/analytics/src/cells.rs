@@ -18,13 +18,26 @@ pub(crate) struct Cells<T> {
     numbers: Vec<Option<u32>>,
     /// The last few that were asked for: source, slot, number.
     recent: [Option<(Option<Address>, i64, u32)>; 8],
+    /// Sources and slots that the batch has come upon and for which there was no room, and where their records went instead.
+    moved: Vec<Key>,
 }
+
+/// A source and the begin of a slot.
+pub(crate) type Key = (Option<Address>, i64);
 
 impl<T: Default> Cells<T> {
     /// For at most so many sources and slots, and one more.
     pub(crate) fn new(limit: usize) -> Self {
         let limit = limit.max(1);
-        Self { limit, cells: Vec::new(), by_key: BTreeMap::new(), touched: Vec::new(), numbers: Vec::new(), recent: [None; 8] }
+        Self {
+            limit,
+            cells: Vec::new(),
+            by_key: BTreeMap::new(),
+            touched: Vec::new(),
+            numbers: Vec::new(),
+            recent: [None; 8],
+            moved: Vec::new(),
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -50,7 +63,13 @@ impl<T: Default> Cells<T> {
         }
     }
 
+    /// The sources and slots of the batch from which, and to which, records were moved for want of room.
+    pub(crate) fn moved(&self) -> impl Iterator<Item = Key> {
+        self.moved.iter().copied()
+    }
+
     pub(crate) fn begin_batch(&mut self) {
+        self.moved.clear();
         for place in self.touched.drain(..) {
             if let Some(number) = self.numbers.get_mut(place) {
                 *number = None;
@@ -92,14 +111,18 @@ impl<T: Default> Cells<T> {
         if let Some(place) = self.by_key.get(&(exporter, slot)) {
             return *place;
         }
+        let mut exporter = exporter;
         if self.cells.len() >= self.limit {
             let nearest = self.nearest(exporter, slot).or_else(|| self.nearest(None, slot));
-            if let Some(place) = nearest {
+            self.moved.push((exporter, slot));
+            if let Some((key, place)) = nearest {
+                self.moved.push(key);
                 return place;
             }
+            // This happens once, for what is left of all sources.
+            exporter = None;
+            self.moved.push((exporter, slot));
         }
-        // Past the limit this happens once, for what is left of all sources.
-        let exporter = if self.cells.len() >= self.limit { None } else { exporter };
         let place = self.cells.len();
         self.cells.push(T::default());
         self.numbers.push(None);
@@ -108,10 +131,10 @@ impl<T: Default> Cells<T> {
     }
 
     /// The slot of a source that is nearest in time.
-    fn nearest(&self, exporter: Option<Address>, slot: i64) -> Option<usize> {
+    fn nearest(&self, exporter: Option<Address>, slot: i64) -> Option<(Key, usize)> {
         let before = self.by_key.range((exporter, i64::MIN)..=(exporter, slot)).next_back();
         let after = self.by_key.range((exporter, slot)..=(exporter, i64::MAX)).next();
         let distance = |found: &(&(Option<Address>, i64), &usize)| found.0.1.abs_diff(slot);
-        before.into_iter().chain(after).min_by_key(distance).map(|(_, place)| *place)
+        before.into_iter().chain(after).min_by_key(distance).map(|(key, place)| (*key, *place))
     }
 }

@@ -6,7 +6,7 @@
 //! ([`SeriesSums`](weir_record::series::SeriesSums)).
 //!
 //! Reading order: [`windows`] (what is fed and given), `parts` (a record's share of each slot), `cells` and `cell` (what is kept of
-//! a source and minute), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
+//! a source and minute), `displaced` (what is not where it was), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
 //!
 //! Never: files, sockets, clocks, threads.
 
@@ -14,6 +14,7 @@ pub mod windows;
 
 mod cell;
 mod cells;
+mod displaced;
 mod keyed;
 mod names;
 mod parts;

@@ -67,12 +67,14 @@ pub(crate) struct Parted {
     pub(crate) extras: Vec<Extra>,
 }
 
-/// Parts the rows of a batch that are flows or samples; `minute` and `hour` number the source of a row and the slot that begins there.
+/// Parts the rows of a batch that are flows or samples; `minute` and `hour` number the source of a row and the slot that begins there;
+/// `long` is told of rows that are spread over their last hours alone.
 pub(crate) fn part(
     batch: &FlowBatch,
     parted: &mut Parted,
     mut minute: impl FnMut(usize, i64) -> u32,
     mut hour: impl FnMut(usize, i64) -> u32,
+    mut long: impl FnMut(usize, Placed),
 ) {
     parted.minutes.clear();
     parted.hours.clear();
@@ -86,7 +88,11 @@ pub(crate) fn part(
             continue;
         }
         let mut placed = Placed::of(batch, row);
-        placed.start = placed.start.max(placed.end.saturating_sub(LONGEST));
+        let earliest = placed.end.saturating_sub(LONGEST);
+        if placed.start < earliest {
+            long(row, placed);
+            placed.start = earliest;
+        }
         let record = Record {
             row: row as u32,
             placed,

@@ -5,6 +5,7 @@ use weir_record::{Address, SeriesBatch, names};
 
 use crate::cell::{Cell, Measured, Shared, Tops};
 use crate::cells::Cells;
+use crate::displaced::Displaced;
 use crate::keyed::{ExtraSums, Keyed, Sums};
 use crate::parts::HOUR;
 use crate::performance::{Durations, Performance};
@@ -28,7 +29,13 @@ type ByValue = (u8, Value, fn(&Cell) -> &Keyed);
 type At = (Option<Address>, i64);
 
 /// Rows by minute and by hour.
-pub(crate) fn rows(minutes: &Cells<Cell>, hours: &Cells<Tops>, shared: &Shared, top: usize) -> SeriesBatch {
+pub(crate) fn rows(
+    minutes: &Cells<Cell>,
+    hours: &Cells<Tops>,
+    displaced: &Displaced,
+    shared: &Shared,
+    top: usize,
+) -> SeriesBatch {
     let mut out = Rows { batch: SeriesBatch::new(), shared, step: 60, list: Vec::new() };
     let cells: Vec<(At, &Cell)> = minutes.iter().map(|(exporter, slot, cell)| ((exporter, slot), cell)).collect();
     for (at, cell) in &cells {
@@ -54,6 +61,7 @@ pub(crate) fn rows(minutes: &Cells<Cell>, hours: &Cells<Tops>, shared: &Shared, 
     out.step = 3600;
     hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_SRC_ADDR, &tops.src_addr, top));
     hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_DST_ADDR, &tops.dst_addr, top));
+    displaced.iter().for_each(|(at, records)| out.displaced(at, records));
     out.batch.finish();
     out.batch
 }
@@ -83,6 +91,7 @@ impl Rows<'_> {
         self.sums(&cell.all, &cell.all_extra);
         let row = self.batch.rows();
         push_positive(&mut self.batch.rate_unknown, row, cell.rate_unknown);
+        push_positive(&mut self.batch.sampled, row, cell.sampled);
         if let Some(performance) = &cell.performance {
             self.performance(performance);
         }
@@ -126,6 +135,12 @@ impl Rows<'_> {
             }
             self.batch.advance(1);
         }
+    }
+
+    fn displaced(&mut self, at: At, records: u64) {
+        self.begin(at, names::DISPLACED);
+        self.batch.flows.push(self.batch.rows(), records);
+        self.batch.advance(1);
     }
 
     /// What every row begins with.

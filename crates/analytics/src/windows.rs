@@ -8,6 +8,7 @@ use weir_record::{FlowBatch, SeriesBatch};
 
 use crate::cell::{Cell, Shared, Tops};
 use crate::cells::Cells;
+use crate::displaced::Displaced;
 use crate::keyed::Room;
 use crate::names::{Servers, Texts};
 use crate::parts::{self, Grouped, Parted};
@@ -42,6 +43,7 @@ pub struct Windows {
     config: Config,
     minutes: Cells<Cell>,
     hours: Cells<Tops>,
+    displaced: Displaced,
     shared: Shared,
     // Memory that is used again from batch to batch.
     parted: Parted,
@@ -56,6 +58,7 @@ impl Windows {
         Self {
             minutes: Cells::new(config.cells),
             hours: Cells::new(config.cells),
+            displaced: Displaced::default(),
             shared: Shared { texts: Texts::default(), servers: Servers::default(), room, room_performance },
             config,
             parted: Parted::default(),
@@ -65,7 +68,7 @@ impl Windows {
 
     /// Adds the flows and samples of a batch; events and drops are outside of volume counts.
     pub fn feed(&mut self, flows: &FlowBatch) {
-        let Self { minutes, hours, shared, parted, grouped, .. } = self;
+        let Self { minutes, hours, displaced, shared, parted, grouped, .. } = self;
         minutes.begin_batch();
         hours.begin_batch();
         let exporter = |row| flows.exporter.get(row);
@@ -74,7 +77,9 @@ impl Windows {
             parted,
             |row, slot| minutes.number(exporter(row), slot),
             |row, slot| hours.number(exporter(row), slot),
+            |row, placed| displaced.note_all(exporter(row), placed),
         );
+        minutes.moved().chain(hours.moved()).for_each(|(exporter, slot)| displaced.note(exporter, slot));
         grouped.group(&parted.minutes, minutes.touched());
         minutes.each_touched(grouped, |cell, parts| cell.add(flows, parts, &parted.extras, shared));
         grouped.group(&parted.hours, hours.touched());
@@ -83,7 +88,7 @@ impl Windows {
 
     /// The sums so far, by minute and by hour; nothing is taken away. Rows of other windows for the same time add to these.
     pub fn rows(&self) -> SeriesBatch {
-        rows::rows(&self.minutes, &self.hours, &self.shared, self.config.top)
+        rows::rows(&self.minutes, &self.hours, &self.displaced, &self.shared, self.config.top)
     }
 
     /// True where no flow and no sample was fed.

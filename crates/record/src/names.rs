@@ -178,4 +178,11 @@ words! {
     TOP_SRC_ADDR = 10 "src_addr",
     /// Addresses that received most; a bounded sketch.
     TOP_DST_ADDR = 11 "dst_addr",
+    /// Records that do not stand where they were, counted in each hour of which that is true.
+    DISPLACED = 12 "displaced",
+}
+
+/// True for dimensions of which the largest values alone are kept.
+pub const fn is_sketch(dimension: u8) -> bool {
+    matches!(dimension, TOP_SRC_ADDR | TOP_DST_ADDR)
 }

@@ -44,4 +44,5 @@ columns! {
     srt_sum: U64, Microseconds, Record, [], "SRT sum", "Sum of the server response times.";
     srt_hist: List, Count, Record, [], "SRT histogram", "Server response times, likewise.";
     sketch_error: U64, Bytes, Record, [], "Sketch error", "On the row of a sketch that has no address: the bytes of each address of the slot are too small by at most this, and an address without a row has at most this.";
+    sampled: U64, Count, Record, [], "Sampled", "Records with a sampling rate over 1, counted where they end; of dimension source alone.";
 }

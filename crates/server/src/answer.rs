@@ -29,6 +29,9 @@ const CHUNKS: usize = 4;
 /// How often a thread whose client does not read looks whether its time is over.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How long the last line of an answer that broke off has to get on its way, before the connection ends in the middle of the transfer.
+const LAST_LINE: Duration = Duration::from_millis(500);
+
 /// Answers a question; rows are made into text as the client takes them.
 pub(crate) async fn query(shared: Shared, asked: Asked) -> Result<Response, Fault> {
     let question = asked.question(now(), &zone())?;
@@ -112,7 +115,10 @@ impl Sending {
                     _ => Some(broken()),
                 },
             },
-            Self::BrokenOff => Some(broken()),
+            Self::BrokenOff => {
+                tokio::time::sleep(LAST_LINE).await;
+                Some(broken())
+            }
             Self::Over => None,
         }
     }

@@ -25,7 +25,9 @@ impl<'a> Rendered<'a> {
             Format::Table => AnswerForm::Table,
         };
         let columns = match &answer.body {
-            Body::Records(records, _) if form == AnswerForm::Table && asked.columns.is_empty() => Some(fitting(records, asked.width)),
+            Body::Records(records, _) if form == AnswerForm::Table && asked.columns.is_empty() => {
+                Some(fitting(records, asked.width))
+            }
             _ => None,
         };
         Self { answer, form, columns }

@@ -78,7 +78,9 @@ pub(crate) async fn in_its_place(State(unread): State<Arc<Unread>>, request: Req
         Some(place) => response.map(|body| Body::new(Pieces { body, left: Bytes::new(), _place: place })),
         None => {
             let limit = unread.limit >> 20;
-            let error = format!("answers that their clients have not read yet take up the {limit} MiB there are for them: ask again later");
+            let error = format!(
+                "answers that their clients have not read yet take up the {limit} MiB there are for them: ask again later"
+            );
             Fault::new(StatusCode::SERVICE_UNAVAILABLE, error).into_response()
         }
     }

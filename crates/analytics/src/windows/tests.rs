@@ -371,6 +371,17 @@ fn cells_past_the_limit_are_the_nearest() {
         })
         .collect();
     assert_eq!(found, [(None, 60, 2), (Some(1), 0, 2), (Some(1), 600, 2), (Some(2), 0, 1)]);
+    // What moved is marked, in the hour where it was and in the one where it is.
+    assert_eq!(displaced(&series), [(None, 0), (Some(1), 0), (Some(1), 1), (Some(3), 0), (Some(4), 0)]);
+}
+
+/// Sources and hours since `START` that are marked.
+fn displaced(series: &SeriesBatch) -> Vec<(Option<u32>, i64)> {
+    let rows = rows_of(series, DISPLACED, 3600).into_iter();
+    rows.map(|row| {
+        (series.exporter.get(row).map(|e| e.halves().1 as u32), (series.slot.get(row).unwrap() - START) / (3600 * SECOND))
+    })
+    .collect()
 }
 
 #[test]
@@ -412,6 +423,10 @@ fn a_record_of_a_day_costs_two_hours_and_loses_nothing() {
     let rows = rows_of(&series, BY_SOURCE, 60);
     assert_eq!(rows.len(), 121);
     assert_eq!(rows.iter().map(|row| series.bytes.get(*row).unwrap()).sum::<u64>(), 1_000_003);
+    assert_eq!(displaced(&series), (0..=24).map(|hour| (Some(1), hour)).collect::<Vec<_>>(), "each hour of it is marked");
+    let mut windows = Windows::new(Config::default());
+    windows.feed(&batch(&[Told { length: 7200, ..simple(1, 0) }]));
+    assert_eq!(displaced(&windows.rows()), [], "two hours are not too long");
 }
 
 #[test]

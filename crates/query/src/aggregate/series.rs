@@ -11,6 +11,7 @@ use weir_record::column::Fixed;
 use weir_record::{Address, AnyColumnMut, Column, FlowBatch, SeriesBatch, SeriesColumn, names};
 
 use super::lanes::{Lane, lanes_of, side_of, summed};
+use super::worker::Kept;
 use super::{Sink, Worker};
 use crate::Mask;
 use crate::answer::{Answer, AnswerSource, Note};
@@ -61,7 +62,7 @@ impl Question {
             None => names::BY_SOURCE,
             Some(key) => DIMENSIONS.iter().find(|(column, _)| *column == key)?.1,
         };
-        let is_sketch = is_sketch(dimension);
+        let is_sketch = names::is_sketch(dimension);
         let empty = SeriesBatch::new();
         let lane_fits = |lane: &Lane| match lane {
             Lane::Sum(Column::bytes) if !self.unscaled => true,
@@ -78,12 +79,8 @@ impl Question {
     }
 }
 
-const fn is_sketch(dimension: u8) -> bool {
-    matches!(dimension, names::TOP_SRC_ADDR | names::TOP_DST_ADDR)
-}
-
 /// Columns of series that add up, in the order of [`amounts`].
-const AMOUNTS: [SeriesColumn; 10] = [
+const AMOUNTS: [SeriesColumn; 11] = [
     SeriesColumn::flows,
     SeriesColumn::samples,
     SeriesColumn::connections,
@@ -94,6 +91,7 @@ const AMOUNTS: [SeriesColumn; 10] = [
     SeriesColumn::packets_variance,
     SeriesColumn::bytes_variance,
     SeriesColumn::rate_unknown,
+    SeriesColumn::sampled,
 ];
 
 fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
@@ -108,6 +106,7 @@ fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
         &series.packets_variance,
         &series.bytes_variance,
         &series.rate_unknown,
+        &series.sampled,
     ]
 }
 
@@ -117,18 +116,29 @@ pub struct SeriesFeed<'q> {
     question: &'q Question,
     plan: SeriesPlan,
     worker: Worker,
-    /// What each source has more than its values, by slot; in numbers that go around below zero and back.
+    /// What each source has more than its values, by slot of the question, and by source where that is a key; in numbers that go around below zero and back.
     rests: HashMap<(i64, Option<Address>), [u64; AMOUNTS.len()]>,
     /// By how many bytes rows of a slot may be too small.
     errors: HashMap<i64, u64>,
+    /// Some records of that time do not stand where they were.
+    has_displaced: bool,
+    /// Some rows are of values for which there was no room.
+    has_rest: bool,
     /// Rows that counted.
     rows: u64,
 }
 
+/// Octets that a rest takes, with its share of an empty table around it.
+const REST_OCTETS: usize = 256;
+
+/// Rests that become rows at a time.
+const REST_ROWS: usize = 4096;
+
 impl<'q> SeriesFeed<'q> {
     /// Feeds a worker of the question's aggregation with series in place of records.
     pub fn new(question: &'q Question, plan: SeriesPlan, worker: Worker) -> Self {
-        Self { question, plan, worker, rests: HashMap::new(), errors: HashMap::new(), rows: 0 }
+        let (rests, errors) = (HashMap::new(), HashMap::new());
+        Self { question, plan, worker, rests, errors, has_displaced: false, has_rest: false, rows: 0 }
     }
 
     /// The columns that are looked at.
@@ -143,30 +153,42 @@ impl<'q> SeriesFeed<'q> {
         let as_flows = self.as_flows(series);
         let mut mask = Mask::new();
         self.question.filter.evaluate(&as_flows, &mut mask);
+        let dimension = |row: usize| series.dimension.get(row);
+        self.has_displaced |= (0..series.rows()).any(|row| {
+            // Without a source it is of any.
+            let is_wanted = mask.get(row) || series.exporter.get(row).is_none();
+            dimension(row) == Some(names::DISPLACED) && is_wanted && self.is_in_hour_of(series.slot.get(row))
+        });
         mask.retain(|row| {
             let is_in_time = series.slot.get(row).is_some_and(|slot| slot >= self.question.from && slot < self.question.to);
             is_in_time && series.step.get(row) == Some(self.plan.step)
         });
-        let sketch = is_sketch(self.plan.dimension);
-        let dimension = |row: usize| series.dimension.get(row);
+        let sketch = names::is_sketch(self.plan.dimension);
+        let slots = self.question.slots.unwrap_or(Slots::every(1));
         if self.plan.key.is_some() && !sketch {
+            let is_by_source = self.question.keys.iter().any(|key| key.source == KeySource::Column(Column::exporter));
             for row in mask.iter() {
-                let place = (series.slot.get(row).unwrap_or(0), series.exporter.get(row));
                 let (is_source, is_value) =
                     (dimension(row) == Some(names::BY_SOURCE), dimension(row) == Some(self.plan.dimension));
                 if !is_source && !is_value {
                     continue;
                 }
-                let rest = self.rests.entry(place).or_default();
+                self.has_rest |= is_value && series.number.get(row).is_none() && series.text.get(row).is_none();
+                let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));
+                let rest = self.rests.entry((slot, series.exporter.get(row).filter(|_| is_by_source))).or_default();
                 for (rest, column) in rest.iter_mut().zip(amounts(series)) {
                     let amount = column.get(row).unwrap_or(0);
                     *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
                 }
             }
+            // The worker has the other half of the memory.
+            if self.rests.len().saturating_mul(REST_OCTETS) > self.worker.plan.limits.memory / 2 {
+                self.worker.kept = Kept::TooMany { groups: 0 };
+                return ControlFlow::Break(());
+            }
         }
         mask.retain(|row| dimension(row) == Some(self.plan.dimension));
         if sketch {
-            let slots = self.question.slots.unwrap_or(Slots::every(1));
             for row in mask.iter() {
                 let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));
                 let error = self.errors.entry(slot).or_default();
@@ -181,8 +203,14 @@ impl<'q> SeriesFeed<'q> {
         self.worker.feed_sums(series, &as_flows, &mask)
     }
 
-    /// The worker with everything in it, and how many rows counted.
-    pub fn end(mut self) -> (Worker, u64, Option<Note>) {
+    /// True where a time is in the hour that begins there.
+    fn is_in_hour_of(&self, slot: Option<i64>) -> bool {
+        let hour = i64::from(HOUR) * SECOND;
+        slot.is_some_and(|slot| slot < self.question.to && slot.saturating_add(hour) > self.question.from)
+    }
+
+    /// The worker with everything in it, how many rows counted, and what must be said of them.
+    pub fn end(mut self) -> (Worker, u64, Vec<Note>) {
         let mut series = SeriesBatch::new();
         for ((slot, exporter), rest) in std::mem::take(&mut self.rests) {
             if rest.iter().all(|amount| *amount == 0) {
@@ -198,14 +226,26 @@ impl<'q> SeriesFeed<'q> {
                 }
             }
             series.advance(1);
+            if series.rows() == REST_ROWS {
+                self.feed_rests(&std::mem::take(&mut series));
+            }
         }
-        let as_flows = self.as_flows(&series);
+        self.feed_rests(&series);
+        let mut notes = Vec::new();
+        if names::is_sketch(self.plan.dimension) {
+            notes.push(Note::Sketched { error: self.errors.values().copied().max().unwrap_or(0) });
+        }
+        notes.extend(self.has_displaced.then_some(Note::SeriesDisplaced));
+        notes.extend(self.has_rest.then_some(Note::SeriesRest));
+        (self.worker, self.rows, notes)
+    }
+
+    fn feed_rests(&mut self, series: &SeriesBatch) {
+        let as_flows = self.as_flows(series);
         let mut mask = Mask::new();
         mask.select_all(series.rows());
-        let _ = self.worker.feed_sums(&series, &as_flows, &mask);
-        let error =
-            is_sketch(self.plan.dimension).then(|| Note::Sketched { error: self.errors.values().copied().max().unwrap_or(0) });
-        (self.worker, self.rows, error)
+        // Where a limit is passed, the worker says so itself.
+        let _ = self.worker.feed_sums(series, &as_flows, &mask);
     }
 
     /// Keys and times of rows, as those of records.
@@ -229,9 +269,10 @@ impl<'q> SeriesFeed<'q> {
 }
 
 /// An answer that was made of series says so.
-pub fn from_series(mut answer: Answer, note: Option<Note>) -> Answer {
-    answer.source = if note.is_some() { AnswerSource::SeriesSketched } else { AnswerSource::Series };
+pub fn from_series(mut answer: Answer, notes: Vec<Note>) -> Answer {
+    let is_sketch = notes.iter().any(|note| matches!(note, Note::Sketched { .. }));
+    answer.source = if is_sketch { AnswerSource::SeriesSketched } else { AnswerSource::Series };
     (answer.first, answer.last) = (None, None);
-    answer.notes.extend(note);
+    answer.notes.extend(notes);
     answer
 }

@@ -127,8 +127,10 @@ impl Worker {
         for row in &rows {
             let of = |column: &weir_record::column::Fixed<u64>| column.get(*row as usize).unwrap_or(0);
             self.account.records += of(&series.flows) + of(&series.samples);
-            self.account.rate_unknown += of(&series.rate_unknown);
-            self.account.sampled += of(&series.samples);
+            if self.plan.shared.lanes.is_scaled {
+                self.account.rate_unknown += of(&series.rate_unknown);
+                self.account.sampled += of(&series.sampled);
+            }
         }
         self.placed.clear();
         self.placed.extend(rows.iter().map(|row| Placed::of(as_flows, *row as usize)));

@@ -43,6 +43,10 @@ pub enum Note {
         /// By how many bytes a row may be too small at most.
         error: u64,
     },
+    /// Continuous series have some records of that time elsewhere.
+    SeriesDisplaced,
+    /// Continuous series had no room for some values.
+    SeriesRest,
     /// Records of this time may still arrive.
     StillArriving {
         /// Nanoseconds since 1970.
@@ -64,6 +68,8 @@ impl Note {
             Self::Unreadable { .. } => "unreadable",
             Self::MoreRecords { .. } => "more_records",
             Self::Sketched { .. } => "sketched",
+            Self::SeriesDisplaced => "series_displaced",
+            Self::SeriesRest => "series_rest",
             Self::StillArriving { .. } => "still_arriving",
         }
     }
@@ -90,6 +96,12 @@ impl fmt::Display for Note {
             Self::MoreRecords { shown } => write!(f, "there are more than the {shown} records shown"),
             Self::Sketched { error } => {
                 write!(f, "the largest addresses come from a sketch: a row may be up to {error} bytes too small")
+            }
+            Self::SeriesDisplaced => f.write_str(
+                "approximate: series hold some records elsewhere, which lasted over two hours or came from more sources and minutes at a time than they have room for",
+            ),
+            Self::SeriesRest => {
+                f.write_str("approximate: values for which series had no room stand in the row without a value")
             }
             Self::StillArriving { since } => {
                 let mut time = Vec::with_capacity(32);

@@ -82,7 +82,7 @@ fn within_limit(parts: &[SeriesBatch], mut rows: Vec<Row>) -> Vec<Row> {
     let Some(about) = rows.first().map(|row| row.about) else {
         return rows;
     };
-    let is_sketch = parts[about.0].dimension.get(about.1).is_some_and(|dimension| dimension >= names::TOP_SRC_ADDR);
+    let is_sketch = parts[about.0].dimension.get(about.1).is_some_and(names::is_sketch);
     let limit = if is_sketch { MAX_TOP_ADDRESSES } else { MAX_VALUES };
     if rows.len() <= limit + 1 {
         return rows;
@@ -119,7 +119,7 @@ impl Row {
         let first = &parts[about.0];
         let has_value =
             first.number.get(about.1).is_some() || first.address.get(about.1).is_some() || first.text.get(about.1).is_some();
-        let is_whole = first.dimension.get(about.1) == Some(names::BY_SOURCE);
+        let is_whole = matches!(first.dimension.get(about.1), Some(names::BY_SOURCE | names::DISPLACED));
         sum.key = (has_value || is_whole).then_some(about);
         for (part, row) in same {
             for (place, column) in SeriesColumn::ALL.iter().skip(KEY.len()).enumerate() {

@@ -204,5 +204,5 @@ fn agent() -> ureq::Agent {
 fn page(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Page {
     let answer = answered.unwrap();
     let (head, mut body) = answer.into_parts();
-    Page { status: head.status.as_u16(), headers: head.headers, text: body.read_to_string().unwrap() }
+    Page { status: head.status.as_u16(), headers: head.headers, text: body.with_config().limit(64 << 20).read_to_string().unwrap() }
 }

@@ -12,6 +12,9 @@ use crate::block::BlockKind;
 use crate::scan::{Cancel, ScanRequest, ScanStats};
 use crate::snapshot::Snapshot;
 
+/// Nanoseconds.
+const HOUR: i64 = 3_600_000_000_000;
+
 pub(super) fn sum_up(
     snapshot: &Snapshot,
     question: &Question,
@@ -89,15 +92,16 @@ fn of_series(
     let columns: Vec<usize> = SeriesFeed::columns().map(|column| column as usize).collect();
     loop {
         let mut feed = SeriesFeed::new(question, plan, aggregation.worker());
-        let stats =
-            snapshot.read(&columns, question.from(), question.to(), cancel, &mut |series: &SeriesBatch| feed.feed(series))?;
-        let (worker, rows, note) = feed.end();
+        // Some rows are about whole hours.
+        let from = question.from().saturating_sub(question.from().rem_euclid(HOUR));
+        let stats = snapshot.read(&columns, from, question.to(), cancel, &mut |series: &SeriesBatch| feed.feed(series))?;
+        let (worker, rows, notes) = feed.end();
         if rows == 0 {
             return Ok(None);
         }
         match aggregation.end_pass(vec![worker])? {
             Pass::Again => {}
-            Pass::Done(answer) => return Ok(Some((from_series(*answer, note), stats))),
+            Pass::Done(answer) => return Ok(Some((from_series(*answer, notes), stats))),
         }
     }
 }

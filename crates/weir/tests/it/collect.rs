@@ -8,4 +8,5 @@ mod guard;
 mod health;
 mod restart;
 mod room;
+mod strangers;
 mod templates;

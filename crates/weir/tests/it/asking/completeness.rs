@@ -58,7 +58,9 @@ fn account_is_kept_from_the_start_on() {
 #[test]
 fn a_minute_without_the_service_is_told_in_the_answer_about_it() {
     let now = this_minute();
-    let minutes: Vec<_> = [(10, 60), (9, 60), (8, 60), (6, 60), (5, 20), (4, 60), (3, 60), (2, 60)].map(|(ago, up)| (now - ago * MINUTE, up)).into();
+    let minutes: Vec<_> = [(10, 60), (9, 60), (8, 60), (6, 60), (5, 20), (4, 60), (3, 60), (2, 60)]
+        .map(|(ago, up)| (now - ago * MINUTE, up))
+        .into();
     let asked = Asked::start_in(noted(&minutes));
     let of = |from: i64, to: i64| {
         let (from, to) = (time(now - from * MINUTE), time(now - to * MINUTE));
@@ -68,8 +70,8 @@ fn a_minute_without_the_service_is_told_in_the_answer_about_it() {
     for (from, to, down, dropped) in [
         (10, 9, 0, 1),
         (9, 8, 0, 1),
-        (8, 7, 60, 0),
-        (7, 6, 0, 1),
+        (8, 7, 0, 1),
+        (7, 6, 60, 0),
         (6, 5, 0, 1),
         (5, 4, 40, 1),
         (4, 3, 0, 1),
@@ -85,7 +87,7 @@ fn a_minute_without_the_service_is_told_in_the_answer_about_it() {
         );
         assert_eq!(known["state"], "incomplete");
     }
-    assert!(of(8, 7)["text"].as_str().unwrap().contains("the service was not receiving for 60 s"));
+    assert!(of(7, 6)["text"].as_str().unwrap().contains("the service was not receiving for 60 s"));
     assert_eq!(of(15, 11)["state"], "unknown", "before the first note");
     // The minute that runs is not held against it.
     let running = completeness(&asked.ask(&["query", "--summary", "--format", "json", "--stats", "--from", &time(now)]));
@@ -106,7 +108,9 @@ fn losses_count_for_the_sources_that_are_asked_for() {
         let arguments = ["query", filter, "--summary", "--format", "json", "--stats", "--store", store.to_str().unwrap()];
         completeness(&crate::run::weir(&arguments))
     };
-    for (filter, state, lost) in [("any", "incomplete", 3), ("exporter 127.0.0.1", "incomplete", 3), ("exporter 127.0.0.2", "complete", 0)] {
+    for (filter, state, lost) in
+        [("any", "incomplete", 3), ("exporter 127.0.0.1", "incomplete", 3), ("exporter 127.0.0.2", "complete", 0)]
+    {
         let known = read(filter);
         assert_eq!((&known["state"], &known["lost_records"]), (&json!(state), &json!(lost)), "{filter}: {known}");
     }

@@ -1,7 +1,7 @@
 //! Messages of exporters, put together by hand: one record of a known size each.
 
 /// Seconds since 1970 of now.
-pub(super) fn seconds() -> u32 {
+pub(crate) fn seconds() -> u32 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() as u32
 }
 
@@ -10,12 +10,12 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 /// A NetFlow v5 datagram with one record of so many bytes in 3 packets.
-pub(super) fn netflow5(sequence: u32, bytes: u32) -> Vec<u8> {
+pub(crate) fn netflow5(sequence: u32, bytes: u32) -> Vec<u8> {
     netflow5_at(seconds(), sequence, bytes)
 }
 
 /// The same, exported at this time.
-pub(super) fn netflow5_at(seconds: u32, sequence: u32, bytes: u32) -> Vec<u8> {
+pub(crate) fn netflow5_at(seconds: u32, sequence: u32, bytes: u32) -> Vec<u8> {
     let header = words(&[5 << 16 | 1, 100_000, seconds, 0, sequence, 0]);
     let record =
         words(&[0x0a00_0001, 0x0a00_0002, 0, 1 << 16 | 2, 3, bytes, 90_000, 95_000, 1000 << 16 | 443, 0x0010_0600, 0, 0]);
@@ -27,14 +27,14 @@ const FIELDS: [u32; 3] = [1 << 16 | 4, 2 << 16 | 4, 4 << 16 | 4];
 const TEMPLATE: u32 = 300;
 
 /// A NetFlow v9 message with the template, a record, or both.
-pub(super) fn netflow9(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
+pub(crate) fn netflow9(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
     let mut message = words(&[9 << 16 | 1, 100_000, seconds(), sequence, 7]);
     sets(&mut message, 0, template, bytes);
     message
 }
 
 /// An IPFIX message with the template, a record, or both.
-pub(super) fn ipfix(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
+pub(crate) fn ipfix(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
     let mut message = words(&[10 << 16, seconds(), sequence, 7]);
     sets(&mut message, 2, template, bytes);
     let length = message.len() as u16;
@@ -52,6 +52,6 @@ fn sets(message: &mut Vec<u8>, template_set: u32, template: bool, bytes: Option<
 }
 
 /// An sFlow datagram of an agent, without samples.
-pub(super) fn sflow(agent: u32, sequence: u32) -> Vec<u8> {
+pub(crate) fn sflow(agent: u32, sequence: u32) -> Vec<u8> {
     words(&[5, 1, agent, 0, sequence, 1000, 0])
 }

@@ -87,6 +87,11 @@ impl Service {
         service
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until a line of the log has this in it.
     pub(crate) fn wait_for(&self, text: &str) {
         let begun = Instant::now();
