@@ -43,9 +43,9 @@ pub(crate) struct Shared {
     working: Mutex<()>,
     signal: Mutex<Signal>,
     bell: Condvar,
-    /// When the store was opened, and the arrival of the newest record that it had then.
+    /// When the store was opened, and the arrival of the newest record that it had in files then; of an empty one, what the clock said.
     opened: Instant,
-    newest: Option<i64>,
+    newest: i64,
 }
 
 #[derive(Default)]
@@ -59,6 +59,7 @@ impl Shared {
     pub(crate) fn new(config: StoreConfig, make: MakeSummary, journal: Journal, catalog: Catalog) -> Self {
         let room = Room::new(&config);
         let newest = catalog.state().manifest.files.iter().map(|file| file.times.received_max).max();
+        let newest = newest.unwrap_or_else(now);
         let kept = Kept { retention: config.retention, series_retention: config.series_retention, max_size: config.max_size };
         Self {
             kept: Mutex::new(kept),
@@ -81,7 +82,7 @@ impl Shared {
     /// time since the store was opened. So a clock that jumps ahead costs no record; after a long pause retention by age waits for the next start.
     fn trusted(&self, now: i64) -> i64 {
         let since = i64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(i64::MAX);
-        self.newest.map_or(now, |newest| now.min(newest.saturating_add(DAY).saturating_add(since)))
+        now.min(self.newest.saturating_add(DAY).saturating_add(since))
     }
 
     /// Tells the background that there is something to do.
@@ -189,3 +190,6 @@ fn run(shared: &Shared) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -90,6 +90,21 @@ impl Catalog {
         })
     }
 
+    /// Deletes files that were written and do not count after all, because a later step failed.
+    ///
+    /// The manifest on disk is asked: it may name them although its replacement ended with an error, and then a new opening counts them.
+    pub(crate) fn discard<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+        let written = match Manifest::load(&self.folder) {
+            Ok(written) => written.unwrap_or_default(),
+            Err(error) => return tracing::warn!(%error, "files that do not count are left until the store opens again"),
+        };
+        for name in names.into_iter().filter(|name| written.files.iter().all(|file| file.name != *name)) {
+            if let Err(error) = self.place.delete(name) {
+                tracing::warn!(%error, "a file that does not count is left until the store opens again");
+            }
+        }
+    }
+
     fn install(&self, old: &Manifest, new: Manifest) {
         let kept: std::collections::HashSet<&str> = new.files.iter().map(|file| file.name.as_str()).collect();
         let gone = old.files.iter().filter(|file| !kept.contains(file.name.as_str()));

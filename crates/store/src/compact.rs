@@ -3,6 +3,7 @@
 //! The files are written and made durable first; then one change of the manifest names them and declares the segment dead. A crash before that leaves files that nobody
 //! names, and a crash after it a segment that nobody reads; both are deleted when the store opens.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use weir_record::{CounterBatch, FlowBatch, HealthBatch};
@@ -11,6 +12,7 @@ use crate::background::Shared;
 use crate::block::{BlockKind, BlockTable};
 use crate::error::StoreError;
 use crate::journal::{BlockAt, BlockReader, Segment};
+use crate::manifest::DataFile;
 use crate::status::add;
 use crate::write::SegmentWriter;
 
@@ -53,18 +55,22 @@ pub(crate) fn compact(shared: &Shared, segment: &Segment, now: i64, deadline: Op
     }
     let mut series = match &sums {
         Some(sums) => sums.rows(),
-        None => segment.series(&shared.make),
+        None => segment.series(&shared.make).0,
     };
     series.finish();
     if !series.is_empty() {
         writer.series(series)?;
     }
-    let files = writer.finish()?;
-    shared.catalog.change(|manifest| {
-        manifest.files.extend(files.into_iter().map(Into::into));
+    let files: Vec<Arc<DataFile>> = writer.finish()?.into_iter().map(Into::into).collect();
+    let changed = shared.catalog.change(|manifest| {
+        manifest.files.extend(files.iter().cloned());
         manifest.dead_below = segment.number + 1;
         true
-    })?;
+    });
+    if let Err(error) = changed {
+        shared.catalog.discard(files.iter().map(|file| file.name.as_str()));
+        return Err(error);
+    }
     add(&shared.done.compactions, 1);
     add(&shared.done.rows_compacted, rows);
     Ok(true)

@@ -34,6 +34,8 @@ pub(crate) mod key {
     pub(crate) const ROW_GROUPS: &str = "weir.row_groups";
     /// Checksum (CRC32C) of the octets of each column chunk: a JSON list of a list for each row group.
     pub(crate) const CHECKSUMS: &str = "weir.checksums";
+    /// Checksums (CRC32C) of bloom filters, in the form of [`CHECKSUMS`]; 0 where a column chunk has none. A filter without one is not believed.
+    pub(crate) const BLOOM_FILTERS: &str = "weir.bloom_filters";
     /// Checksum of what the footer says, which is [`footer_checksum`](super::footer_checksum).
     pub(crate) const FOOTER: &str = "weir.footer";
 }

@@ -96,13 +96,11 @@ fn merge_group(shared: &Shared, group: &[Arc<DataFile>], level: u8, now: i64) ->
         manifest.files.retain(|file| !is_of_group(file));
         manifest.files.splice(place..place, files.into_iter().map(Arc::new));
         true
-    })?;
-    if !is_changed {
-        for name in names {
-            shared.catalog.place().delete(&name)?;
-        }
-        return Ok(());
+    });
+    if let Ok(true) = is_changed {
+        add(&shared.done.merges, 1);
+    } else {
+        shared.catalog.discard(names.iter().map(String::as_str));
     }
-    add(&shared.done.merges, 1);
-    Ok(())
+    is_changed.map(|_| ())
 }

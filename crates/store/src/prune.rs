@@ -37,7 +37,8 @@ fn may_satisfy(file: &TableFile, group: usize, bound: &Bound) -> bool {
 }
 
 fn may_be_address(file: &TableFile, group: usize, name: &str, values: &BoundValues) -> bool {
-    let (Some(high), Some(low)) = (file.chunk(group, &format!("{name}_high")), file.chunk(group, &format!("{name}_low"))) else {
+    let (high_name, low_name) = (format!("{name}_high"), format!("{name}_low"));
+    let (Some(high), Some(low)) = (file.chunk(group, &high_name), file.chunk(group, &low_name)) else {
         return false;
     };
     let BoundValues::Addresses(ranges) = values else {
@@ -56,7 +57,7 @@ fn may_be_address(file: &TableFile, group: usize, name: &str, values: &BoundValu
     if left.is_empty() || left.iter().any(|(first, last)| first != last) {
         return !left.is_empty();
     }
-    match file.bloom(low) {
+    match file.bloom(group, &low_name) {
         Some(filter) => left.iter().any(|(address, _)| filter.check(&address.halves().1)),
         None => true,
     }

@@ -52,6 +52,8 @@ struct GroupInfo {
     rows: usize,
     times: Times,
     checksums: Vec<u32>,
+    /// Of bloom filters.
+    filters: Vec<u32>,
 }
 
 impl TableFile {
@@ -86,7 +88,8 @@ impl TableFile {
             None => return Err(damaged("it does not say that it is a file of Weir")),
         }
         let (table, groups, checksums) = (said(key::TABLE), said(key::ROW_GROUPS), said(key::CHECKSUMS));
-        let texts = [table, groups, checksums].map(Option::unwrap_or_default);
+        let filters = said(key::BLOOM_FILTERS);
+        let texts: Vec<&str> = [table, groups, checksums, filters].into_iter().flatten().collect();
         let footer = layout::footer_checksum(metadata.file_metadata().schema_descr(), metadata.row_groups(), &texts);
         if said(key::FOOTER) != Some(footer.to_string().as_str()) {
             return Err(damaged("its footer does not match its checksum"));
@@ -95,17 +98,21 @@ impl TableFile {
         let table = table.ok_or_else(|| damaged("it does not say of which table it is"))?;
         let told = groups.and_then(layout::read_groups).ok_or_else(|| damaged("rows and times of its row groups"))?;
         let checksums = checksums.and_then(layout::read_checksums).ok_or_else(|| damaged("checksums of its column chunks"))?;
-        let is_complete = told.len() == metadata.num_row_groups() && checksums.len() == told.len();
+        // The first files do not say it; then no filter is believed.
+        let filters = filters.map_or_else(|| Some(vec![Vec::new(); told.len()]), layout::read_checksums);
+        let filters = filters.ok_or_else(|| damaged("checksums of its bloom filters"))?;
+        let is_complete = [metadata.num_row_groups(), checksums.len(), filters.len()].iter().all(|groups| *groups == told.len());
         if !is_complete {
             return Err(damaged("what it says of its row groups is not about all of them"));
         }
         let mut groups = Vec::with_capacity(told.len());
-        for (((rows, times), checksums), group) in told.into_iter().zip(checksums).zip(metadata.row_groups()) {
+        let sums = checksums.into_iter().zip(filters);
+        for (((rows, times), (checksums, filters)), group) in told.into_iter().zip(sums).zip(metadata.row_groups()) {
             let rows = usize::try_from(rows).unwrap_or(usize::MAX);
             if group.num_rows() != rows as i64 || checksums.len() != group.num_columns() {
                 return Err(damaged("rows or columns of a row group"));
             }
-            groups.push(GroupInfo { rows, times, checksums });
+            groups.push(GroupInfo { rows, times, checksums, filters });
         }
         Ok(Self { name: name.to_owned(), octets, metadata, table, groups })
     }
@@ -165,11 +172,16 @@ impl TableFile {
         self.metadata.row_groups().get(group).map(|group| group.column(index))
     }
 
-    /// The bloom filter of a leaf in a row group.
-    pub(crate) fn bloom(&self, chunk: &ColumnChunkMetaData) -> Option<Sbbf> {
+    /// The bloom filter of a leaf in a row group; nothing where there is none, or it is damaged, since such a one would hide rows.
+    pub(crate) fn bloom(&self, group: usize, name: &str) -> Option<Sbbf> {
+        let chunk = self.chunk(group, name)?;
         let start = u64::try_from(chunk.bloom_filter_offset()?).ok()?;
         let length = u64::try_from(chunk.bloom_filter_length()?).ok()?;
         let octets = self.fetch(start..start.checked_add(length)?).ok()?;
+        let expected = self.groups.get(group)?.filters.get(self.index_of(name)?)?;
+        if *expected != crc32c::crc32c(&octets) {
+            return None;
+        }
         Sbbf::from_bytes(&octets).ok()
     }
 

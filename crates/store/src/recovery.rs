@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::error::StoreError;
 use crate::journal::{self, Found, Segment, file_name, find_blocks};
-use crate::manifest::{Manifest, TableKind};
+use crate::manifest::{self, Manifest, TableKind};
 use crate::place::Place;
 use crate::store::StoreConfig;
 
@@ -67,7 +67,7 @@ pub(crate) fn recover(config: &StoreConfig) -> Result<Recovered, StoreError> {
     };
     let manifest = drop_missing(config, manifest, &mut recovery)?;
     // Where some are missing, others may be of the same past: they are left for somebody to look at.
-    if recovery.files_missing == 0 {
+    if recovery.files_missing == 0 && !is_behind(&config.files, &manifest, &mut recovery) {
         delete_unnamed(&config.files, &manifest, &mut recovery);
     }
 
@@ -147,6 +147,26 @@ fn drop_missing(config: &StoreConfig, manifest: Manifest, recovery: &mut Recover
     Ok(manifest)
 }
 
+/// True where the copy of the manifest beside remote files is newer than the local one: then the local folder is an old copy, or another store's, and
+/// files that it does not name may be all that is left of records.
+fn is_behind(place: &Place, manifest: &Manifest, recovery: &mut Recovery) -> bool {
+    if place.is_local() {
+        return false;
+    }
+    let copy = match place.get(manifest::FILE_NAME) {
+        Ok(octets) => Manifest::parse(&octets, Path::new(manifest::FILE_NAME)).map_err(|error| error.to_string()),
+        Err(error) if error.is_absent() => return false,
+        Err(error) => Err(error.to_string()),
+    };
+    let why = match copy {
+        Ok(copy) if copy.generation <= manifest.generation => return false,
+        Ok(_) => "the copy of the manifest there is newer than the one of this folder; is this an old copy of the folder, or another store's?".to_owned(),
+        Err(error) => error,
+    };
+    recovery.tell(format!("files in {place} that the manifest does not name are left alone: {why}"));
+    true
+}
+
 /// Deletes files that the manifest does not name: unfinished ones, and those whose deletion was not reached.
 fn delete_unnamed(place: &Place, manifest: &Manifest, recovery: &mut Recovery) {
     let named: HashSet<&str> = manifest.files.iter().map(|file| file.name.as_str()).collect();
@@ -223,3 +243,6 @@ pub(crate) fn open_segment(
     let segment = Segment::of(number, path, file, found.blocks.clone(), found.end);
     Ok((segment, found))
 }
+
+#[cfg(test)]
+mod tests;

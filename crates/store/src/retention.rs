@@ -189,13 +189,13 @@ impl Room {
 
 /// True where two folders are of one file system, as far as can be told.
 fn is_same_disk(one: &Path, other: &Path) -> bool {
-    let device = |path: &Path| rustix::fs::stat(path).ok().map(|found| found.st_dev);
+    let device = |path: &Path| path.ancestors().find_map(|above| rustix::fs::stat(above).ok()).map(|found| found.st_dev);
     device(one) == device(other) || device(one).is_none()
 }
 
-/// Octets free for us, and octets in all, of a file system.
+/// Octets free for us, and octets in all, of a file system. A folder that is not made yet will lie where those above it are.
 fn size_of(path: &Path) -> Option<(u64, u64)> {
-    let figures = rustix::fs::statvfs(path).ok()?;
+    let figures = path.ancestors().find_map(|above| rustix::fs::statvfs(above).ok())?;
     Some((figures.f_bavail.saturating_mul(figures.f_frsize), figures.f_blocks.saturating_mul(figures.f_frsize)))
 }
 

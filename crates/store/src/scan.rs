@@ -320,7 +320,8 @@ impl StoredTable for weir_record::SeriesBatch {
         stats: &mut ScanStats,
         take: &mut dyn FnMut(&Self) -> ControlFlow<()>,
     ) {
-        let batches = snapshot.live_series();
+        let (batches, unreadable) = snapshot.live_series();
+        stats.unreadable.extend(unreadable);
         for batch in batches.iter().filter(|batch| batch.times().overlaps_placed(from, to)) {
             stats.rows_read += batch.rows() as u64;
             if take(batch).is_break() {

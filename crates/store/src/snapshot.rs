@@ -13,6 +13,7 @@ use crate::journal::{self, BlockRef, Segment};
 use crate::manifest::{DataFile, Manifest, TableKind};
 use crate::place::Place;
 use crate::recovery;
+use crate::scan::Unreadable;
 use crate::store::MakeSummary;
 
 /// How often opening is tried again when the store changes under it.
@@ -85,12 +86,19 @@ impl Snapshot {
         })
     }
 
-    /// Series rows of what is in the journal alone; they add to those in files. Empty where the snapshot was opened without a way to make them.
-    pub fn live_series(&self) -> Vec<SeriesBatch> {
+    /// Series rows of what is in the journal alone, which add to those in files, and what they lack because it cannot be read. Empty where the snapshot was
+    /// opened without a way to make them.
+    pub fn live_series(&self) -> (Vec<SeriesBatch>, Vec<Unreadable>) {
+        let mut missing = Vec::new();
         let Some(make) = &self.inner.make else {
-            return Vec::new();
+            return (Vec::new(), missing);
         };
-        self.inner.segments.iter().map(|(segment, _)| segment.series(make)).filter(|rows| !rows.is_empty()).collect()
+        let rows = self.inner.segments.iter().map(|(segment, _)| {
+            let (rows, unreadable) = segment.series(make);
+            missing.extend(unreadable);
+            rows
+        });
+        (rows.filter(|rows| !rows.is_empty()).collect(), missing)
     }
 
     /// Grows when files are added, merged or deleted.

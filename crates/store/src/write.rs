@@ -17,6 +17,7 @@ mod text;
 use std::io::Write;
 use std::sync::Arc;
 
+use parquet::bloom_filter::Sbbf;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -75,6 +76,8 @@ struct OpenFile<W: Write> {
     descriptors: Vec<ColumnDescPtr>,
     groups: Vec<(usize, Times)>,
     checksums: Vec<Vec<u32>>,
+    /// Of bloom filters.
+    filters: Vec<Vec<u32>>,
 }
 
 impl<T: FileTable, W: Write + Send, E: From<ParquetError>, F: FnMut() -> Result<W, E>> TableWriter<T, W, F> {
@@ -161,7 +164,7 @@ impl<W: Write + Send> OpenFile<W> {
         let writer =
             SerializedFileWriter::new(Counted { inner: sink, octets: 0 }, schema, Arc::new(WriterProperties::builder().build()))?;
         let descriptors = writer.schema_descr().columns().to_vec();
-        Ok(Self { writer, leaves, descriptors, groups: Vec::new(), checksums: Vec::new() })
+        Ok(Self { writer, leaves, descriptors, groups: Vec::new(), checksums: Vec::new(), filters: Vec::new() })
     }
 
     /// True where a row group of these leaves can be written without loss.
@@ -177,7 +180,7 @@ impl<W: Write + Send> OpenFile<W> {
 
     fn write<T: FileTable>(&mut self, group: &[T], encoder: &mut Encoder) -> Result<(), ParquetError> {
         let Encoder { press, scratch } = encoder;
-        let mut checksums = Vec::with_capacity(self.leaves.len());
+        let (mut checksums, mut filters) = (Vec::with_capacity(self.leaves.len()), Vec::with_capacity(self.leaves.len()));
         let mut row_group = self.writer.next_row_group()?;
         let mut parts: Vec<(usize, AnyColumn<'_>)> = Vec::with_capacity(group.len());
         for (leaf, descriptor) in self.leaves.iter().zip(&self.descriptors) {
@@ -190,10 +193,12 @@ impl<W: Write + Send> OpenFile<W> {
                 _ => number::write(descriptor, *leaf, &parts, scratch, press)?,
             };
             checksums.push(crc32c::crc32c(&octets));
+            filters.push(close.bloom_filter.as_ref().map_or(Ok(0), bloom_checksum)?);
             row_group.append_column(&octets, close)?;
         }
         row_group.close()?;
         self.checksums.push(checksums);
+        self.filters.push(filters);
         let mut times = Times::NONE;
         group.iter().for_each(|batch| times.extend(&batch.times()));
         self.groups.push((group.iter().map(T::rows).sum(), times));
@@ -205,13 +210,15 @@ impl<W: Write + Send> OpenFile<W> {
         self.groups.iter().for_each(|(_, group)| times.extend(group));
         let rows = self.groups.iter().map(|(rows, _)| *rows as u64).sum();
         let (groups, checksums) = (layout::describe_groups(&self.groups), layout::describe_checksums(&self.checksums));
-        let texts = [table.name(), groups.as_str(), checksums.as_str()];
+        let filters = layout::describe_checksums(&self.filters);
+        let texts = [table.name(), groups.as_str(), checksums.as_str(), filters.as_str()];
         let footer = layout::footer_checksum(self.writer.schema_descr(), self.writer.flushed_row_groups(), &texts);
         for (key, value) in [
             (key::FORMAT, FORMAT_VERSION),
             (key::TABLE, table.name()),
             (key::ROW_GROUPS, &groups),
             (key::CHECKSUMS, &checksums),
+            (key::BLOOM_FILTERS, &filters),
             (key::FOOTER, &footer.to_string()),
         ] {
             self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
@@ -219,6 +226,13 @@ impl<W: Write + Send> OpenFile<W> {
         let Counted { inner, octets } = self.writer.into_inner()?;
         Ok((inner, FileSummary { rows, octets, times }))
     }
+}
+
+/// Checksum of a filter as it lies in a file.
+fn bloom_checksum(filter: &Sbbf) -> Result<u32, ParquetError> {
+    let mut octets = Vec::new();
+    filter.write(&mut octets)?;
+    Ok(crc32c::crc32c(&octets))
 }
 
 /// What goes wrong in the writer of the file is mostly the disk's doing, and is told as such.

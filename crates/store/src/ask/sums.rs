@@ -78,7 +78,7 @@ fn of_records(
 
 /// False where the journal has records of which nobody made the series.
 fn has_whole_series(snapshot: &Snapshot) -> bool {
-    snapshot.blocks(BlockKind::Flows).next().is_none() || !snapshot.live_series().is_empty()
+    snapshot.blocks(BlockKind::Flows).next().is_none() || !snapshot.live_series().0.is_empty()
 }
 
 /// The answer from series; nothing where there are none, as in a store that was made without.

@@ -285,6 +285,109 @@ fn completeness_tells_losses_and_minutes_without_service() {
 }
 
 #[test]
+fn the_minute_whose_notes_are_still_to_come_is_no_gap() {
+    let (_folder, store) = store(no_summary());
+    let notes: Vec<(i64, i64)> = (0..9).map(|minute| (minute, 60)).collect();
+    // A source began the tenth minute with its note; that of the service comes later.
+    let mut early = HealthBatch::new();
+    early.slot.push(0, THEN + 9 * MINUTE);
+    early.exporter.push(0, Address::v4(0x0a00_0001));
+    early.advance(1);
+    for batch in [health(&notes, 0), early] {
+        store.append(Rows { health: Some(&batch), ..Rows::default() }).unwrap();
+    }
+    let known = |to: Option<i64>, now: i64| {
+        let text = QuestionText { summary: true, to: to.map(|m| THEN + m * MINUTE), ..QuestionText::default() };
+        let question = Question::new(&text).unwrap();
+        let account = account::of(&store.snapshot(), &question, THEN + now, &Cancel::new()).unwrap();
+        (
+            account.completeness.down_ns as i64 / SECOND,
+            account.completeness.known,
+            account.arriving_since.map(|since| since - THEN),
+        )
+    };
+    let now = 10 * MINUTE + 5 * SECOND;
+    assert_eq!(known(None, now), (0, true, Some(now - 5 * MINUTE)));
+    assert_eq!(known(Some(60), now), (0, true, Some(now - 5 * MINUTE)), "what is asked for lies ahead");
+    assert_eq!(known(Some(4), now), (0, true, None), "long over");
+    // An hour later nothing came any more: it does not run.
+    assert_eq!(known(None, 70 * MINUTE), (0, true, None));
+    assert_eq!(known(Some(60), 70 * MINUTE), (51 * 60, true, None));
+    assert_eq!(known(Some(600), 70 * MINUTE), (61 * 60, true, None), "up to now");
+}
+
+#[test]
+fn a_time_without_data_has_an_empty_answer() {
+    let (_folder, with_series) = store(by_source());
+    let (_other, without) = store(no_summary());
+    let (from, to) = (Some(THEN - 100 * MINUTE), Some(THEN - 90 * MINUTE));
+    for store in [&with_series, &without] {
+        let asked = |text: QuestionText| asked(store, QuestionText { from, to, ..text });
+        assert_eq!(asked(QuestionText::default()).records, 0, "a list");
+        assert_eq!(table(&asked(QuestionText { top: Some(5), ..text("src_addr", "bytes") })).rows, [] as [Vec<Cell>; 0]);
+        let summary = asked(QuestionText { summary: true, ..text("", "flows,bytes") });
+        assert_eq!(table(&summary).rows, [[Cell::Number(0), Cell::Number(0)]]);
+        let series = asked(QuestionText { series: "2m".to_owned(), ..text("", "bytes") });
+        assert!(some(&series).is_empty(), "{:?}", table(&series).rows);
+        assert_eq!((series.completeness.unwrap().state(), series.first), ("unknown", None));
+    }
+    let turned = QuestionText { from: to, to: from, ..QuestionText::default() };
+    assert!(Question::new(&turned).is_err(), "a time that ends before it begins");
+}
+
+#[test]
+fn records_are_found_by_their_time_when_the_clock_was_set_back() {
+    let (_folder, store) = store(no_summary());
+    // An hour back: arrivals are not in order any more, in the journal and then in files.
+    let mut late = flows(0, 100);
+    for row in 0..100 {
+        for column in [&mut late.time_received, &mut late.time_start, &mut late.time_end] {
+            let time = column.get(row).unwrap();
+            column.push(row, time - 60 * MINUTE);
+        }
+    }
+    store.append(Rows { flows: Some(&late), ..Rows::default() }).unwrap();
+    for is_in_files in [false, true] {
+        if is_in_files {
+            store.seal();
+            store.maintain(THEN).unwrap();
+        }
+        let counted = |from: i64, to: i64| {
+            let (from, to) = (Some(THEN + from * MINUTE), Some(THEN + to * MINUTE));
+            asked(&store, QuestionText { from, to, summary: true, ..text("", "flows") }).records
+        };
+        assert_eq!((counted(-100, -30), counted(-30, 100), counted(-100, 100)), (100, 1000, 1100));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_beside_every_answer() {
+    let (folder, store) = store(by_source());
+    store.append(Rows { flows: Some(&flows(1000, 10)), ..Rows::default() }).unwrap();
+    let path = folder.path().join("journal/0000000004.wal");
+    let mut octets = std::fs::read(&path).unwrap();
+    let at = octets.len() - 16;
+    octets[at] ^= 1;
+    std::fs::write(&path, octets).unwrap();
+    let missing = |snapshot: &Snapshot, text: QuestionText| {
+        let answer = ask(snapshot, &Question::new(&text).unwrap(), &AskLimits::default(), &Cancel::new()).unwrap();
+        let told = answer.notes.iter().find_map(|note| match note {
+            Note::Unreadable { files, what } => Some((*files, what.contains("0000000004.wal"))),
+            _ => None,
+        });
+        (answer.source, told)
+    };
+    let series = || QuestionText { series: "2m".to_owned(), ..text("", "bytes") };
+    // Who wrote it has the sums; who opens it now has to make them, as after a restart.
+    assert_eq!(missing(&store.snapshot(), series()), (AnswerSource::Series, None));
+    let outside = Snapshot::open(folder.path(), None, Some(by_source())).unwrap();
+    assert_eq!(missing(&outside, series()), (AnswerSource::Series, Some((1, true))));
+    for text in [QuestionText::default(), QuestionText { top: Some(3), ..text("src_addr", "bytes") }] {
+        assert_eq!(missing(&outside, text), (AnswerSource::Records, Some((1, true))));
+    }
+}
+
+#[test]
 fn questions_end_when_nobody_waits_or_when_they_take_too_much() {
     let (_folder, store) = store(no_summary());
     let question = |text: QuestionText| Question::new(&text).unwrap();

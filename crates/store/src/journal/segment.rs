@@ -11,6 +11,7 @@ use weir_record::{FlowBatch, SeriesBatch};
 
 use crate::block::{Block, BlockError, BlockKind, BlockTable, HEADER, Header};
 use crate::error::StoreError;
+use crate::scan::Unreadable;
 use crate::store::{MakeSummary, Summary};
 use crate::times::Times;
 
@@ -106,28 +107,26 @@ impl Segment {
         lock(&self.summary)
     }
 
-    /// The rows of the sums so far, made from the blocks where they are not at hand.
-    pub(crate) fn series(&self, make: &MakeSummary) -> SeriesBatch {
+    /// The rows of the sums so far, made from the blocks where they are not at hand; and the blocks that they lack.
+    pub(crate) fn series(&self, make: &MakeSummary) -> (SeriesBatch, Vec<Unreadable>) {
         if let Some(summary) = self.summary().as_ref() {
-            return summary.rows();
+            return (summary.rows(), Vec::new());
         }
         // Without the lock: two that do the same work at once get the same rows.
         let (mut summary, mut reader, mut flows) = (make(), BlockReader::default(), FlowBatch::new());
-        let mut is_whole = true;
+        let mut unreadable = Vec::new();
         for place in self.blocks().iter().filter(|place| place.header.kind == BlockKind::Flows) {
             match reader.read(self, place, None, &mut flows) {
                 Ok(()) => summary.feed(&flows),
-                // A damaged block is counted by those who read its records.
-                Err(StoreError::Damaged { .. }) => {}
-                Err(_) => is_whole = false,
+                Err(error) => unreadable.push(Unreadable { what: error.to_string(), rows: u64::from(place.header.rows) }),
             }
         }
         let rows = summary.rows();
-        // What could not be read now may be readable when it counts.
-        if is_whole {
+        // What could not be read now may be readable when it counts, and whoever asks again is to be told again.
+        if unreadable.is_empty() {
             *self.summary() = Some(summary);
         }
-        rows
+        (rows, unreadable)
     }
 }
 

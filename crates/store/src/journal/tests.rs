@@ -118,3 +118,51 @@ fn numbers_stand_in_file_names() {
     assert_eq!(list(folder.path()).unwrap(), [2, 12, 12_345_678_901]);
     assert_eq!(file_name(12), "0000000012.wal");
 }
+
+#[test]
+fn sums_that_lack_a_block_are_told_and_made_again() {
+    let blocks = blocks();
+    let mut octets = blocks.concat();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&octets).unwrap();
+    let places = find_blocks(&file, true).unwrap().blocks;
+    let segment = Segment::of(1, "1.wal".into(), file.try_clone().unwrap(), places, octets.len() as u64);
+    let make: MakeSummary = Arc::new(|| Box::new(Counted(0)));
+    let summed = || {
+        let (rows, missing) = segment.series(&make);
+        (rows.flows.get(0), missing.iter().map(|missing| missing.rows).collect::<Vec<_>>())
+    };
+    // The last block cannot be read, the one in the middle is damaged.
+    file.set_len(octets.len() as u64 - 16).unwrap();
+    assert_eq!(summed(), (Some(2 + 3), vec![4]));
+    octets[blocks[0].len() + HEADER] ^= 1;
+    write_at(&file, &octets);
+    assert_eq!(summed(), (Some(2 + 4), vec![3]));
+    assert_eq!(summed(), (Some(2 + 4), vec![3]), "who asks again is told again");
+    octets[blocks[0].len() + HEADER] ^= 1;
+    write_at(&file, &octets);
+    assert_eq!(summed(), (Some(2 + 3 + 4), vec![]));
+    // Now they are kept.
+    file.set_len(0).unwrap();
+    assert_eq!(summed(), (Some(2 + 3 + 4), vec![]));
+}
+
+fn write_at(file: &File, octets: &[u8]) {
+    std::os::unix::fs::FileExt::write_all_at(file, octets, 0).unwrap();
+}
+
+/// Counts flows.
+struct Counted(u64);
+
+impl crate::store::Summary for Counted {
+    fn feed(&mut self, flows: &FlowBatch) {
+        self.0 += flows.rows() as u64;
+    }
+
+    fn rows(&self) -> weir_record::SeriesBatch {
+        let mut rows = weir_record::SeriesBatch::new();
+        rows.flows.push(0, self.0);
+        rows.advance(1);
+        rows
+    }
+}

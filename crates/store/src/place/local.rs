@@ -81,6 +81,8 @@ pub(super) fn list(root: &Path, folder: &str) -> Result<Vec<PlaceEntry>, PlaceEr
 
 /// Makes what is written to a folder's list of names durable.
 fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    super::tests::SYNCED.with_borrow_mut(|synced| synced.push(path.to_owned()));
     File::open(path)?.sync_all()
 }
 

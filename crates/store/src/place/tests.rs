@@ -1,6 +1,13 @@
+use std::cell::RefCell;
+
 use object_store::memory::InMemory;
 
 use super::*;
+
+thread_local! {
+    /// The folders that this thread made durable, in order.
+    pub(super) static SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A place of each kind, and what keeps it alive.
 fn places() -> Vec<(Place, Option<tempfile::TempDir>)> {
@@ -126,4 +133,28 @@ fn a_place_may_be_used_and_dropped_within_a_runtime() {
         place.put("a", b"x".to_vec()).unwrap();
         drop(place);
     });
+}
+
+#[test]
+fn folders_are_durable_before_what_lies_in_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data");
+    let place = Place::local(&root);
+    let mut flows = weir_record::FlowBatch::new();
+    flows.time_received.push(0, 7);
+    flows.advance(1);
+    let mut writer = crate::write::SegmentWriter::new(&place, "2026-11-21/1", (1, 1), 0);
+    writer.flows(flows.clone()).unwrap();
+    writer.finish().unwrap();
+    let tables = root.join("flows");
+    let day = tables.join("2026-11-21");
+    let synced = SYNCED.take();
+    let at =
+        |folder: &Path| synced.iter().position(|synced| synced == folder).unwrap_or_else(|| panic!("{folder:?}: {synced:?}"));
+    assert!(at(&tables) < at(&day) && at(&root) < at(&day) && at(folder.path()) < at(&day), "{synced:?}");
+    // What is durable already costs nothing again, but for the new name.
+    let mut writer = crate::write::SegmentWriter::new(&place, "2026-11-21/2", (2, 2), 0);
+    writer.flows(flows).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(SYNCED.take(), [day]);
 }

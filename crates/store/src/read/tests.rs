@@ -417,6 +417,43 @@ fn damage_is_an_error_and_never_other_rows() {
 }
 
 #[test]
+fn a_damaged_bloom_filter_hides_no_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut numbers = Numbers(3);
+    // More addresses than a dictionary holds.
+    let mut batch = FlowBatch::new();
+    let rows = 150_000;
+    for row in 0..rows {
+        batch.src_addr.push(row, weir_record::Address::from_halves(0x2001_0db8_0000_0000, numbers.next()));
+    }
+    batch.time_received.fill(0, rows, 7);
+    batch.advance(rows);
+    batch.finish();
+    let snapshot = stored(folder.path(), std::slice::from_ref(&batch));
+    let name = &snapshot.files(TableKind::Flows).next().unwrap().name;
+    let path = folder.path().join(name);
+    let file = TableFile::open(snapshot.place(), name).unwrap();
+    let chunk = file.chunk(0, "src_addr_low").unwrap();
+    let (start, length) = (chunk.bloom_filter_offset().unwrap() as usize, chunk.bloom_filter_length().unwrap() as usize);
+    let (there, absent) =
+        (batch.src_addr.get(rows / 2).unwrap(), weir_record::Address::from_halves(0x2001_0db8_0000_0000, 1 << 63));
+    let find = |address: weir_record::Address| {
+        let filter = Filter::parse(&format!("src ip {address}")).unwrap();
+        let (found, stats) = selected(&snapshot, &filter, i64::MIN, i64::MAX, 1).unwrap();
+        (found.len(), stats.row_groups_pruned)
+    };
+    assert_eq!((find(there), find(absent)), ((1, 0), (0, 1)));
+    let octets = fs::read(&path).unwrap();
+    // Every bit is gone; a few are; its head is.
+    for range in [start + 64..start + length, start + length / 2..start + length / 2 + 4096, start..start + 8] {
+        let mut damaged = octets.clone();
+        damaged[range].fill(0);
+        fs::write(&path, damaged).unwrap();
+        assert_eq!((find(there), find(absent)), ((1, 0), (0, 0)));
+    }
+}
+
+#[test]
 fn rows_of_series_come_back_and_merged_they_add_up() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::local(folder.path());

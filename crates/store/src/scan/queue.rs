@@ -46,7 +46,7 @@ impl<'a> Queue<'a> {
             .sum()
     }
 
-    /// The next piece; nothing at the end. Whoever takes a file calls [`Queue::opened`] with what it holds.
+    /// The next piece; nothing at the end. Whoever takes a file calls [`Queue::open`].
     pub(super) fn take(&self) -> Option<Work<'a>> {
         let mut state = self.lock();
         loop {
@@ -64,12 +64,10 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// The row groups of a file that was taken, which come next.
-    pub(super) fn opened(&self, groups: impl DoubleEndedIterator<Item = Work<'a>>) {
-        let mut state = self.lock();
-        state.opening -= 1;
-        groups.rev().for_each(|group| state.work.push_front(group));
-        self.changed.notify_all();
+    /// Opens a file that was taken; its row groups come next. Should `open` panic, nobody waits for them.
+    pub(super) fn open(&self, open: impl FnOnce() -> Vec<Work<'a>>) {
+        let mut opening = Opening { queue: self, groups: Vec::new() };
+        opening.groups = open();
     }
 
     /// Nobody gets work any more.
@@ -82,3 +80,21 @@ impl<'a> Queue<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// A file that is being opened, until this is dropped.
+struct Opening<'q, 'a> {
+    queue: &'q Queue<'a>,
+    groups: Vec<Work<'a>>,
+}
+
+impl Drop for Opening<'_, '_> {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.opening -= 1;
+        self.groups.drain(..).rev().for_each(|group| state.work.push_front(group));
+        self.queue.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -53,8 +53,7 @@ impl<'r> Worker<'r> {
         while let Some(work) = queue.take() {
             let flow = match work {
                 Work::File(file) => {
-                    let groups = self.open(&file);
-                    queue.opened(groups.into_iter());
+                    queue.open(|| self.open(&file));
                     ControlFlow::Continue(())
                 }
                 Work::Group(file, group) => {

@@ -143,26 +143,35 @@ impl<'a, T: FileTable> Writer<'a, T> {
     /// Ends the files, brings them to their place, and tells what they hold.
     pub(super) fn finish(self) -> Result<Vec<DataFile>, StoreError> {
         let Self { about, table, inner } = self;
-        let mut files = Vec::new();
-        for (part, (file, FileSummary { rows, octets, times })) in inner.finish()?.into_iter().enumerate() {
-            let name = name(table, about.stem, part);
-            let file = file.into_inner().map_err(std::io::IntoInnerError::into_error);
-            let file = file.map_err(|error| StoreError::io("write", Path::new(&name))(error))?;
-            about.place.put_file(&name, &file.path)?;
-            files.push(DataFile {
-                table,
-                name,
-                rows,
-                octets,
-                crc32c: file.checksum,
-                times,
-                segments: about.segments,
-                level: about.level,
-                made: about.now,
-            });
+        let mut files: Vec<DataFile> = Vec::new();
+        for (part, (file, summary)) in inner.finish()?.into_iter().enumerate() {
+            match put(about, table, part, file, summary) {
+                Ok(file) => files.push(file),
+                Err(error) => {
+                    // Without this part the others are of no use, and room may be short. What cannot be deleted is when the store opens again.
+                    files.iter().for_each(|file| _ = about.place.delete(&file.name));
+                    return Err(error);
+                }
+            }
         }
         Ok(files)
     }
+}
+
+/// Brings a file that is written to its place.
+fn put(
+    about: About<'_>,
+    table: TableKind,
+    part: usize,
+    file: BufWriter<Temporary>,
+    FileSummary { rows, octets, times }: FileSummary,
+) -> Result<DataFile, StoreError> {
+    let name = name(table, about.stem, part);
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error);
+    let file = file.map_err(|error| StoreError::io("write", Path::new(&name))(error))?;
+    about.place.put_file(&name, &file.path)?;
+    let About { segments, level, now, .. } = about;
+    Ok(DataFile { table, name, rows, octets, crc32c: file.checksum, times, segments, level, made: now })
 }
 
 fn name(table: TableKind, stem: &str, part: usize) -> String {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use weir_store::{Archive, Rows, Snapshot, Store, StoreConfig, StoreError, TableKind};
 
+use crate::disk::SmallDisk;
 use crate::numbered::*;
 
 fn segments(store: &Path) -> Vec<PathBuf> {
@@ -417,43 +418,12 @@ fn retention_goes_by_age_and_size_and_spares_pins() {
     assert!(status.files_expired > 0 && status.files_deleted >= status.files_expired, "{status:?}");
 }
 
-/// A small file system in memory; nothing where this user may not mount one.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn new(mebibytes: u32) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"])
-            .arg(folder.path())
-            .stderr(Stdio::null())
-            .status();
-        mount.is_ok_and(|status| status.success()).then(|| Self(folder))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_makes_room_and_then_refuses() {
-    let Some(disk) = SmallDisk::new(24) else {
-        println!("skipped: a small file system cannot be mounted here");
-        return;
-    };
-    let path = disk.0.path().join("store");
+    let Some(disk) = SmallDisk::new(24) else { return };
+    let path = disk.path().join("store");
     let settings = StoreConfig { max_size: None, segment_octets: 1 << 20, reserve: 8 << 20, ..config(&path) };
     let store = open(settings.clone());
-    // Numbers without order, so that they take room.
-    let noise = |batch: u64| {
-        let mut flows = flows(batch * 20_000..batch * 20_000 + 20_000, BEGIN + batch as i64 * SECOND);
-        flows.bytes.clear();
-        flows.bytes.extend(0, (0..20_000_usize).map(|row| (row as u64 + batch * 20_000).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        flows
-    };
     // Retention makes room as long as there are files.
     let mut batch = 0;
     while store.status().files_expired == 0 {
@@ -467,11 +437,8 @@ fn a_full_disk_makes_room_and_then_refuses() {
     assert!(there.iter().copied().eq(there[0]..batch * 20_000), "the newest are there without a gap");
 
     // Somebody else fills the disk, and the journal alone is left.
-    let ballast = disk.0.path().join("ballast");
     Archive::open(&path).add(i64::MIN, i64::MAX, "nothing may go", BEGIN).unwrap();
-    let mut file = fs::File::create(&ballast).unwrap();
-    while file.write_all(&[7; 1 << 16]).is_ok() {}
-    drop(file);
+    drop(disk.fill());
     let committed = flow_numbers(&store.snapshot());
     let mut refused = None;
     for more in 0..100 {
@@ -489,7 +456,7 @@ fn a_full_disk_makes_room_and_then_refuses() {
     drop(store);
 
     // It goes on where it was once there is room.
-    fs::remove_file(&ballast).unwrap();
+    disk.empty();
     let store = open(settings);
     assert_eq!(store.recovery().octets_cut, 0, "{:?}", store.recovery());
     assert_eq!(flow_numbers(&store.snapshot()), there);

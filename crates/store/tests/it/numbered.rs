@@ -72,6 +72,14 @@ pub(crate) fn flows(numbers: Range<u64>, time: i64) -> FlowBatch {
     flows
 }
 
+/// 20,000 flow records with the numbers from `20,000 * batch` on, and bytes without order, so that they take room.
+pub(crate) fn noise(batch: u64) -> FlowBatch {
+    let mut flows = flows(batch * 20_000..batch * 20_000 + 20_000, BEGIN + batch as i64 * SECOND);
+    flows.bytes.clear();
+    flows.bytes.extend(0, (0..20_000_usize).map(|row| (row as u64 + batch * 20_000).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    flows
+}
+
 /// Counter records whose `in_octets` is a number of the range.
 pub(crate) fn counters(numbers: Range<u64>, time: i64) -> CounterBatch {
     let mut counters = CounterBatch::new();
