@@ -2,14 +2,27 @@
 
 use parquet::file::statistics::Statistics;
 use weir_query::{Bound, BoundValues, Bounds};
-use weir_record::{Address, ColumnType};
+use weir_record::{Address, Column, ColumnType};
 
 use crate::error::StoreError;
 use crate::read::{GroupReader, TableFile, Wanted};
+use crate::times::Times;
+
+/// False where no row that arrived in that time can satisfy every condition.
+pub(crate) fn may_arrive(times: &Times, bounds: &Bounds) -> bool {
+    let may = |bound: &Bound| match &bound.values {
+        BoundValues::Times(ranges) if bound.column == Column::time_received => {
+            ranges.iter().any(|(first, last)| *first <= times.received_max && *last >= times.received_min)
+        }
+        _ => true,
+    };
+    bounds.clauses.iter().all(|clause| clause.iter().any(may))
+}
 
 /// True where some row of the group may satisfy every condition.
 pub(crate) fn may_hold(file: &TableFile, group: usize, bounds: &Bounds) -> bool {
-    bounds.clauses.iter().all(|clause| clause.iter().any(|bound| may_satisfy(file, group, bound)))
+    may_arrive(&file.group_times(group), bounds)
+        && bounds.clauses.iter().all(|clause| clause.iter().any(|bound| may_satisfy(file, group, bound)))
 }
 
 fn may_satisfy(file: &TableFile, group: usize, bound: &Bound) -> bool {

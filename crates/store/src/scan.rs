@@ -20,8 +20,10 @@ use crate::error::StoreError;
 use crate::journal::BlockReader;
 use crate::layout::FileTable;
 use crate::manifest::TableKind;
+use crate::prune;
 use crate::read::TableFile;
 use crate::snapshot::Snapshot;
+use crate::times::Times;
 use queue::{Queue, Work};
 use worker::Worker;
 
@@ -148,8 +150,10 @@ impl Snapshot {
         if from >= to || !matches!(request.table, TableKind::Flows | TableKind::Events) {
             return Vec::new();
         }
-        let files = self.files(request.table).filter(|file| file.times.overlaps_placed(from, to));
-        let blocks = self.blocks(BlockKind::Flows).filter(|block| block.times().overlaps_placed(from, to));
+        let bounds = request.filter.bounds();
+        let may_hold = |times: &Times| times.overlaps_placed(from, to) && prune::may_arrive(times, &bounds);
+        let files = self.files(request.table).filter(|file| may_hold(&file.times));
+        let blocks = self.blocks(BlockKind::Flows).filter(|block| may_hold(&block.times()));
         let mut work: Vec<Work<'_>> = files.map(|file| Work::File(file.clone())).chain(blocks.map(Work::Block)).collect();
         if newest_first {
             work.reverse();

@@ -179,6 +179,20 @@ fn shown(column: AnyColumn<'_>, row: usize) -> Option<String> {
 }
 
 #[test]
+fn every_changed_octet_and_every_cut_is_found() {
+    let octets = encoded(&batch::<FlowBatch>(20, &[Shape::Same(7), Shape::Small(1 << 40, 12), Shape::Nothing, Shape::Any], 3, 5));
+    let length = HEADER + Header::read(&octets).unwrap().body();
+    for at in 0..length {
+        assert_eq!(Block::open(&octets[..at]).err(), Some(BlockError::Cut));
+        for bit in 0..8 {
+            let mut changed = octets.clone();
+            changed[at] ^= 1 << bit;
+            assert!(Block::open(&changed).is_err(), "octet {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
 fn constant_columns_take_a_few_octets() {
     let mut plain = FlowBatch::new();
     plain.bytes.fill(0, 100_000, 1 << 40);

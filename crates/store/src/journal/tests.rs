@@ -87,6 +87,34 @@ fn what_follows_a_damaged_block_counts() {
 }
 
 #[test]
+fn every_changed_octet_costs_its_block_alone() {
+    let blocks = blocks();
+    let whole = blocks.concat();
+    let ends: Vec<usize> = blocks
+        .iter()
+        .scan(0, |end, block| {
+            *end += block.len();
+            Some(*end)
+        })
+        .collect();
+    for at in 0..whole.len() {
+        let number = ends.iter().position(|end| at < *end).unwrap();
+        let begin = ends[number] - blocks[number].len();
+        // The filling to a multiple of eight is no content.
+        let is_content = at - begin < HEADER + Header::read(&blocks[number]).unwrap().body();
+        for bit in 0..8 {
+            let mut octets = whole.clone();
+            octets[at] ^= 1 << bit;
+            let found = found(&octets, true);
+            let left: Vec<u32> = (0..3).filter(|other| *other != number || !is_content).map(|other| other as u32 + 2).collect();
+            assert_eq!(rows(&found), left, "octet {at}, bit {bit}");
+            let told = found.damaged.len() + usize::from(found.tail.is_some());
+            assert_eq!(told, usize::from(is_content), "octet {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
 fn garbage_of_any_length_is_passed_over() {
     let blocks = blocks();
     for length in [8, 64, 4096, 3 << 20] {

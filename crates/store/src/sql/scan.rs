@@ -14,11 +14,12 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PhysicalExpr, PlanProperties};
 use tokio::sync::mpsc;
 
-use super::source::{Request, Source};
+use super::source::{Reach, Request, Source};
 use crate::error::StoreError;
 use crate::scan::{Cancel, ScanStats};
 
@@ -31,6 +32,8 @@ pub(super) struct StoreScan {
     /// Rows after which reading may stop.
     limit: Option<usize>,
     stats: Arc<Mutex<ScanStats>>,
+    /// The same of this scan alone, as `EXPLAIN ANALYZE` shows it.
+    metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
     running: Mutex<Running>,
 }
@@ -50,7 +53,15 @@ impl StoreScan {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { source, request: Arc::new(request), limit, stats, properties: Arc::new(properties), running: Mutex::default() }
+        Self {
+            source,
+            request: Arc::new(request),
+            limit,
+            stats,
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+            running: Mutex::default(),
+        }
     }
 
     /// The reading that a partition belongs to: a new one where this partition was handed out before, as in a recursive query.
@@ -60,7 +71,7 @@ impl StoreScan {
             Some(reading) if !running.taken.get(partition).copied().unwrap_or(true) => reading,
             _ => {
                 running.taken = vec![false; self.request.threads];
-                Reading::start(Arc::clone(&self.source), Arc::clone(&self.request), self.limit, Arc::clone(&self.stats))?
+                self.start()?
             }
         };
         if let Some(taken) = running.taken.get_mut(partition) {
@@ -72,6 +83,25 @@ impl StoreScan {
         }
         Ok(reading)
     }
+
+    fn start(&self) -> Result<Arc<Reading>, DataFusionError> {
+        let (stats, metrics) = (Arc::clone(&self.stats), self.metrics.clone());
+        let count = move |read: ScanStats| {
+            let ScanStats { rows_read, rows_selected, files, row_groups, row_groups_pruned, octets_read, .. } = read;
+            for (name, number) in [
+                ("rows_read", rows_read),
+                ("rows_selected", rows_selected),
+                ("files", files),
+                ("row_groups", row_groups),
+                ("row_groups_pruned", row_groups_pruned),
+                ("octets_read", octets_read),
+            ] {
+                MetricBuilder::new(&metrics).global_counter(name).add(usize::try_from(number).unwrap_or(usize::MAX));
+            }
+            *stats.lock().unwrap_or_else(PoisonError::into_inner) += read;
+        };
+        Reading::start(Arc::clone(&self.source), Arc::clone(&self.request), self.limit, count)
+    }
 }
 
 impl ExecutionPlan for StoreScan {
@@ -81,6 +111,10 @@ impl ExecutionPlan for StoreScan {
 
     fn properties(&self) -> &Arc<PlanProperties> {
         &self.properties
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
@@ -121,6 +155,9 @@ impl DisplayAs for StoreScan {
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
         }
+        if let Some(Reach { files, blocks }) = self.source.reach(&self.request) {
+            write!(f, ", files={} of {}, blocks={} of {}", files.0, files.1, blocks.0, blocks.1)?;
+        }
         Ok(())
     }
 }
@@ -144,7 +181,7 @@ impl Reading {
         source: Arc<dyn Source>,
         request: Arc<Request>,
         limit: Option<usize>,
-        stats: Arc<Mutex<ScanStats>>,
+        count: impl FnOnce(ScanStats) + Send + 'static,
     ) -> Result<Arc<Self>, DataFusionError> {
         let (sender, queue) = mpsc::channel(QUEUE_PER_THREAD * request.threads);
         let reading = Self { queue: queue.into(), ended: Arc::default(), cancel: Cancel::new() };
@@ -161,7 +198,7 @@ impl Reading {
             });
             ended.store(true, Ordering::Release);
             match result {
-                Ok(read) => *stats.lock().unwrap_or_else(PoisonError::into_inner) += read,
+                Ok(read) => count(read),
                 // Nobody waits for the rest.
                 Err(StoreError::Cancelled) => {}
                 Err(error) => {

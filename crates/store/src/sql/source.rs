@@ -9,11 +9,14 @@ use weir_query::{Filter, Mask};
 use weir_record::{Column, ColumnInfo, CounterBatch, FlowBatch, HealthBatch, SeriesBatch, Table};
 
 use super::BATCH_ROWS;
+use crate::block::BlockKind;
 use crate::error::StoreError;
 use crate::friendly::{self, Rows};
 use crate::manifest::TableKind;
+use crate::prune;
 use crate::scan::{Cancel, ScanRequest, ScanStats, StoredTable};
 use crate::snapshot::Snapshot;
+use crate::times::Times;
 
 /// What is read of one table.
 #[derive(Clone, Debug)]
@@ -35,6 +38,15 @@ pub(super) type Take<'a> = &'a (dyn Fn(Result<RecordBatch, DataFusionError>) -> 
 pub(super) trait Source: Send + Sync + 'static {
     /// Gives every row that is asked for, in no particular order.
     fn read(&self, request: &Request, cancel: &Cancel, take: Take<'_>) -> Result<ScanStats, StoreError>;
+
+    /// How much of a table may have such rows, for those who ask how a statement will be answered.
+    fn reach(&self, request: &Request) -> Option<Reach>;
+}
+
+/// Files and blocks of the journal that will be looked at, and how many there are.
+pub(super) struct Reach {
+    pub(super) files: (usize, usize),
+    pub(super) blocks: (usize, usize),
 }
 
 impl Source for Snapshot {
@@ -45,6 +57,21 @@ impl Source for Snapshot {
             TableKind::Health => read_whole::<HealthBatch>(self, request, cancel, take),
             TableKind::Series => read_whole::<SeriesBatch>(self, request, cancel, take),
         }
+    }
+
+    fn reach(&self, request: &Request) -> Option<Reach> {
+        if !matches!(request.table, TableKind::Flows | TableKind::Events) {
+            return None;
+        }
+        let bounds = request.filter.bounds();
+        let count = |times: &mut dyn Iterator<Item = Times>| {
+            let all: Vec<bool> = times.map(|times| prune::may_arrive(&times, &bounds)).collect();
+            (all.iter().filter(|may| **may).count(), all.len())
+        };
+        Some(Reach {
+            files: count(&mut self.files(request.table).map(|file| file.times)),
+            blocks: count(&mut self.blocks(BlockKind::Flows).map(|block| block.times())),
+        })
     }
 }
 

@@ -80,6 +80,31 @@ fn duckdb_answers_as_we_do() {
 }
 
 #[test]
+fn columns_that_files_lack_are_absent_in_the_view() {
+    let Some(python) = python(&["duckdb"]) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    // Next to no column; then one that no file had before.
+    let mut plain = weir_record::FlowBatch::new();
+    plain.time_received.push(0, crate::fixture::BEGIN);
+    plain.bytes.push(0, 7);
+    plain.advance(1);
+    let mut later = plain.clone();
+    later.src_addr.push(0, weir_record::Address::v4(0x0a00_0001));
+    later.dns_name.push(0, "shop.example");
+    append(&store, &plain);
+    compact(&store);
+    let question = "SELECT src_addr, exporter, record_kind, bytes FROM flows ORDER BY 1";
+    assert_eq!(duckdb(&python, &view(folder.path()), question), [r#"[null,null,"flow",7]"#]);
+    append(&store, &later);
+    compact(&store);
+    let question = "SELECT src_addr, exporter, record_kind, bytes, dns_name FROM flows ORDER BY 1 NULLS FIRST";
+    let ours = ask(&store.snapshot(), question);
+    assert_eq!(ours, [r#"[null,null,"flow",7,null]"#, r#"["10.0.0.1",null,"flow",7,"shop.example"]"#]);
+    assert_eq!(duckdb(&python, &view(folder.path()), question), ours);
+}
+
+#[test]
 fn addresses_read_the_same_in_the_view() {
     let Some(python) = python(&["duckdb"]) else { return };
     let texts = [

@@ -36,6 +36,38 @@ fn conditions_select_the_same_rows_in_files_and_journal() {
 }
 
 #[test]
+fn explain_shows_what_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = filled(folder.path()).snapshot();
+    // Files of 12,000 and 8,000 seconds from ten o'clock on, and a block of 500.
+    for (condition, reach, read) in [
+        ("bytes > 0", "files=2 of 2, blocks=1 of 1", (2, 20_500)),
+        ("time_received >= '2026-01-01T15:33:20Z'", "files=0 of 2, blocks=1 of 1", (0, 500)),
+        ("time_received BETWEEN '2026-01-01T13:20:00Z' AND '2026-01-01T15:00:00Z'", "files=1 of 2, blocks=0 of 1", (1, 8_000)),
+        ("time_received < '2026-01-01T10:00:00Z'", "files=0 of 2, blocks=0 of 1", (0, 0)),
+        ("(time_received < '2026-01-01T10:10:00Z' OR dst_port = 443)", "files=2 of 2, blocks=1 of 1", (2, 20_500)),
+    ] {
+        let text = format!("SELECT count(*) FROM flows WHERE {condition}");
+        let plan = ask(&snapshot, &format!("EXPLAIN {text}")).join("\n");
+        assert!(plan.contains(reach), "{condition}: {plan}");
+        let mut answer = sql(&snapshot, &text, &SqlLimits::default(), &Cancel::new()).unwrap();
+        answer.by_ref().for_each(|rows| assert_eq!(rows.unwrap().rows(), 1));
+        // Events are in files of their own, and in the journal beside the flows.
+        let is_event = |number: &u64| number % 11 == 0;
+        let (files, rows) = (answer.stats().files, answer.stats().rows_read);
+        let in_files = if read.1 > 500 { read.1 - read.1 % 1000 } else { 0 };
+        let first = if in_files == 8_000 { 12_000 } else { 0 };
+        let events = (first..first + in_files).filter(is_event).count() as u64;
+        assert_eq!((files, rows), (read.0, read.1 - events), "{condition}");
+    }
+    let text = "EXPLAIN ANALYZE SELECT count(*) FROM flows WHERE src_addr = '203.0.113.9'";
+    let plan = ask(&snapshot, text).join("\n");
+    for metric in ["row_groups=0", "row_groups_pruned=2", "files=2", "rows_selected=0"] {
+        assert!(plan.contains(metric), "{metric}: {plan}");
+    }
+}
+
+#[test]
 fn a_limit_reads_little() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = filled(folder.path()).snapshot();

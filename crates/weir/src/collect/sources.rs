@@ -122,6 +122,9 @@ mod tests {
         assert_eq!(health.rows(), 101);
         assert_eq!(health.datagrams.values().iter().sum::<u64>(), 100_000);
         assert_eq!((0..101).filter(|row| health.exporter.get(*row).is_none()).count(), 1);
+        // What is missing of those cannot be told; of the others nothing is.
+        let is_unknown = |row| health.sequence_unknown.get(row) == Some(1);
+        assert!((0..101).all(|row| is_unknown(row) == health.exporter.get(row).is_none()));
     }
 
     #[test]
