@@ -3,6 +3,8 @@
 //! Nothing here looks at the world; what the words mean is worked out by each command.
 
 mod ask;
+mod edit;
+mod import;
 mod meter;
 mod replay;
 mod run;
@@ -11,6 +13,10 @@ mod store;
 use std::path::PathBuf;
 
 pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
+pub(crate) use edit::{
+    CommitArgs, CompleteArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
+};
+pub(crate) use import::{FcliArgs, ImportArgs, ImportWhat};
 pub(crate) use meter::{ExportUrl, FlowArgs, MeterArgs, PacketArgs};
 pub(crate) use replay::{Rate, ReplayArgs};
 pub(crate) use run::{CheckArgs, LogArgs, LogFormat, RunArgs};
@@ -51,6 +57,31 @@ pub(crate) enum Command {
     Sources(SourcesArgs),
     /// Print the counters of the running service
     Counters(CountersArgs),
+    /// Change a key of the running configuration, in a candidate
+    Set(SetArgs),
+    /// Take a key or section out of the candidate, or one of a list
+    Unset(UnsetArgs),
+    /// Print the configuration: with your changes, as it runs, or as it was
+    Show(ShowArgs),
+    /// List what the candidate changes
+    Diff(DiffArgs),
+    /// Make the candidate run, without a restart
+    Commit(CommitArgs),
+    /// Keep what was committed with --confirm
+    Confirm(PlainArgs),
+    /// Make an earlier version run again
+    Rollback(RollbackArgs),
+    /// List what was committed, when, by whom and why
+    Versions(PlainArgs),
+    /// Drop the candidate
+    Discard(PlainArgs),
+    /// Make the candidate's changes anew in what runs now
+    Rebase(PlainArgs),
+    /// Take over the configuration of another program
+    Import(ImportArgs),
+    /// Complete a line of a shell
+    #[command(hide = true)]
+    CompletePath(CompleteArgs),
     /// Send captured datagrams or stored flows to a collector
     Replay(Box<ReplayArgs>),
     /// Look after a store: check, export, archive

@@ -34,7 +34,6 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use weir_codec::{Decoder, Limits, Stats};
-use weir_enrich::Tables;
 use weir_record::registry::Registry;
 use weir_server::SourceRow;
 use weir_transport::{Inbox, ShardCounters, ShardOptions, Shards};
@@ -46,6 +45,7 @@ pub(crate) use worker::Desk;
 use crate::config::{Config, Listen};
 use crate::exit::Failure;
 use crate::pipeline::queue::Queue;
+use crate::service::SharedTables;
 use crate::stop::Stop;
 use complaints::Complaints;
 use health::Dropped;
@@ -101,14 +101,14 @@ pub(crate) struct Counted {
 
 impl Ready {
     /// Opens what is to be listened on. `folder` is where state is kept; `tables` is what is added to records.
-    pub(crate) fn new(config: &Config, folder: &Path, tables: Arc<Tables>) -> Result<Self, Failure> {
+    pub(crate) fn new(config: &Config, folder: &Path, tables: &SharedTables) -> Result<Self, Failure> {
         let workers = config.collector.threads();
         let opened = open(config)?;
         let batches = (config.collector.queue.0 / BATCH_OCTETS).max(1);
         let (shards, inboxes) = Shards::new(ShardOptions { workers, batch_octets: BATCH_OCTETS, batches });
         let common = Arc::new(Common {
             settings: ArcSwap::from_pointee(Settings::new(config)),
-            tables: ArcSwap::new(tables),
+            tables: Arc::clone(tables),
             complaints: Complaints::default(),
             formats: config.listen.values().map(|listen| listen.format).collect(),
         });
@@ -162,9 +162,8 @@ impl Ready {
 
 impl Collector {
     /// Goes over to another configuration, as far as that loses nothing.
-    pub(crate) fn reload(&self, config: &Config, tables: Arc<Tables>) {
+    pub(crate) fn reload(&self, config: &Config) {
         self.common.settings.store(Arc::new(Settings::new(config)));
-        self.common.tables.store(tables);
         for listener in &self.listeners {
             if let Some(listen) = config.listen.get(&listener.name) {
                 listener.set_rules(listen.guard());

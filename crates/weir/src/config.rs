@@ -4,6 +4,7 @@
 
 mod collector;
 mod console;
+mod control;
 mod enrich;
 mod error;
 mod export;
@@ -21,7 +22,9 @@ use serde::{Deserialize as Read, Serialize};
 
 pub(crate) use collector::Collector;
 pub(crate) use console::Console;
+pub(crate) use control::Control;
 pub(crate) use enrich::Enrich;
+pub(crate) use error::nearest;
 pub(crate) use export::{Export, Format, Profile, Times};
 pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
@@ -56,14 +59,23 @@ pub(crate) struct Config {
     pub(crate) store: Option<Store>,
     /// Where the service answers over HTTP; without it nowhere.
     pub(crate) console: Option<Console>,
+    /// How it is changed while it runs.
+    #[serde(default, skip_serializing_if = "Control::is_default")]
+    pub(crate) control: Control,
 }
 
 impl Config {
     /// Reads a configuration file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
+        Self::load_with_text(path).map(|(config, _)| config)
+    }
+
+    /// The same, with what stands in the file.
+    pub(crate) fn load_with_text(path: &Path) -> Result<(Self, String), Failure> {
         let name = path.display();
         let text = fs::read_to_string(path).map_err(|error| Failure::Misuse(format!("cannot read {name}: {error}")))?;
-        Self::parse(&text, &name.to_string()).map_err(Failure::Misuse)
+        let config = Self::parse(&text, &name.to_string()).map_err(Failure::Misuse)?;
+        Ok((config, text))
     }
 
     /// Reads a text; `name` stands in errors, which are sentences.

@@ -10,6 +10,7 @@ mod exit;
 mod check;
 mod columns;
 mod decode;
+mod import;
 mod meter;
 
 // The commands that ask, and what they ask.
@@ -21,8 +22,10 @@ mod sources;
 mod sql;
 mod store_command;
 
-// The service.
+// The service, and its configuration while it runs.
+mod candidate;
 mod collect;
+mod control;
 mod log;
 mod metrics;
 mod service;
@@ -40,7 +43,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Command, Typed};
+use args::{Command, ImportArgs, ImportWhat, Typed};
+use control::{commands, complete};
 use exit::{Failure, Outcome};
 
 fn main() -> ExitCode {
@@ -58,6 +62,18 @@ fn run() -> Result<Outcome, Failure> {
         Command::Sql(typed) => sql::run(typed),
         Command::Sources(typed) => sources::run(&typed),
         Command::Counters(typed) => sources::run_counters(&typed),
+        Command::Set(typed) => commands::set(typed),
+        Command::Unset(typed) => commands::unset(typed),
+        Command::Show(typed) => commands::show(&typed),
+        Command::Diff(typed) => commands::diff(&typed),
+        Command::Commit(typed) => commands::commit(typed),
+        Command::Confirm(typed) => commands::confirm(&typed),
+        Command::Rollback(typed) => commands::rollback(typed),
+        Command::Versions(typed) => commands::versions(&typed),
+        Command::Discard(typed) => commands::discard(&typed),
+        Command::Rebase(typed) => commands::rebase(&typed),
+        Command::Import(ImportArgs { what: ImportWhat::Fcli(typed) }) => import::run(&typed),
+        Command::CompletePath(typed) => complete::run(&typed),
         Command::Replay(typed) => replay::run(&typed),
         Command::Store(typed) => store_command::run(&typed),
         Command::Columns(typed) => columns::print(typed),
@@ -68,6 +84,7 @@ fn run() -> Result<Outcome, Failure> {
 fn print_completions(shell: clap_complete::Shell) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Typed::command(), "weir", &mut script);
+    script.extend_from_slice(complete::script(shell).as_bytes());
     std::io::stdout().write_all(&script)?;
     Ok(Outcome::Done)
 }

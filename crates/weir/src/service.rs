@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use weir_analytics::Windows;
+use weir_enrich::Tables;
 use weir_record::{FlowBatch, SeriesBatch};
 use weir_store::{MakeSummary, Store, Summary};
 
@@ -22,6 +24,7 @@ use crate::collect::inlet::Inlet;
 use crate::collect::journal::Journal;
 use crate::collect::{Desk, Ready};
 use crate::config::Config;
+use crate::control::{self, Editor, Socket};
 use crate::exit::{Failure, Outcome};
 use crate::log;
 use crate::meter::Job;
@@ -41,20 +44,19 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long the store may make files at the end.
 const CLOSING: Duration = Duration::from_secs(60);
 
-/// How long answers that are under way are waited for at the end.
-const ANSWERING: Duration = Duration::from_secs(5);
-
 /// The parts that run.
 struct Service {
     running: Arc<Running>,
     journal: Option<Journal>,
     meter: Option<JoinHandle<Result<Done, Failure>>>,
-    server: Option<weir_server::Server>,
 }
+
+/// What is added to records; swapped whole when the configuration changes, for all who add.
+pub(crate) type SharedTables = Arc<ArcSwap<Tables>>;
 
 /// Runs until a signal ends it.
 pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
-    let config = Config::load(&typed.config)?;
+    let (config, text) = Config::load_with_text(&typed.config)?;
     config.check_service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
     log::start(&typed.log)?;
     let no_signals = |error| Failure::Failed(format!("cannot listen to signals: {error}"));
@@ -62,28 +64,30 @@ pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
     let hangup = Hangup::on_signal().map_err(no_signals)?;
 
     let service = Service::start(config, &stop)?;
+    let editor = Arc::new(Editor::new(Arc::clone(&service.running), typed.config.clone(), text));
+    let socket = open_socket(&service.running.configuration(), &editor)?;
     while !stop.is_due() && !service.has_failed() {
         if hangup.was_asked() {
-            service.running.reload(&typed.config);
+            editor.reload();
         }
+        editor.look_after();
         thread::sleep(LOOK);
     }
+    drop(socket);
     service.end(&stop, typed.stats)
 }
 
 impl Service {
     fn start(config: Config, stop: &Stop) -> Result<Self, Failure> {
-        let tables = tables(&config).map_err(Failure::Misuse)?;
+        let tables = Arc::new(ArcSwap::new(tables(&config).map_err(Failure::Misuse)?));
         let store = config.store.as_ref().map(open_store).transpose()?;
         let ready = match &config.store {
-            Some(store) if !config.listen.is_empty() => {
-                Some(Ready::new(&config, &store.path.join(STATE_FOLDER), Arc::clone(&tables))?)
-            }
+            Some(store) if !config.listen.is_empty() => Some(Ready::new(&config, &store.path.join(STATE_FOLDER), &tables)?),
             _ => None,
         };
         let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
         let desk = Arc::new(Desk::new(1));
-        let inlet = |journal: &Journal| Inlet::new(&journal.queue, Arc::clone(&tables), &desk);
+        let inlet = |journal: &Journal| Inlet::new(&journal.queue, &tables, &desk);
         let meter = config.meter.clone().map(|meter| Job::of_service(meter, &config, journal.as_ref().map(inlet)));
         let collector = match (ready, &journal) {
             (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, stop)?),
@@ -91,9 +95,10 @@ impl Service {
         };
         let meter = meter.map(|job| start_meter(job, stop)).transpose()?;
         let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
-        let running = Arc::new(Running::new(config, store, collector, state, desk));
-        let server = running.serve()?;
-        Ok(Self { running, journal, meter, server })
+        let console = config.console.clone();
+        let running = Arc::new(Running::new(config, tables, store, collector, state, desk));
+        running.serve(console.as_ref()).map_err(Failure::Failed)?;
+        Ok(Self { running, journal, meter })
     }
 
     /// True where a part has ended that should not: the meter, whose interfaces have gone or cannot be opened.
@@ -103,12 +108,10 @@ impl Service {
 
     /// Ends all parts, so that everything that was received is stored, and says what was counted.
     fn end(self, stop: &Stop, stats: bool) -> Result<Outcome, Failure> {
-        let Self { running, journal, meter, server } = self;
+        let Self { running, journal, meter } = self;
         stop.now();
         tracing::info!("ending: what was received is stored");
-        if let Some(server) = server {
-            server.close(ANSWERING);
-        }
+        running.close_server();
         let metered = meter.map(|meter| meter.join().unwrap_or_else(|_| Err(Failure::Failed("the meter has failed".into()))));
         running.close_collector();
         let given_up = journal.map_or(0, Journal::close);
@@ -121,6 +124,18 @@ impl Service {
         closed?;
         let failures = metered.map_or(0, |done| done.failures) + given_up;
         Ok(if failures == 0 { Outcome::Done } else { Outcome::PartlyFailed })
+    }
+}
+
+/// Opens the control socket; where none was asked for and there is no place for one, the service runs without.
+fn open_socket(config: &Config, editor: &Arc<Editor>) -> Result<Option<Socket>, Failure> {
+    match Socket::open(&control::path_of(config), config.control.mode.0, editor) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if config.control.socket.is_some() => Err(Failure::Failed(error)),
+        Err(error) => {
+            tracing::warn!(error, "the configuration cannot be changed by `weir set`: name a place for [control] socket");
+            Ok(None)
+        }
     }
 }
 

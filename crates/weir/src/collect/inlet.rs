@@ -4,19 +4,20 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use weir_enrich::{Scratch, Tables};
+use weir_enrich::Scratch;
 use weir_record::{Address, FlowBatch, names};
 
 use super::batch::Batch;
 use super::source::{Gained, Heard};
 use super::worker::{BATCH_ROWS, Desk, HEALTH_WRITTEN, LOOKED_AFTER, ROWS_WAIT};
 use crate::pipeline::queue::{Load, Queue};
+use crate::service::SharedTables;
 
 /// Takes flows of the meter to the journal.
 pub(crate) struct Inlet {
     queue: Arc<Queue<Batch>>,
     batch: Box<Batch>,
-    tables: Arc<Tables>,
+    tables: SharedTables,
     scratch: Scratch,
     desk: Arc<Desk>,
     begun: Option<Instant>,
@@ -26,11 +27,11 @@ pub(crate) struct Inlet {
 
 impl Inlet {
     /// A way to the journal; what is noted of the meter is on `desk`.
-    pub(crate) fn new(queue: &Arc<Queue<Batch>>, tables: Arc<Tables>, desk: &Arc<Desk>) -> Self {
+    pub(crate) fn new(queue: &Arc<Queue<Batch>>, tables: &SharedTables, desk: &Arc<Desk>) -> Self {
         Self {
             queue: Arc::clone(queue),
             batch: Box::default(),
-            tables,
+            tables: Arc::clone(tables),
             scratch: Scratch::default(),
             desk: Arc::clone(desk),
             begun: None,
@@ -55,7 +56,7 @@ impl Inlet {
         }
         output.flows.exporter.fill(first, count, Self::exporter());
         output.flows.format.fill(first, count, names::PACKET);
-        self.tables.enrich(&mut output.flows, first..first + count, &mut self.scratch);
+        self.tables.load().enrich(&mut output.flows, first..first + count, &mut self.scratch);
         let heard = Heard {
             from: Self::exporter(),
             listener: 0,

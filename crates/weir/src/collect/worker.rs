@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use weir_codec::{Datagram, Decoder, Envelope, Protocol, Stats};
-use weir_enrich::{Scratch, Tables};
+use weir_enrich::Scratch;
 use weir_transport::{DatagramBatch, Inbox, Taken};
 
 use super::batch::Batch;
@@ -17,6 +17,7 @@ use super::sources::Sources;
 use super::state::KeeperHandle;
 use crate::config::ListenFormat;
 use crate::pipeline::queue::{Load, Queue};
+use crate::service::SharedTables;
 
 /// Rows gathered before they go to the journal: enough to make a block of them small, few enough for memory.
 pub(super) const BATCH_ROWS: usize = 16_384;
@@ -34,7 +35,7 @@ pub(crate) struct Common {
     /// The `[source.NAME]` sections.
     pub(crate) settings: ArcSwap<Settings>,
     /// What is added to rows.
-    pub(crate) tables: ArcSwap<Tables>,
+    pub(crate) tables: SharedTables,
     pub(crate) complaints: Complaints,
     /// By number of the listener.
     pub(crate) formats: Vec<ListenFormat>,

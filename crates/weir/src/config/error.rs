@@ -43,13 +43,17 @@ fn explain(path: &Path, message: &str) -> String {
         key = if key == "." { wrong.to_owned() } else { format!("{key}.{wrong}") };
     }
     let what = if message.starts_with("unknown field") { "unknown key".to_owned() } else { format!("unknown word \"{wrong}\"") };
-    let distance = |word: &&str| strsim::damerau_levenshtein(wrong, word);
-    match known.iter().copied().min_by_key(distance) {
-        Some(nearest) if distance(&nearest) <= wrong.chars().count().div_ceil(2) => {
-            format!("{key}: {what}; did you mean {nearest}?")
-        }
-        _ => format!("{key}: {what}, expected {}", one_of(&known)),
+    match nearest(wrong, &known) {
+        Some(nearest) => format!("{key}: {what}; did you mean {nearest}?"),
+        None => format!("{key}: {what}, expected {}", one_of(&known)),
     }
+}
+
+/// The word that was probably meant.
+pub(crate) fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |word: &&str| strsim::damerau_levenshtein(wrong, word);
+    let nearest = known.iter().copied().min_by_key(distance)?;
+    (distance(&nearest) <= wrong.chars().count().div_ceil(2)).then_some(nearest)
 }
 
 /// The words between backticks.

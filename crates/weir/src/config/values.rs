@@ -10,6 +10,8 @@ use serde::{Serialize, Serializer};
 use weir_enrich::{ParsePrefixError, Prefix};
 use weir_transport::{Scheme, Url};
 
+use super::control::Mode;
+
 /// A length of time, as in `30s`, `5m`, `1h30m`, `500ms`; nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span(pub(crate) i64);
@@ -373,6 +375,7 @@ texts! {
     Speed, "a speed such as \"10G\"";
     Sampling, "\"reported\", \"scaled\" or a number N";
     Condition, "a filter such as \"port 443\"";
+    Mode, "the mode of a file such as \"0660\"";
 }
 
 struct Text<T>(std::marker::PhantomData<T>, &'static str);

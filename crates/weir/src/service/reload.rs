@@ -1,15 +1,16 @@
-//! The configuration loaded anew while the service runs: what can change without losing anything does, what cannot is told.
+//! A new configuration while the service runs: what can change without losing anything does, all of it or nothing; what cannot waits for a restart.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::SIGHUP;
 use weir_enrich::{Database, Group, Parts, Tables};
 
-use crate::config::{Config, Store};
+use super::running::Running;
+use crate::config::{Config, Control, Store};
 
 /// Says when SIGHUP came.
 pub(super) struct Hangup(Arc<AtomicBool>);
@@ -25,15 +26,6 @@ impl Hangup {
     pub(super) fn was_asked(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
-}
-
-/// The configuration of a file, if a service can run with it. The error is a sentence.
-pub(super) fn load(path: &Path) -> Result<Config, String> {
-    let name = path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let config = Config::parse(&text, &name)?;
-    config.check_service(&name)?;
-    Ok(config)
 }
 
 /// What is added to records: databases read, prefixes and sources by name. The error is a sentence.
@@ -57,32 +49,110 @@ pub(super) fn tables(config: &Config) -> Result<Arc<Tables>, String> {
     Ok(Arc::new(tables))
 }
 
-/// The sections of a new configuration that differ and that a running service cannot take over.
-pub(super) fn left_out(old: &Config, new: &Config) -> Vec<String> {
-    let mut sections = Vec::new();
-    for name in old.listen.keys().chain(new.listen.keys().filter(|name| !old.listen.contains_key(*name))) {
-        let is_same = match (old.listen.get(name), new.listen.get(name)) {
-            (Some(old), Some(new)) => old.is_same_socket(new),
-            _ => false,
-        };
-        if !is_same {
-            sections.push(format!("listen.{name}"));
+/// A part of the service that can change while it runs.
+struct Part {
+    /// Whether it is to change at all.
+    differs: fn(&Config, &Config) -> bool,
+    /// Changes it; where that fails nothing has changed. The error is a sentence.
+    apply: fn(&Arc<Running>, &Config) -> Result<(), String>,
+}
+
+/// In the order in which they change: what may fail comes first.
+const PARTS: [Part; 3] = [
+    Part { differs: |old, new| old.console != new.console, apply: |running, new| running.serve(new.console.as_ref()) },
+    Part {
+        differs: |old, new| (&old.listen, &old.source) != (&new.listen, &new.source),
+        apply: |running, new| {
+            if let Some(collector) = &*running.collector() {
+                collector.reload(new);
+            }
+            Ok(())
+        },
+    },
+    Part {
+        differs: |old, new| old.store != new.store,
+        apply: |running, new| {
+            if let (Some(store), Some(settings)) = (&running.store, &new.store) {
+                let max_size = settings.max_size.map(|size| size.0 as u64);
+                store.set_retention(Some(settings.retention.of()), Some(settings.series_retention.of()), max_size);
+            }
+            Ok(())
+        },
+    },
+];
+
+impl Running {
+    /// What runs.
+    pub(crate) fn configuration(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The sections of a new configuration that differ and that a running service cannot take over.
+    pub(crate) fn needs_restart(&self, new: &Config) -> Vec<String> {
+        without_restart(&self.config.load(), new).1
+    }
+
+    /// Goes over to another configuration: all of it, but for sections that need a restart, which are given back; or nothing. `read_anew`: databases are
+    /// read whether or not their names have changed. The error is a sentence.
+    pub(crate) fn apply(self: &Arc<Self>, new: Config, read_anew: bool) -> Result<Vec<String>, String> {
+        let old = self.config.load_full();
+        let (new, late) = without_restart(&old, &new);
+        let is_same = (&old.enrich, &old.source) == (&new.enrich, &new.source);
+        let tables = if is_same && !read_anew { self.tables.load_full() } else { tables(&new)? };
+        let parts: Vec<_> = PARTS.iter().filter(|part| (part.differs)(&old, &new)).collect();
+        for (done, part) in parts.iter().enumerate() {
+            let Err(error) = (part.apply)(self, &new) else { continue };
+            for part in parts.iter().take(done).rev() {
+                if let Err(error) = (part.apply)(self, &old) {
+                    tracing::error!(error, "a part of the configuration before cannot be taken up again");
+                }
+            }
+            return Err(error);
         }
+        self.tables.store(tables);
+        self.config.store(Arc::new(new));
+        Ok(late)
+    }
+}
+
+/// What a running service can take over of a new configuration, the rest as it was; and the sections of that rest.
+fn without_restart(old: &Config, new: &Config) -> (Config, Vec<String>) {
+    let (mut can, mut late) = (new.clone(), Vec::new());
+    for name in old.listen.keys().chain(new.listen.keys().filter(|name| !old.listen.contains_key(*name))) {
+        let (before, after) = (old.listen.get(name), new.listen.get(name));
+        if before.zip(after).is_some_and(|(before, after)| before.is_same_socket(after)) {
+            continue;
+        }
+        late.push(format!("listen.{name}"));
+        can.listen.remove(name);
+        can.listen.extend(before.map(|before| (name.clone(), before.clone())));
     }
     let same_store = match (&old.store, &new.store) {
         (Some(old), Some(new)) => Store::differs_in_retention_alone(old, new),
         (None, None) => true,
         _ => false,
     };
-    let others = [
-        ("store", same_store),
-        ("collector", old.collector == new.collector),
-        ("console", old.console == new.console),
-        ("meter", old.meter == new.meter),
-        ("export", old.export == new.export),
-    ];
-    sections.extend(others.into_iter().filter(|(_, same)| !same).map(|(section, _)| section.to_owned()));
-    sections
+    if !same_store {
+        late.push("store".into());
+        can.store.clone_from(&old.store);
+    }
+    if old.collector != new.collector {
+        late.push("collector".into());
+        can.collector.clone_from(&old.collector);
+    }
+    if (&old.control.socket, old.control.mode) != (&new.control.socket, new.control.mode) {
+        late.push("control".into());
+        can.control = Control { watch: new.control.watch, ..old.control.clone() };
+    }
+    if old.meter != new.meter {
+        late.push("meter".into());
+        can.meter.clone_from(&old.meter);
+    }
+    if old.export != new.export {
+        late.push("export".into());
+        can.export.clone_from(&old.export);
+    }
+    (can, late)
 }
 
 #[cfg(test)]
@@ -93,7 +163,7 @@ mod tests {
 
     fn left_out_of(new: &str) -> Vec<String> {
         let parse = |text: &str| Config::parse(text, "test").unwrap();
-        left_out(&parse(OLD), &parse(new))
+        without_restart(&parse(OLD), &parse(new)).1
     }
 
     #[test]
@@ -106,6 +176,6 @@ mod tests {
     #[test]
     fn what_cannot_is_told_by_section() {
         let new = "[listen.a]\nurl = \"udp://[::]:2056\"\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/y\"\n[collector]\nworkers = 3\n[meter]\ninterfaces = [\"lo\"]\n[console]\n";
-        assert_eq!(left_out_of(new), ["listen.a", "listen.b", "store", "collector", "console", "meter"]);
+        assert_eq!(left_out_of(new), ["listen.a", "listen.b", "store", "collector", "meter"]);
     }
 }

@@ -1,31 +1,39 @@
 //! The service while it runs, as far as others may see it: what it holds, what it has counted, whether it is well.
 
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use weir_server::{Health, SourceRow};
 use weir_store::Store;
 
-use super::reload;
+use super::SharedTables;
 use crate::collect::journal::JournalState;
 use crate::collect::{self, Collector, Counted, Desk};
-use crate::config::Config;
+use crate::config::{Config, Console};
 use crate::exit::Failure;
 use crate::report::service::Ended;
 
+/// How long answers that are under way are waited for.
+const ANSWERING: Duration = Duration::from_secs(5);
+
 /// What all parts of the service may ask.
 pub(crate) struct Running {
-    config: ArcSwap<Config>,
-    store: Option<Arc<Store>>,
+    pub(super) config: ArcSwap<Config>,
+    pub(super) store: Option<Arc<Store>>,
+    /// What is added to records.
+    pub(super) tables: SharedTables,
     /// Taken out when the service ends.
     collector: Mutex<Option<Collector>>,
     journal: Option<Arc<JournalState>>,
     /// Where the meter is noted.
     meter: Arc<Desk>,
+    /// What answers over HTTP.
+    server: Mutex<Option<weir_server::Server>>,
     /// What was counted when the collector ended.
     last: Mutex<Option<Counted>>,
 }
@@ -33,6 +41,7 @@ pub(crate) struct Running {
 impl Running {
     pub(super) fn new(
         config: Config,
+        tables: SharedTables,
         store: Option<Arc<Store>>,
         collector: Option<Collector>,
         journal: Option<Arc<JournalState>>,
@@ -40,10 +49,12 @@ impl Running {
     ) -> Self {
         Self {
             config: ArcSwap::from_pointee(config),
+            tables,
             store,
             collector: Mutex::new(collector),
             journal,
             meter,
+            server: Mutex::default(),
             last: Mutex::default(),
         }
     }
@@ -82,40 +93,44 @@ impl Running {
         Health { problems }
     }
 
-    /// Begins to answer over HTTP, where that is wanted.
-    pub(super) fn serve(self: &Arc<Self>) -> Result<Option<weir_server::Server>, Failure> {
-        let config = self.config.load();
-        let Some(console) = &config.console else { return Ok(None) };
-        let failed = |error| Failure::Failed(format!("console.listen: {}: {error}", console.listen));
-        let listener = TcpListener::bind(console.listen).map_err(failed)?;
-        let backend = Arc::new(crate::backend::ServiceBackend::new(Arc::clone(self)));
-        let server = weir_server::serve(listener, backend, weir_server::Limits::default()).map_err(failed)?;
-        tracing::info!(address = %server.address(), "answering over HTTP");
-        Ok(Some(server))
+    /// Answers over HTTP there, or no longer. The error is a sentence, and what answered before does so again.
+    pub(super) fn serve(self: &Arc<Self>, console: Option<&Console>) -> Result<(), String> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(console) = console else {
+            close(server.take());
+            return Ok(());
+        };
+        let listener = match TcpListener::bind(console.listen) {
+            // Its own port on other addresses of this machine: that is free when it has left.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && server.is_some() => {
+                let before = server.take().map(|server| {
+                    let address = server.address();
+                    server.close(ANSWERING);
+                    address
+                });
+                TcpListener::bind(console.listen).inspect_err(|_| {
+                    *server = before.and_then(|address| self.answer_at(TcpListener::bind(address).ok()?).ok());
+                })
+            }
+            bound => bound,
+        };
+        let failed = |error| format!("console.listen: {}: {error}", console.listen);
+        let new = self.answer_at(listener.map_err(failed)?).map_err(failed)?;
+        tracing::info!(address = %new.address(), "answering over HTTP");
+        close(server.replace(new));
+        Ok(())
     }
 
-    /// Goes over to the configuration in that file as far as that loses nothing; what is wrong with it is told, and nothing changes then.
-    pub(super) fn reload(&self, path: &Path) {
-        let loaded = reload::load(path).and_then(|config| Ok((reload::tables(&config)?, config)));
-        let (tables, new) = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => {
-                tracing::error!(error, "the configuration is refused, the one before goes on");
-                return;
-            }
-        };
-        for section in reload::left_out(&self.config.load(), &new) {
-            tracing::warn!(section, "a change of this section needs a restart");
+    fn answer_at(self: &Arc<Self>, listener: TcpListener) -> io::Result<weir_server::Server> {
+        let backend = Arc::new(crate::backend::ServiceBackend::new(Arc::clone(self)));
+        weir_server::serve(listener, backend, weir_server::Limits::default())
+    }
+
+    /// Waits for answers that are under way, and answers no more.
+    pub(super) fn close_server(&self) {
+        if let Some(server) = self.server.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            server.close(ANSWERING);
         }
-        if let Some(collector) = &*self.collector() {
-            collector.reload(&new, tables);
-        }
-        if let (Some(store), Some(settings)) = (&self.store, &new.store) {
-            let max_size = settings.max_size.map(|size| size.0 as u64);
-            store.set_retention(Some(settings.retention.of()), Some(settings.series_retention.of()), max_size);
-        }
-        self.config.store(Arc::new(new));
-        tracing::info!(path = %path.display(), "the configuration was loaded anew");
     }
 
     /// After the stop: waits until what was received is decoded.
@@ -151,7 +166,15 @@ impl Running {
         Some(Ended { counted, stored, given_up })
     }
 
-    fn collector(&self) -> MutexGuard<'_, Option<Collector>> {
+    pub(super) fn collector(&self) -> MutexGuard<'_, Option<Collector>> {
         self.collector.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets what is being answered go out, while others go on.
+fn close(server: Option<weir_server::Server>) {
+    if let Some(server) = server {
+        // Where no thread can be had the answers break off.
+        let _ = thread::Builder::new().name("weir-http-end".into()).spawn(move || server.close(ANSWERING));
     }
 }

@@ -14,6 +14,7 @@ mod shared;
 mod asking;
 mod collect;
 mod config;
+mod control;
 mod export;
 mod live;
 mod meter;

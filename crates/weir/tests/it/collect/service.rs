@@ -74,8 +74,18 @@ impl Service {
     pub(crate) fn start_with(folder: &Folder, store: &Path, listen: &str, more: &str) -> Self {
         // A port that nobody has now.
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self::run(folder, address, &config(address, store, listen, more))
+    }
+
+    /// Starts it with this configuration, which an earlier one left.
+    pub(crate) fn restart(folder: &Folder, text: &str) -> Self {
+        let address = text.split_once("url = \"udp://").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
+        Self::run(folder, address, text)
+    }
+
+    fn run(folder: &Folder, address: SocketAddr, text: &str) -> Self {
         let path = folder.0.join("weir.toml");
-        fs::write(&path, config(address, store, listen, more)).unwrap();
+        fs::write(&path, text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
         command.args(["run", "--stats", "--log-format", "json", "-c"]).arg(&path);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();

@@ -1,0 +1,143 @@
+//! Several who edit, and who may.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::session::Session;
+use crate::collect::service::{Folder, Service};
+
+/// A user that is none.
+const NOBODY: u32 = 65_534;
+
+/// A folder that all may enter.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("weir-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self(path)
+    }
+
+    fn socket(&self) -> String {
+        self.0.join("control.sock").to_str().unwrap().to_owned()
+    }
+
+    /// Runs a command as somebody else; none where this test may not.
+    fn as_nobody(&self, words: &[&str]) -> Option<(i32, String)> {
+        if std::fs::metadata(&self.0).unwrap().uid() != 0 {
+            println!("skipped: another user takes root");
+            return None;
+        }
+        // The folder of a build may be closed to others, so they get a program of their own.
+        let program = self.0.join("weir");
+        if !program.exists() {
+            // By another process: while this one writes a program, none that it starts can run it.
+            assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_weir")).arg(&program).status().unwrap().success());
+        }
+        let run = Command::new(&program).args(words).uid(NOBODY).gid(NOBODY).output().unwrap();
+        let said = String::from_utf8(run.stdout).unwrap() + &String::from_utf8(run.stderr).unwrap();
+        Some((run.status.code().unwrap(), said))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_mode_of_the_socket_says_who_may() {
+    let (folder, place) = (Folder::new(), Place::new("mode"));
+    let socket = place.socket();
+    let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0600\"\n");
+    let service = Service::start(&folder, "", &control);
+    assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
+    let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.name", "x"]) else { return };
+    assert!(code == 3 && said.contains("you may not change this service"), "{code} {said}");
+    assert_eq!(Session(&service).done(&["diff"]), "");
+    service.stop().check_identity();
+    assert!(!Path::new(&socket).exists(), "the socket goes with the service");
+}
+
+#[test]
+fn the_second_of_two_editors_is_told() {
+    let (folder, place) = (Folder::new(), Place::new("two"));
+    let socket = place.socket();
+    let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0666\"\n");
+    let service = Service::start(&folder, "", &control);
+    let session = Session(&service);
+    let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.group", "theirs"]) else { return };
+    assert_eq!(code, 0, "{said}");
+    // Each has a candidate of their own.
+    assert_eq!(session.done(&["diff"]), "");
+    session.done(&["set", "source.core.name", "ours"]);
+    assert_eq!(session.done(&["diff"]), "+ source.core.name = \"ours\"\n");
+    session.done(&["commit"]);
+    let (code, said) = place.as_nobody(&["commit", "--socket", &socket]).unwrap();
+    assert!(code == 2 && said.contains("changed by root (version 2"), "{code} {said}");
+    assert!(!session.file().contains("theirs"));
+    assert_eq!(place.as_nobody(&["rebase", "--socket", &socket]).unwrap().0, 0);
+    let (code, said) = place.as_nobody(&["commit", "--socket", &socket]).unwrap();
+    assert_eq!(code, 0, "{said}");
+    assert!(session.file().contains("name = \"ours\"\ngroup = \"theirs\"\n"), "{}", session.file());
+    let versions = session.json(&["versions"]);
+    assert_eq!((&versions[0]["who"], &versions[1]["who"]), (&"nobody".into(), &"root".into()));
+    service.stop().check_identity();
+}
+
+#[test]
+fn what_is_no_request_is_told_and_bounded() {
+    let folder = Folder::new();
+    let service = Service::start(&folder, "", "");
+    let stream = UnixStream::connect(folder.store().join("control.sock")).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let mut ask = |line: &[u8]| -> Value {
+        (&stream).write_all(line).unwrap();
+        serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap()
+    };
+    for line in [
+        "\n",
+        "{}\n",
+        "[1]\n",
+        "{\"do\":\"dance\"}\n",
+        "{\"do\":\"diff\",\"x\":1}\n",
+        "{\"do\":\"edit\",\"edits\":[]}\n",
+        "\u{0}\n",
+    ] {
+        let answer = ask(line.as_bytes());
+        assert!(answer["error"].is_string() && answer.get("ok").is_none(), "{line:?}: {answer}");
+    }
+    // Several requests on one connection; of several changes all or none.
+    let both = "{\"do\":\"edit\",\"edits\":[{\"set\":[\"store.retention\",[\"1d\"]]},{\"set\":[\"store.nothing\",[\"1\"]]}]}\n";
+    assert!(ask(both.as_bytes())["error"].as_str().unwrap().starts_with("store.nothing: unknown key"));
+    assert_eq!(ask(b"{\"do\":\"diff\"}\n")["ok"]["changes"], serde_json::json!([]));
+    let most = [&[b' '; (1 << 20) - 15][..], b"{\"do\":\"diff\"}\n"].concat();
+    assert!(ask(&most)["ok"].is_object());
+    let more = [&[b' '; (1 << 20) + 1][..], b"{\"do\":\"diff\"}\n"].concat();
+    // It may be closed before all was written.
+    let _ = (&stream).write_all(&more);
+    let answer: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert!(answer["error"].as_str().unwrap().contains("more than 1048576 octets"), "{answer}");
+    // Connections have a limit; the one past it is told so.
+    let path = folder.store().join("control.sock");
+    drop((lines, stream));
+    let open: Vec<_> = (0..16).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    super::session::wait_until("the seventeenth is told", || {
+        let last = UnixStream::connect(&path).unwrap();
+        last.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+        let mut said = String::new();
+        BufReader::new(&last).read_line(&mut said).is_ok_and(|_| said.contains("16 connections are open already"))
+    });
+    drop(open);
+    super::session::wait_until("there is room again", || Session(&service).run(&["diff"]).code == 0);
+    service.stop().check_identity();
+}

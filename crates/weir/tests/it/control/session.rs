@@ -1,0 +1,65 @@
+//! The commands that change a service, and what they say.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::collect::service::Service;
+use crate::run::{Run, weir};
+
+/// How long something is waited for that has to come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Somebody who changes a service.
+pub(super) struct Session<'a>(pub(super) &'a Service);
+
+impl Session<'_> {
+    /// Runs a command, whatever comes of it.
+    pub(super) fn run(&self, words: &[&str]) -> Run {
+        let config = self.0.config.to_str().unwrap();
+        let mut all = vec![words[0], "-c", config];
+        all.extend(&words[1..]);
+        weir(&all)
+    }
+
+    /// Runs a command that is to do what it is told.
+    pub(super) fn done(&self, words: &[&str]) -> String {
+        let run = self.run(words);
+        assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
+        run.stdout
+    }
+
+    /// The same, with its answer as JSON.
+    pub(super) fn json(&self, words: &[&str]) -> Vec<Value> {
+        let mut all = words.to_vec();
+        all.extend(["--format", "json"]);
+        self.done(&all).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Runs a command that is to be refused with these words.
+    pub(super) fn refused(&self, words: &[&str], because: &str) {
+        let run = self.run(words);
+        assert!(run.code == 2 && run.stderr.contains(because), "{words:?}: {} {}{}", run.code, run.stdout, run.stderr);
+    }
+
+    /// What stands in the file.
+    pub(super) fn file(&self) -> String {
+        fs::read_to_string(&self.0.config).unwrap()
+    }
+
+    /// The folder of versions.
+    pub(super) fn versions(&self) -> PathBuf {
+        self.0.config.with_file_name("weir.toml.versions")
+    }
+}
+
+/// Waits until this holds.
+pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
