@@ -5,10 +5,10 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SECONDS_EACH ?= 60
 TARGETS ?=
 
-.PHONY: help demo test fuzz bench deny generate setup
+.PHONY: help demo test fuzz bench deny generate setup ui test-ui
 
 help: ## This list.
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 demo: setup ## Builds Weir and shows what it reads, on samples that come with it.
 	@cargo build --release --locked --package weir
@@ -16,6 +16,12 @@ demo: setup ## Builds Weir and shows what it reads, on samples that come with it
 
 test: setup ## Everything that has to hold: format, lints, tests, import table, derived files, fuzz targets.
 	@scripts/test.sh
+
+ui: ## The web console, which the next build of Weir takes in (needs Node.js 20 and npm).
+	@cd ui && npm ci --no-audit --no-fund && npm run build
+
+test-ui: setup ui ## The console in a browser, against a running service.
+	@scripts/test-ui.sh
 
 fuzz: setup ## Fuzz targets: SECONDS_EACH=60 TARGETS="ipfix sflow".
 	@scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)

@@ -15,7 +15,7 @@ use std::path::Path;
 use crate::generate;
 
 /// Folders that hold nothing of ours.
-const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", "corpus", "artifacts", "node_modules"];
+const SKIPPED_FOLDERS: [&str; 6] = ["target", ".git", "corpus", "artifacts", "node_modules", "dist"];
 
 /// Something that is not in order.
 #[derive(Debug, PartialEq, Eq)]

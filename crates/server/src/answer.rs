@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{Stream, StreamExt as _, stream};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use weir_store::{Cancel, SqlAnswer};
@@ -89,7 +89,7 @@ async fn stream(
     tokio::task::spawn_blocking(move || work(&*backend, Job { turn, begun, out, told, has_lines }));
     let head = head.await.map_err(|_| lost())??;
     let sending = Sending::Rows { rows, end, watch };
-    Ok((head, Body::from_stream(stream::unfold(sending, Sending::next))))
+    Ok((head, Body::from_stream(sending.stream())))
 }
 
 /// The body of an answer, chunk by chunk.
@@ -103,6 +103,11 @@ enum Sending {
 }
 
 impl Sending {
+    /// Chunk by chunk. Whoever compresses an answer asks once more behind its end, so the end is told again.
+    fn stream(self) -> impl Stream<Item = io::Result<Bytes>> {
+        stream::unfold(self, Self::next).fuse()
+    }
+
     async fn next(self) -> Option<(io::Result<Bytes>, Self)> {
         let broken = || (Err(io::Error::other("the answer broke off")), Self::Over);
         match self {
@@ -272,4 +277,19 @@ fn fault(error: QueryError, turn: &Turn) -> Fault {
 /// The thread that did the work is gone, which only a fault of this program can bring about.
 fn lost() -> Fault {
     Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the query ended without an answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_answer_may_be_asked_for_again() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut over = Box::pin(Sending::Over.stream());
+            assert!(over.next().await.is_none());
+            assert!(over.next().await.is_none());
+        });
+    }
 }

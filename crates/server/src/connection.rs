@@ -19,9 +19,11 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
 use crate::limits::Limits;
+use crate::live::Live;
 use crate::patient::Patient;
 use crate::queries::Queries;
-use crate::routes;
+use crate::routes::{self, Shared};
+use crate::unread::Unread;
 
 /// Threads that wait for sockets; queries have threads of their own.
 const THREADS: usize = 2;
@@ -59,8 +61,10 @@ pub fn serve(listener: TcpListener, backend: Arc<dyn Backend>, limits: Limits) -
         tokio::net::TcpListener::from_std(listener)?
     };
     let queries = Arc::new(Queries::new(&limits));
-    let router = routes::router(backend, Arc::clone(&queries), &limits);
     let (stop, stopped) = watch::channel(false);
+    let live = Live::new(limits.live, stopped.clone());
+    let unread = Arc::new(Unread::new(limits.unread_bytes));
+    let router = routes::router(Shared { backend, queries: Arc::clone(&queries), unread, live }, &limits);
     let accepting = runtime.spawn(accept(listener, router, limits, stopped));
     Ok(Server { address, runtime, accepting, queries, stop })
 }

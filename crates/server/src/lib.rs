@@ -4,7 +4,7 @@
 //! `weir_query`; their JSON forms ([`Asked`], [`SourceRow`], [`Refusal`]) are this crate's, and the command line speaks them too. There is no
 //! authentication yet, so the service binds to the loopback address.
 //!
-//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `queries`, `unread` and `limits` (how much),
+//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `console` (pages), `queries`, `unread` and `limits` (how much),
 //! `connection` and `patient` (from whom).
 //!
 //! Never: knows a protocol or where files lie.
@@ -12,12 +12,14 @@
 mod backend;
 
 mod answer;
+mod complete;
 mod document;
 mod error;
 mod question;
 mod rendered;
 mod source;
 
+mod live;
 pub mod metric;
 pub mod moment;
 mod own_metrics;
@@ -26,6 +28,8 @@ mod openapi;
 #[expect(unused_qualifications, reason = "what utoipa makes of the annotations names types in full")]
 mod routes;
 
+mod console;
+
 mod connection;
 mod limits;
 mod patient;
@@ -33,10 +37,12 @@ mod queries;
 mod unread;
 
 pub use backend::{Backend, Health, QueryError};
+pub use complete::CompletionRow;
 pub use connection::{Server, serve};
 pub use document::{AnswerDocument, ColumnDocument, NoteDocument, SqlColumnDocument, TableColumnDocument};
 pub use error::{Place, Refusal};
 pub use limits::Limits;
+pub use live::LiveCounters;
 pub use metric::{Counter, CounterRow, Kind, Metric, Value};
 pub use openapi::Document;
 pub use own_metrics::METRICS;

@@ -23,6 +23,8 @@ pub struct Limits {
     pub client_time: Duration,
     /// Octets of answers that were made whole and wait for their clients, all together; beyond it large ones are refused.
     pub unread_bytes: usize,
+    /// Of these, clients that watch live counters.
+    pub live: usize,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             connections: 256,
             client_time: Duration::from_secs(30),
             unread_bytes: 256 << 20,
+            live: 64,
         }
     }
 }

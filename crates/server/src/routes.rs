@@ -18,16 +18,18 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::{IntoParams, OpenApi as _, ToSchema};
 
 use crate::backend::Backend;
+use crate::complete::{CompletionRow, Typed};
 use crate::document::AnswerDocument;
 use crate::error::{Fault, Refusal};
 use crate::limits::Limits;
+use crate::live::{Live, LiveCounters};
 use crate::metric::{self, CounterRow};
 use crate::openapi::Document;
 use crate::queries::{Queries, QueryRow};
 use crate::question::{Asked, AskedSql, Format};
 use crate::source::SourceRow;
 use crate::unread::{self, Unread};
-use crate::{answer, own_metrics};
+use crate::{answer, console, live, own_metrics};
 
 /// What every route knows.
 #[derive(Clone)]
@@ -35,34 +37,32 @@ pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) unread: Arc<Unread>,
+    pub(crate) live: Live,
 }
 
-pub(crate) fn router(backend: Arc<dyn Backend>, queries: Arc<Queries>, limits: &Limits) -> Router {
-    let unread = Arc::new(Unread::new(limits.unread_bytes));
+pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
+    let unread = Arc::clone(&shared.unread);
     Router::new()
-        .route("/", get(front_page))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/api/v1/query", get(query_get).post(query_post))
         .route("/api/v1/sql", axum::routing::post(sql))
         .route("/api/v1/sources", get(sources))
         .route("/api/v1/counters", get(counters))
+        .route("/api/v1/live", get(live))
+        .route("/api/v1/complete", get(complete))
         .route("/api/v1/queries", get(queries_list))
         .route("/api/v1/queries/{id}", delete(query_cancel))
         .route("/api/v1/openapi.json", get(openapi))
-        .fallback(any(nothing_there))
+        .fallback(any(console_or_nothing))
         .method_not_allowed_fallback(not_this_way)
         .layer(middleware::from_fn(only_by_address))
+        .layer(middleware::from_fn(console::guard))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(RequestBodyTimeoutLayer::new(limits.header_time))
-        .layer(middleware::from_fn_with_state(Arc::clone(&unread), unread::in_its_place))
+        .layer(middleware::from_fn_with_state(unread, unread::in_its_place))
         .layer(CompressionLayer::new())
-        .with_state(Shared { backend, queries, unread })
-}
-
-/// A page that names the API.
-async fn front_page() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], include_str!("front_page.html"))
+        .with_state(shared)
 }
 
 /// Whether the service is well.
@@ -156,8 +156,25 @@ pub(crate) async fn counters(
     State(shared): State<Shared>,
     Parameters(wanted): Parameters<Wanted>,
 ) -> Result<Json<Vec<CounterRow>>, Fault> {
-    let rows = waiting(move || all_counters(&shared).iter().map(metric::Counter::row).collect::<Vec<_>>()).await?;
-    Ok(Json(rows.into_iter().filter(|row| row.name.contains(&wanted.grep)).collect()))
+    Ok(Json(rows(&shared, &wanted.grep).await?))
+}
+
+/// Counters as they move: server-sent events `counters`, at once and then every two seconds, the later ones with what changed.
+#[utoipa::path(get, path = "/api/v1/live", tag = "service", params(Wanted), responses(
+    (status = 200, description = "Events", body = LiveCounters, content_type = "text/event-stream"),
+    (status = 503, description = "Too many clients watch already", body = Refusal),
+))]
+pub(crate) async fn live(State(shared): State<Shared>, Parameters(wanted): Parameters<Wanted>) -> Result<Response, Fault> {
+    live::counters(shared, wanted.grep)
+}
+
+/// What may be typed next in a part of a question.
+#[utoipa::path(get, path = "/api/v1/complete", tag = "ask", params(Typed), responses(
+    (status = 200, description = "Words that may stand there; none where the text is wrong before that", body = Vec<CompletionRow>),
+    (status = 400, description = "A parameter is not known", body = Refusal),
+))]
+pub(crate) async fn complete(Parameters(typed): Parameters<Typed>) -> Result<Json<Vec<CompletionRow>>, Fault> {
+    Ok(Json(typed.completions()))
 }
 
 /// Queries that run.
@@ -183,8 +200,15 @@ async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())
 }
 
-async fn nothing_there(request: Request) -> Fault {
-    let error = format!("there is nothing at {}: /api/v1/openapi.json lists what there is", request.uri().path());
+/// What no route of the API answers: a file or a page of the console, or nothing.
+async fn console_or_nothing(request: Request) -> Response {
+    let path = request.uri().path();
+    console::answer(console::SITE, request.method(), path, request.headers())
+        .unwrap_or_else(|| nothing_there(path).into_response())
+}
+
+fn nothing_there(path: &str) -> Fault {
+    let error = format!("there is nothing at {}: /api/v1/openapi.json lists what there is", path);
     Fault::new(StatusCode::NOT_FOUND, error)
 }
 
@@ -225,6 +249,13 @@ fn all_counters(shared: &Shared) -> Vec<metric::Counter> {
     let mut counters = shared.backend.counters();
     own_metrics::add(&mut counters, &shared.queries, &shared.unread);
     counters
+}
+
+/// Counters whose name or labels contain this text.
+pub(crate) async fn rows(shared: &Shared, grep: &str) -> Result<Vec<CounterRow>, Fault> {
+    let shared = shared.clone();
+    let rows = waiting(move || all_counters(&shared).iter().map(metric::Counter::row).collect::<Vec<_>>()).await?;
+    Ok(rows.into_iter().filter(|row| row.name.contains(grep)).collect())
 }
 
 /// Now, nanoseconds since 1970.

@@ -4,6 +4,7 @@
 mod service;
 
 mod limits;
+mod live;
 mod pages;
 mod questions;
 mod unread;

@@ -1,7 +1,7 @@
 //! Pages that tell of the service.
 
 use serde_json::json;
-use weir_server::{CounterRow, Limits, SourceRow};
+use weir_server::{CompletionRow, CounterRow, Limits, SourceRow};
 
 use crate::service::{source, start};
 
@@ -51,13 +51,17 @@ fn sources_come_over_whole() {
 }
 
 #[test]
-fn the_front_page_names_what_there_is() {
+fn every_answer_tells_browsers_what_may_run() {
     let running = start(Limits::default());
-    let page = running.get("/");
-    assert_eq!(page.status, 200);
-    for path in running.get("/api/v1/openapi.json").json()["paths"].as_object().unwrap().keys().filter(|path| !path.contains('{'))
+    for (path, status) in
+        [("/", 200), ("/healthz", 200), ("/api/v1/sources", 200), ("/api/v1/nothing", 404), ("/api/v1/sql", 405)]
     {
-        assert!(page.text.contains(path.as_str()), "{path}");
+        let page = running.get(path);
+        assert_eq!(page.status, status, "{path}");
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(page.headers["x-frame-options"], "DENY", "{path}");
     }
 }
 
@@ -66,6 +70,7 @@ fn what_is_not_there_is_said_in_json() {
     let running = start(Limits::default());
     let missing = running.get("/api/v2/query");
     assert_eq!(missing.status, 404);
+    assert_eq!(missing.headers["content-type"], "application/json");
     assert!(missing.json()["error"].as_str().unwrap().contains("/api/v2/query"));
     let wrong = running.get("/api/v1/sql");
     assert_eq!(wrong.status, 405);
@@ -86,4 +91,17 @@ fn the_description_served_is_the_one_in_the_tree() {
         "crates/server/openapi.json is not what the types say: run this test with WEIR_REWRITE=1 and look at the change"
     );
     assert_eq!(running.get("/api/v1/openapi.json").json(), serde_json::from_str::<serde_json::Value>(&kept).unwrap());
+}
+
+#[test]
+fn what_may_be_typed_next_is_told() {
+    let running = start(Limits::default());
+    let rows: Vec<CompletionRow> = serde_json::from_value(running.get("/api/v1/complete?text=src%20po").json()).unwrap();
+    assert!(rows.iter().any(|row| (row.text.as_str(), row.kind.as_str()) == ("port", "field")), "{rows:?}");
+    assert!(rows.iter().all(|row| row.text.starts_with("po")), "{rows:?}");
+    let keys: Vec<CompletionRow> =
+        serde_json::from_value(running.get("/api/v1/complete?part=by&text=src_addr,dst_p").json()).unwrap();
+    assert!(keys.iter().any(|row| row.text == "dst_port" && !row.doc.is_empty()), "{keys:?}");
+    assert_eq!(running.get("/api/v1/complete?text=nonsense%20here%20").json(), json!([]));
+    assert_eq!(running.get("/api/v1/complete?txet=src").status, 400);
 }

@@ -1,7 +1,7 @@
 //! A service of fixed answers, and clients that are not ours.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,8 @@ pub(crate) struct Fixed {
     pub(crate) asked: Mutex<Vec<String>>,
     /// Rows of an answer, and sources, beyond the first.
     pub(crate) more: AtomicUsize,
+    /// Datagrams beyond the first twelve.
+    pub(crate) netflow: AtomicU64,
 }
 
 impl Backend for Fixed {
@@ -44,7 +46,7 @@ impl Backend for Fixed {
             labels: vec![listener.into()],
             value: weir_server::Value::Count(count),
         };
-        vec![counter("ipfix", 7), counter("netflow", 12)]
+        vec![counter("ipfix", 7), counter("netflow", 12 + self.netflow.load(Ordering::SeqCst))]
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {
@@ -204,5 +206,9 @@ fn agent() -> ureq::Agent {
 fn page(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Page {
     let answer = answered.unwrap();
     let (head, mut body) = answer.into_parts();
-    Page { status: head.status.as_u16(), headers: head.headers, text: body.with_config().limit(64 << 20).read_to_string().unwrap() }
+    Page {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        text: body.with_config().limit(64 << 20).read_to_string().unwrap(),
+    }
 }

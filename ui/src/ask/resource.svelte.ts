@@ -1,0 +1,56 @@
+// Something that is asked for: its value, that it is being fetched, that this takes long, why it failed.
+import { ApiError } from '../api/client';
+
+/** After this an answer that is still on its way is called slow. */
+const SLOW_AFTER = 3_000;
+
+/**
+ * The latest answer to a question that may be asked again. The value stays while the next one is on its way, and when that fails;
+ * asking again ends the request before, and with it the query in the service.
+ */
+export class Resource<T> {
+  value = $state.raw<T>();
+  error = $state.raw<ApiError>();
+  busy = $state(false);
+  slow = $state(false);
+  #running: AbortController | undefined;
+
+  /** Asks; resolves when the answer is there, or another question took its place. */
+  async load(work: (signal: AbortSignal) => Promise<T>): Promise<void> {
+    this.#running?.abort();
+    const running = new AbortController();
+    this.#running = running;
+    this.busy = true;
+    this.slow = false;
+    const slow = setTimeout(() => (this.slow = true), SLOW_AFTER);
+    running.signal.addEventListener('abort', () => clearTimeout(slow));
+    try {
+      const value = await work(running.signal);
+      if (running.signal.aborted) return;
+      this.value = value;
+      this.error = undefined;
+    } catch (error) {
+      if (running.signal.aborted) return;
+      this.error = error instanceof ApiError ? error : new ApiError(-1, { error: String(error) });
+    } finally {
+      clearTimeout(slow);
+      if (this.#running === running) {
+        this.busy = false;
+        this.slow = false;
+      }
+    }
+  }
+
+  /** Ends the request; the value stays. */
+  cancel(): void {
+    this.#running?.abort();
+    this.busy = false;
+    this.slow = false;
+    if (this.value === undefined) this.error = new ApiError(-1, { error: 'cancelled before there was an answer' });
+  }
+
+  /** Forgets everything. */
+  close(): void {
+    this.#running?.abort();
+  }
+}

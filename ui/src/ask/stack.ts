@@ -1,0 +1,171 @@
+// Series over time, put together from answers: bands that lie on each other, what no band has, the error of sampling, the period before.
+import type { Answer, Cell, Row } from '../api/client';
+import * as format from '../view/format';
+import type { Moment, Span } from '../view/time';
+
+/** One value of the keys, over time. */
+export type Band = {
+  /** Values of the keys, in their order; the whole, and the others, have none. */
+  keys: (Cell | null)[] | undefined;
+  label: string;
+  values: (number | null)[];
+};
+
+export type Stack = {
+  span: Span;
+  /** Milliseconds of a slot. */
+  step: number;
+  /** Begins of slots. */
+  slots: Moment[];
+  /** The largest first, the others last. */
+  bands: Band[];
+  /** The whole of each slot; of what does not add up the largest band. */
+  total: (number | null)[];
+  /** The standard error of the whole, where records are sampled. */
+  error: number[] | undefined;
+  /** The whole of the period before, moved to this one. */
+  previous: (number | null)[] | undefined;
+  unit: string;
+};
+
+/** What a chart shows. */
+export type Measure = {
+  /** As the API calls it. */
+  name: string;
+  words: string;
+  unit: string;
+  /** Values of groups add up to the whole, so bands may lie on each other. */
+  adds: boolean;
+  /** The sum from which a rate is made, with its standard error. */
+  sum?: { name: string; factor: number };
+};
+
+export const MEASURES: Measure[] = [
+  { name: 'bps', words: 'Bits per second', unit: 'bit/s', adds: true, sum: { name: 'bytes', factor: 8 } },
+  { name: 'pps', words: 'Packets per second', unit: 'packets/s', adds: true, sum: { name: 'packets', factor: 1 } },
+  { name: 'flows', words: 'Flows', unit: 'flows', adds: true },
+  { name: 'connections', words: 'Connections', unit: 'connections', adds: true },
+  { name: 'bytes', words: 'Bytes', unit: 'bytes', adds: true, sum: { name: 'bytes', factor: 0 } },
+  { name: 'packets', words: 'Packets', unit: 'packets', adds: true, sum: { name: 'packets', factor: 0 } },
+  { name: 'retransmissions', words: 'Retransmissions', unit: 'packets', adds: true },
+  { name: 'rtt p95', words: 'Round-trip time, 95th percentile', unit: 'µs', adds: false },
+  { name: 'rtt median', words: 'Round-trip time, median', unit: 'µs', adds: false },
+  { name: 'srt p95', words: 'Response time, 95th percentile', unit: 'µs', adds: false },
+  { name: 'srt median', words: 'Response time, median', unit: 'µs', adds: false },
+  { name: 'distinct(src_addr)', words: 'Different sources', unit: 'addresses', adds: false },
+  { name: 'distinct(dst_addr)', words: 'Different destinations', unit: 'addresses', adds: false },
+];
+
+/** What to ask for so that a chart of this measure has its error too. */
+export function asked(measure: Measure): string {
+  return measure.sum && measure.sum.name !== measure.name ? `${measure.name},${measure.sum.name}` : measure.name;
+}
+
+/** The name of a measure in rows of this answer: `rtt p95` is written there as the answer likes. */
+export function columnOf(answer: Answer, measure: Measure): string {
+  const wanted = measure.name.replace(/\W+/g, '_').replace(/_$/, '');
+  const measures = answer.columns.filter((column) => column.role === 'measure');
+  const found = measures.find(({ name }) => name === measure.name || name.replace(/\W+/g, '_').replace(/_$/, '') === wanted);
+  return (found ?? measures[0])?.name ?? measure.name;
+}
+
+/** The label of a group. */
+export function labelOf(names: string[], keys: (Cell | null)[]): string {
+  return keys.map((key, place) => (key === null ? `no ${names[place]}` : format.value(names[place] ?? '', key))).join(' · ');
+}
+
+const number = (cell: Cell | null | undefined): number => (typeof cell === 'number' ? cell : Number(cell ?? 0));
+
+/** The begins of slots that have a part in a span. Slots begin at multiples of their step since 1970. */
+export function slotsOf(span: Span, step: number): Moment[] {
+  const first = Math.floor(span.from / step) * step;
+  return Array.from({ length: Math.max(0, Math.ceil((span.to - first) / step)) }, (_, place) => first + place * step);
+}
+
+export type Parts = {
+  span: Span;
+  step: number;
+  measure: Measure;
+  /** A series: with keys, or without. */
+  answer: Answer;
+  /** A series without keys of the period before. */
+  before?: Answer | undefined;
+  /** Where the period before begins. */
+  beforeFrom?: Moment;
+  now: Moment;
+};
+
+/** Puts a chart together. The slot that goes on now is left out: half a slot would look like a fall. */
+export function stack({ span, step, measure, answer, before, beforeFrom, now }: Parts): Stack {
+  const all = slotsOf(span, step);
+  const whole = all.filter((slot) => slot + step <= now);
+  const slots = whole.length ? whole : all;
+  const places = new Map(slots.map((slot, place) => [slot, place]));
+  const fill = (rows: Row[], column: string, shift = 0): (number | null)[] => {
+    // Where nothing was, sums are zero, and times are not known.
+    const values: (number | null)[] = slots.map(() => (measure.adds ? 0 : null));
+    for (const row of rows) {
+      const place = places.get(Date.parse(String(row['slot'])) + shift);
+      if (place !== undefined && row[column] !== undefined) values[place] = number(row[column]);
+    }
+    return values;
+  };
+
+  const column = columnOf(answer, measure);
+  const groups = groupsOf(answer, column);
+  const bands = groups.map(({ keys, label, rows }) => ({ keys, label, values: fill(rows, column) }));
+  const total = slots.map((_, place) => {
+    const known = bands.map(({ values }) => values[place] ?? null).filter((value) => value !== null);
+    if (!known.length) return null;
+    return measure.adds ? known.reduce((sum, value) => sum + value, 0) : Math.max(...known);
+  });
+
+  const errors = measure.sum && `${measure.sum.name}_error`;
+  let error: number[] | undefined;
+  if (measure.sum && errors && answer.columns.some(({ name }) => name === errors)) {
+    // Of a sum the error itself, of a rate the error over the slot. Bands are sampled each for itself.
+    const factor = measure.sum.factor ? measure.sum.factor / (step / 1000) : 1;
+    const parts = groups.map(({ rows }) => fill(rows, errors));
+    const found = slots.map((_, place) => Math.sqrt(parts.reduce((sum, values) => sum + (values[place] ?? 0) ** 2, 0)) * factor);
+    if (found.some((value) => value > 0)) error = found;
+  }
+  const previous = before && fill(before.rows, columnOf(before, measure), slotShift(span, beforeFrom ?? span.from, step));
+  return { span, step, slots, bands, total, error, previous, unit: measure.unit };
+}
+
+/** By how much slots of the period before are moved: whole slots. */
+function slotShift(span: Span, beforeFrom: Moment, step: number): number {
+  return Math.round((span.from - beforeFrom) / step) * step;
+}
+
+/** In a series of the largest groups: what all others have. */
+const OTHERS = '(others)';
+
+type Group = { keys: (Cell | null)[] | undefined; label: string; rows: Row[]; size: number };
+
+/** The rows of each group, the largest first, the others last. */
+function groupsOf(answer: Answer, column: string): Group[] {
+  const names = answer.columns.filter(({ role }) => role === 'key').map(({ name }) => name);
+  if (!names.length) return [{ keys: undefined, label: 'All', rows: answer.rows, size: 0 }];
+  const groups = new Map<string, Group>();
+  for (const row of answer.rows) {
+    const keys = names.map((name) => row[name] ?? null);
+    const id = JSON.stringify(keys);
+    let group = groups.get(id);
+    if (!group) {
+      const others = keys.every((key) => key === OTHERS);
+      group = { keys: others ? undefined : keys, label: others ? 'Others' : labelOf(names, keys), rows: [], size: 0 };
+      groups.set(id, group);
+    }
+    group.rows.push(row);
+    group.size += number(row[column]);
+  }
+  return [...groups.values()].sort((one, other) => Number(!one.keys) - Number(!other.keys) || other.size - one.size);
+}
+
+/** Largest, mean and latest value of a band. */
+export function summary(band: Band): { mean: number; max: number; latest: number } {
+  const known = band.values.filter((value) => value !== null);
+  const sum = known.reduce((sum, value) => sum + value, 0);
+  return { mean: known.length ? sum / known.length : NaN, max: known.length ? Math.max(...known) : NaN, latest: known.at(-1) ?? NaN };
+}

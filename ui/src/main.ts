@@ -1,0 +1,7 @@
+// The console's entry: puts the application into the page.
+import { mount } from 'svelte';
+import './app.css';
+import App from './App.svelte';
+
+const target = document.getElementById('app');
+if (target) mount(App, { target });

@@ -1,0 +1,183 @@
+// How a stack of series is drawn: areas, the error of sampling, the period before, and a strip that says how complete each slot is.
+import type { EChartsOption, SeriesOption } from './echarts';
+import { missing, type Slot } from '../ask/health';
+import type { Measure, Stack } from '../ask/stack';
+import * as format from '../view/format';
+import { placesOf } from '../view/colour';
+import { colour } from '../view/theme.svelte';
+import * as time from '../view/time';
+
+/** Records of a flow arrive when it ends, or every few minutes: what is newer may grow. */
+const ARRIVING = 300_000;
+
+export type Look = { colour: string };
+
+/** The colours of bands, as they are in legend and chart. */
+export function looks(dimension: string, stack: Stack): string[] {
+  const named = stack.bands.filter(({ keys }) => keys);
+  const places = placesOf(dimension, named.map(({ label }) => label));
+  return stack.bands.map((band, index) => (band.keys ? `series-${places[index] ?? 0}` : stack.bands.length === 1 ? 'series-0' : 'others'));
+}
+
+type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean };
+
+export function stackOption(drawn: Drawn): EChartsOption {
+  const { stack, measure, health, narrow } = drawn;
+  const { from, to } = stack.span;
+  const muted = colour('muted');
+  const axis = { min: from, max: to, type: 'time' as const, axisTick: { show: false }, splitLine: { show: false } };
+  return {
+    animation: false,
+    textStyle: { fontFamily: 'inherit' },
+    grid: [
+      { left: narrow ? 6 : 8, right: 12, top: 14, bottom: 20, outerBoundsMode: 'same' },
+      { left: narrow ? 6 : 8, right: 12, height: 6, bottom: 2, outerBoundsMode: 'none' },
+    ],
+    xAxis: [
+      {
+        ...axis,
+        gridIndex: 0,
+        axisLine: { lineStyle: { color: colour('line') } },
+        axisLabel: { color: muted, fontSize: 11, hideOverlap: true },
+      },
+      { ...axis, gridIndex: 1, show: false },
+    ],
+    yAxis: [
+      {
+        type: 'value',
+        gridIndex: 0,
+        min: 0,
+        splitNumber: narrow ? 3 : 4,
+        axisLabel: { color: muted, fontSize: 11, formatter: (value: number) => format.quantity(value, stack.unit) },
+        splitLine: { lineStyle: { color: colour('line-soft') } },
+      },
+      { type: 'value', gridIndex: 1, min: 0, max: 1, show: false },
+    ],
+    tooltip: {
+      trigger: 'axis',
+      confine: true,
+      className: 'chart-tip',
+      backgroundColor: colour('surface'),
+      borderColor: colour('line'),
+      padding: 0,
+      axisPointer: { type: 'line', lineStyle: { color: muted, type: 'dashed' } },
+      formatter: (points: unknown) => tip(drawn, (Array.isArray(points) ? points[0] : points) as { dataIndex?: number }),
+    },
+    brush: {
+      xAxisIndex: 0,
+      brushType: 'lineX',
+      throttleType: 'debounce',
+      toolbox: [],
+      brushStyle: { borderWidth: 1, color: colour('brush'), borderColor: colour('accent') },
+      outOfBrush: { colorAlpha: 1 },
+      inBrush: { colorAlpha: 1 },
+    },
+    series: [...bands(drawn), ...error(stack), ...previous(stack, measure), ...strip(stack, health, drawn.now)],
+  };
+}
+
+const points = (stack: Stack, values: (number | null)[]): [number, number | null][] =>
+  values.map((value, place) => [stack.slots[place] ?? 0, value]);
+
+function bands({ stack, measure, colours, now }: Drawn): SeriesOption[] {
+  return stack.bands.map((band, index) => ({
+    type: 'line',
+    name: band.label,
+    data: points(stack, band.values),
+    showSymbol: false,
+    symbol: 'circle',
+    // A single slot has no length, so it needs its point.
+    ...(stack.slots.length < 3 ? { showSymbol: true } : {}),
+    connectNulls: false,
+    silent: true,
+    color: colour(colours[index] ?? 'others'),
+    lineStyle: { width: measure.adds ? 0.75 : 1.75 },
+    ...(measure.adds ? { stack: 'bands', areaStyle: { opacity: 0.82 } } : {}),
+    ...(index === 0 ? { markArea: arriving(stack, now) } : {}),
+  }));
+}
+
+/** The newest minutes, which still grow. */
+function arriving({ span }: Stack, now: time.Moment): SeriesOption['markArea'] {
+  const since = Math.max(span.from, now - ARRIVING);
+  if (since >= span.to) return undefined;
+  return { silent: true, itemStyle: { color: colour('arriving') }, data: [[{ xAxis: since }, { xAxis: span.to }]] };
+}
+
+/** A standard error to each side of the whole. */
+function error(stack: Stack): SeriesOption[] {
+  if (!stack.error) return [];
+  const low = stack.total.map((value, place) => Math.max(0, (value ?? 0) - (stack.error?.[place] ?? 0)));
+  const width = stack.total.map((value, place) => (value ?? 0) + (stack.error?.[place] ?? 0) - (low[place] ?? 0));
+  const edge = { width: 1, type: 'dotted', color: colour('error-edge') } as const;
+  const line = { type: 'line', showSymbol: false, silent: true, stack: 'error', lineStyle: edge, z: 3 } as const;
+  return [
+    { ...line, name: 'error below', data: points(stack, low) },
+    { ...line, name: 'error', data: points(stack, width), areaStyle: { color: colour('error-band'), opacity: 1 } },
+  ];
+}
+
+function previous(stack: Stack, measure: Measure): SeriesOption[] {
+  if (!stack.previous) return [];
+  const values = measure.adds ? stack.previous.map((value) => value ?? 0) : stack.previous;
+  return [
+    {
+      type: 'line',
+      name: 'period before',
+      data: points(stack, values),
+      showSymbol: false,
+      silent: true,
+      z: 4,
+      color: colour('text'),
+      lineStyle: { width: 1.5, type: 'dashed' },
+    },
+  ];
+}
+
+/** A line at the foot: what is known to be missing, where. */
+function strip({ span }: Stack, health: Slot[] | undefined, now: time.Moment): SeriesOption[] {
+  if (!health) return [];
+  const until = Math.min(span.to, now);
+  const areas = health
+    .filter(({ from, to }) => to > span.from && from < until)
+    .map(({ from, to, state }): [object, object] => [
+      { xAxis: Math.max(from, span.from), itemStyle: { color: colour(`state-${state}`) } },
+      { xAxis: Math.min(to, until) },
+    ]);
+  return [{ type: 'line', xAxisIndex: 1, yAxisIndex: 1, data: [], silent: true, markArea: { silent: true, data: areas as never } }];
+}
+
+/** What stands beside the pointer; made of nodes, so that no text of an exporter is read as HTML. */
+function tip({ stack, colours, health }: Drawn, point: { dataIndex?: number }): HTMLElement | string {
+  const place = point.dataIndex;
+  const slot = place === undefined ? undefined : stack.slots[place];
+  if (place === undefined || slot === undefined) return '';
+  const box = element('div', 'tip');
+  const head = element('div', 'tip-head', time.local(slot));
+  head.append(element('span', 'tip-utc', time.utcBeside(slot)));
+  box.append(head);
+  const list = element('dl', 'tip-list');
+  const line = (label: string, value: number | null | undefined, name?: string): void => {
+    const term = element('dt');
+    term.append(element('i', name ? `swatch ${name}` : 'swatch none'), element('span', '', label));
+    list.append(term, element('dd', '', value === null || value === undefined ? '–' : format.quantity(value, stack.unit)));
+  };
+  stack.bands.forEach((band, index) => {
+    if (band.values[place] || stack.bands.length === 1) line(band.label, band.values[place], colours[index]);
+  });
+  if (stack.bands.length > 1) line('All', stack.total[place]);
+  if (stack.error?.[place]) line('± standard error', stack.error[place]);
+  if (stack.previous) line('Period before', stack.previous[place]);
+  box.append(list);
+  const account = health?.find(({ from, to }) => slot >= from && slot < to);
+  const words = account ? missing(account) : '';
+  if (account && words) box.append(element('p', `tip-note state-${account.state}`, words));
+  return box;
+}
+
+function element(kind: string, name = '', text = ''): HTMLElement {
+  const made = document.createElement(kind);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  return made;
+}

@@ -1,0 +1,50 @@
+// Dark or light: as the system says, until somebody chooses. Colours themselves stand in app.css.
+
+export type Choice = 'system' | 'light' | 'dark';
+
+const KEY = 'weir.theme';
+const system = matchMedia('(prefers-color-scheme: dark)');
+
+function kept(): Choice {
+  try {
+    const value = localStorage.getItem(KEY);
+    return value === 'light' || value === 'dark' ? value : 'system';
+  } catch {
+    // Storage may be switched off.
+    return 'system';
+  }
+}
+
+class Theme {
+  choice = $state<Choice>(kept());
+  dark = $state(false);
+
+  constructor() {
+    this.#apply();
+    system.addEventListener('change', () => this.#apply());
+  }
+
+  choose(choice: Choice): void {
+    this.choice = choice;
+    try {
+      localStorage.setItem(KEY, choice);
+    } catch {
+      // Then it holds until the page is closed.
+    }
+    this.#apply();
+  }
+
+  /** The document first, so that whoever follows `dark` reads the colours of the new theme. */
+  #apply(): void {
+    const dark = this.choice === 'dark' || (this.choice === 'system' && system.matches);
+    document.documentElement.dataset['theme'] = dark ? 'dark' : 'light';
+    this.dark = dark;
+  }
+}
+
+export const theme = new Theme();
+
+/** The value of a colour of app.css in the theme that is shown. */
+export function colour(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}

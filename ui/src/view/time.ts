@@ -1,0 +1,126 @@
+// Times: ranges of the address, steps of charts, and how points in time are written, in the user's zone with UTC beside.
+
+/** Milliseconds since 1970. */
+export type Moment = number;
+
+/** A range as the address has it: a length until now, or two points. */
+export type Range = { last: string } | { from: Moment; to: Moment };
+
+export type Span = { from: Moment; to: Moment };
+
+export const DEFAULT_LAST = '1h';
+
+/** Lengths that can be chosen. */
+export const LENGTHS: [text: string, words: string][] = [
+  ['15m', '15 minutes'],
+  ['1h', '1 hour'],
+  ['6h', '6 hours'],
+  ['24h', '24 hours'],
+  ['7d', '7 days'],
+  ['30d', '30 days'],
+];
+
+const UNITS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+
+/** Milliseconds of a length such as `1h30m`; undefined where it is none. */
+export function length(text: string): number | undefined {
+  if (!/^(\d+[smhdw])+$/.test(text)) return undefined;
+  const parts = [...text.matchAll(/(\d+)([smhdw])/g)];
+  const total = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit ?? ''] ?? 0), 0);
+  return total > 0 && total <= 3650 * 86_400_000 ? total : undefined;
+}
+
+/** The range of an address; what makes no sense there is the default. */
+export function rangeOf(params: URLSearchParams): Range {
+  const from = Date.parse(params.get('from') ?? '');
+  const to = Date.parse(params.get('to') ?? '');
+  if (from < to) return { from, to };
+  const last = params.get('last') ?? DEFAULT_LAST;
+  return { last: length(last) ? last : DEFAULT_LAST };
+}
+
+/** The parameters that say a range. */
+export function rangeParams(range: Range): Record<string, string | undefined> {
+  if ('last' in range) return { last: range.last === DEFAULT_LAST ? undefined : range.last, from: undefined, to: undefined };
+  return { last: undefined, from: text(range.from), to: text(range.to) };
+}
+
+/** Begin and end of a range at this time. */
+export function spanOf(range: Range, now: Moment): Span {
+  if (!('last' in range)) return range;
+  return { from: now - (length(range.last) ?? 3_600_000), to: now };
+}
+
+/** RFC 3339 in UTC, without a fraction where there is none. */
+export function text(moment: Moment): string {
+  return new Date(moment).toISOString().replace('.000Z', 'Z');
+}
+
+/** Steps of charts, with the text that the API reads. */
+const STEPS: [number, string][] = [
+  [1_000, '1s'],
+  [5_000, '5s'],
+  [10_000, '10s'],
+  [30_000, '30s'],
+  [60_000, '1m'],
+  [120_000, '2m'],
+  [300_000, '5m'],
+  [900_000, '15m'],
+  [1_800_000, '30m'],
+  [3_600_000, '1h'],
+  [7_200_000, '2h'],
+  [21_600_000, '6h'],
+  [43_200_000, '12h'],
+  [86_400_000, '1d'],
+  [604_800_000, '7d'],
+];
+
+/** From this length on a step is at least a minute, which the kept series answer. */
+const MINUTES_FROM = 1_200_000;
+
+/** The step of a chart of so many points at most. */
+export function stepOf(span: Span, points = 120): { ms: number; text: string } {
+  const size = span.to - span.from;
+  const least = Math.max(size / points, size >= MINUTES_FROM ? 60_000 : 1_000);
+  const [ms, words] = STEPS.find(([ms]) => ms >= least) ?? STEPS[STEPS.length - 1] ?? [86_400_000, '1d'];
+  return { ms, text: words };
+}
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** The user's zone is UTC, so one time says both. */
+const isUtc = ['UTC', 'Etc/UTC', 'GMT', 'Etc/GMT'].includes(zone);
+
+/** The name of the user's zone. */
+export const zoneName = isUtc ? 'UTC' : zone;
+
+const day = { year: 'numeric', month: 'short', day: 'numeric' } as const;
+const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false } as const;
+const format = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat => new Intl.DateTimeFormat('en-GB', options);
+const localFull = format({ ...day, ...clock });
+const utcFull = format({ ...day, ...clock, timeZone: 'UTC' });
+const utcClock = format({ ...clock, timeZone: 'UTC' });
+const localClock = format(clock);
+const localDay = format(day);
+
+/** Date and time in the user's zone. */
+export const local = (moment: Moment): string => localFull.format(moment);
+
+/** The time of day in the user's zone. */
+export const localTime = (moment: Moment): string => localClock.format(moment);
+
+/** UTC beside a local time; empty where that would say the same twice. */
+export function utcBeside(moment: Moment): string {
+  return isUtc ? 'UTC' : `${utcClock.format(moment)} UTC`;
+}
+
+/** Both, in full, for titles. */
+export function both(moment: Moment): string {
+  return isUtc ? `${utcFull.format(moment)} UTC` : `${localFull.format(moment)} (${zone}) · ${utcFull.format(moment)} UTC`;
+}
+
+/** A range in words. */
+export function spanText({ from, to }: Span): string {
+  const sameDay = localDay.format(from) === localDay.format(to);
+  return `${localFull.format(from)} – ${sameDay ? localClock.format(to) : localFull.format(to)}`;
+}
