@@ -119,8 +119,7 @@ fn flows(
     let mut result = Ok(());
     let stats = snapshot.scan_in_order(&scan, false, &mut |batch, mask| {
         result = file.write(batch, mask);
-        progress(&file.done);
-        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        file.tell(&result, progress)
     })?;
     result.map(|()| (file, stats))
 }
@@ -153,8 +152,7 @@ fn rows<T: StoredTable>(
             weir_query::time::restrict(&time, request.from, request.to, &mut mask);
         }
         result = file.write(batch, &mask);
-        progress(&file.done);
-        if result.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        file.tell(&result, progress)
     })?;
     result.map(|()| (file, stats))
 }
@@ -237,6 +235,12 @@ impl Export {
         done.octets += written.map_err(StoreError::io("write", &unfinished.path))?;
         done.rows += rows;
         Ok(())
+    }
+
+    /// Tells how far it got; what could not be written ends the reading.
+    fn tell(&self, written: &Result<(), StoreError>, progress: &mut dyn FnMut(&Exported)) -> ControlFlow<()> {
+        progress(&self.done);
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     /// Ends the file, makes it durable and gives it its name.
