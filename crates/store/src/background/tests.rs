@@ -38,7 +38,7 @@ fn a_clock_is_trusted_for_a_day_after_the_newest_record() {
     let empty = shared(&folder, Manifest::default(), Vec::new());
     assert_eq!(empty.trusted(before), before);
     let trusted = empty.trusted(before + 400 * DAY);
-    assert!(trusted >= before + DAY && trusted < before + 2 * DAY, "{trusted}");
+    assert!((before + DAY..before + 2 * DAY).contains(&trusted), "{trusted}");
 
     let mut manifest = Manifest::default();
     let place = crate::place::Place::local(folder.path());
@@ -51,7 +51,7 @@ fn a_clock_is_trusted_for_a_day_after_the_newest_record() {
     let old = shared(&folder, manifest, Vec::new());
     assert_eq!(old.trusted(3 * DAY), 3 * DAY, "a clock that was set back");
     let trusted = old.trusted(now());
-    assert!(trusted >= 6 * DAY && trusted < 7 * DAY, "{trusted}");
+    assert!((6 * DAY..7 * DAY).contains(&trusted), "{trusted}");
 }
 
 #[test]

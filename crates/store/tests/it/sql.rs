@@ -53,7 +53,7 @@ fn explain_shows_what_is_passed_over() {
         let mut answer = sql(&snapshot, &text, &SqlLimits::default(), &Cancel::new()).unwrap();
         answer.by_ref().for_each(|rows| assert_eq!(rows.unwrap().rows(), 1));
         // Events are in files of their own, and in the journal beside the flows.
-        let is_event = |number: &u64| number % 11 == 0;
+        let is_event = |number: &u64| number.is_multiple_of(11);
         let (files, rows) = (answer.stats().files, answer.stats().rows_read);
         let in_files = if read.1 > 500 { read.1 - read.1 % 1000 } else { 0 };
         let first = if in_files == 8_000 { 12_000 } else { 0 };
