@@ -5,8 +5,10 @@
 //! are passed over, those that a file lacks are absent.
 
 mod bits;
+mod head;
 mod number;
 mod page;
+mod pick;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -253,15 +255,15 @@ pub(crate) struct GroupReader<'a> {
     group: usize,
     table: &'static [ColumnInfo],
     /// What was begun, by column.
-    columns: Vec<(usize, Opened<'a>)>,
+    columns: Vec<(usize, Opened)>,
     octets: u64,
 }
 
 /// The chunks of a column; nothing where the file lacks it.
-enum Opened<'a> {
+enum Opened {
     Absent,
-    One(Box<Chunk<'a>>),
-    Two(Box<(Chunk<'a>, Chunk<'a>)>),
+    One(Box<Chunk>),
+    Two(Box<(Chunk, Chunk)>),
 }
 
 impl<'a> GroupReader<'a> {
@@ -291,6 +293,22 @@ impl<'a> GroupReader<'a> {
         Ok(())
     }
 
+    /// Decodes some rows of a page, in ascending order, as rows of a batch that has none yet; the batch is not advanced.
+    pub(crate) fn pick<T: Table>(
+        &mut self,
+        page: usize,
+        columns: &[usize],
+        rows: &[usize],
+        batch: &mut T,
+    ) -> Result<(), StoreError> {
+        let all = self.page_rows(page).len();
+        for column in columns {
+            let picked = pick::pick(self.opened(*column)?, page, all, rows, batch.any_mut(*column));
+            picked.map_err(|fault| self.damaged(*column, page, &fault))?;
+        }
+        Ok(())
+    }
+
     /// False where no address of a page has its lower half in one of the ranges. What the dictionary says is kept in `wanted` for the other pages of the row group.
     pub(crate) fn may_hold(
         &mut self,
@@ -310,7 +328,7 @@ impl<'a> GroupReader<'a> {
         held.map_err(|fault| self.damaged(column, page, &fault))
     }
 
-    fn opened(&mut self, column: usize) -> Result<&mut Opened<'a>, StoreError> {
+    fn opened(&mut self, column: usize) -> Result<&mut Opened, StoreError> {
         let place = match self.columns.iter().position(|(opened, _)| *opened == column) {
             Some(place) => place,
             None => {
@@ -330,7 +348,7 @@ impl<'a> GroupReader<'a> {
         self.file.damaged(format!("row group {}, column {name}, page {page}: {fault}", self.group))
     }
 
-    fn open(&mut self, column: usize) -> Result<Opened<'a>, StoreError> {
+    fn open(&mut self, column: usize) -> Result<Opened, StoreError> {
         let mut chunks = Vec::new();
         for name in names_of(self.table, column) {
             let Some(chunk) = self.open_chunk(column, &name)? else {
@@ -347,7 +365,7 @@ impl<'a> GroupReader<'a> {
     }
 
     /// Fetches and checks a column chunk.
-    fn open_chunk(&mut self, column: usize, name: &str) -> Result<Option<Chunk<'a>>, StoreError> {
+    fn open_chunk(&mut self, column: usize, name: &str) -> Result<Option<Chunk>, StoreError> {
         let file = self.file;
         let schema = file.metadata.file_metadata().schema_descr();
         let (Some(index), Some(info)) = (file.index_of(name), file.groups.get(self.group)) else {
@@ -373,7 +391,7 @@ impl<'a> GroupReader<'a> {
             Some(ColumnType::Enum(words)) => words,
             _ => &[],
         };
-        let chunk = Chunk::new(octets, metadata, info.rows, kind, words).map_err(|fault| damaged(&fault.to_string()))?;
+        let chunk = Chunk::new(octets, kind, words).map_err(|fault| damaged(&fault.to_string()))?;
         Ok(Some(chunk))
     }
 }
@@ -401,7 +419,7 @@ fn kind_of(expected: ColumnType, descriptor: &parquet::schema::types::ColumnDesc
 }
 
 /// Decodes a page of a column.
-fn decode(opened: &mut Opened<'_>, page: usize, rows: usize, column: AnyColumnMut<'_>) -> Result<(), Fault> {
+fn decode(opened: &mut Opened, page: usize, rows: usize, column: AnyColumnMut<'_>) -> Result<(), Fault> {
     match (opened, column) {
         (Opened::Absent, _) => Ok(()),
         (Opened::Two(chunks), AnyColumnMut::Ip(column)) => {

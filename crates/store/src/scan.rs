@@ -4,6 +4,7 @@
 //! the columns that were asked for only where the filter selects a row. Memory: for each thread, the encoded columns of one row group and a page of values, or one
 //! block of the journal.
 
+mod enough;
 mod queue;
 mod worker;
 
@@ -24,6 +25,7 @@ use crate::prune;
 use crate::read::TableFile;
 use crate::snapshot::Snapshot;
 use crate::times::Times;
+use enough::Enough;
 use queue::{Queue, Work};
 use worker::Worker;
 
@@ -117,15 +119,37 @@ impl Snapshot {
     where
         C: FnMut(&FlowBatch, &Mask) -> ControlFlow<()>,
     {
-        let queue = Queue::new(self.work(request, false));
-        let threads = match request.threads {
-            0 => thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
+        let queue = Queue::new(self.work(request, false), false);
+        let run = |number: usize| {
+            let mut consumer = consumer(number);
+            Worker::new(self.place(), request).run(&queue, &mut |_, batch, mask| consumer(batch, mask))
         };
-        let run = |number: usize| Worker::new(self.place(), request).run(&queue, &mut consumer(number));
-        let mut all = run_all(threads.min(queue.len()).max(1), &queue, run)?;
-        all.unreadable.sort_by(|one, other| one.what.cmp(&other.what));
-        Ok(all)
+        run_all(threads(request, &queue), &queue, run)
+    }
+
+    /// The same until `most` rows are found in order of arrival, or with `newest_first` from the end. Row groups and blocks are read beside one another, so consumers
+    /// also get the number of the one that a batch is of: those with the lowest numbers have the rows that are wanted, each in order of arrival within its batches.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`].
+    pub fn scan_first<C>(
+        &self,
+        request: &ScanRequest<'_>,
+        newest_first: bool,
+        most: usize,
+        consumer: impl Fn(usize) -> C + Sync,
+    ) -> Result<ScanStats, StoreError>
+    where
+        C: FnMut(usize, &FlowBatch, &Mask) -> ControlFlow<()>,
+    {
+        let queue = Queue::new(self.work(request, newest_first), true);
+        let enough = Enough::new(most);
+        let run = |number: usize| {
+            let mut worker = Worker::new(self.place(), request).until(&enough);
+            worker.newest_first = newest_first;
+            worker.run(&queue, &mut consumer(number))
+        };
+        run_all(threads(request, &queue), &queue, run)
     }
 
     /// The same on the thread of the caller, and in order of arrival, or with `newest_first` from the end; the rows of a batch are in order of arrival always.
@@ -138,10 +162,10 @@ impl Snapshot {
         newest_first: bool,
         consumer: &mut dyn FnMut(&FlowBatch, &Mask) -> ControlFlow<()>,
     ) -> Result<ScanStats, StoreError> {
-        let queue = Queue::new(self.work(request, newest_first));
+        let queue = Queue::new(self.work(request, newest_first), true);
         let mut worker = Worker::new(self.place(), request);
         worker.newest_first = newest_first;
-        worker.run(&queue, consumer)
+        worker.run(&queue, &mut |_, batch, mask| consumer(batch, mask))
     }
 
     /// Files and blocks that may have records that are wanted.
@@ -221,6 +245,15 @@ fn end(cancel: &Cancel, mut stats: ScanStats) -> Result<ScanStats, StoreError> {
     Ok(stats)
 }
 
+/// How many threads have something to do.
+fn threads(request: &ScanRequest<'_>, queue: &Queue<'_>) -> usize {
+    let threads = match request.threads {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    threads.min(queue.len()).max(1)
+}
+
 /// Runs a worker on this thread and others beside it.
 fn run_all(
     threads: usize,
@@ -248,6 +281,9 @@ fn run_all(
                     std::panic::resume_unwind(panic);
                 }
             }
+        }
+        if let Ok(all) = &mut all {
+            all.unreadable.sort_by(|one, other| one.what.cmp(&other.what));
         }
         all
     })

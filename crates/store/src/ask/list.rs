@@ -1,8 +1,10 @@
 //! Records as they are, the newest or the oldest first.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use weir_query::{Answer, AnswerSource, Body, Note, Question};
+use weir_query::{Answer, AnswerSource, Body, Mask, Note, Question};
 use weir_record::{AnyColumn, AnyColumnMut, Column, FlowBatch};
 
 use super::{AskError, AskLimits, add, tables};
@@ -20,7 +22,9 @@ pub(super) fn list(
         columns => columns,
     };
     let mut stats = ScanStats::default();
-    let mut found = Found { question, columns: &columns, batches: Vec::new(), memory: 0 };
+    let mut found = Found { question, columns: &columns, batches: Vec::new() };
+    // One more than is shown tells whether there are more.
+    let most = question.limit() + 1;
     for table in tables(question) {
         let request = ScanRequest {
             table: *table,
@@ -28,25 +32,29 @@ pub(super) fn list(
             from: question.from(),
             to: question.to(),
             filter: question.filter(),
-            threads: 1,
+            threads: limits.threads,
             cancel,
         };
-        let mut left = question.limit() + 1;
-        let mut is_too_much = false;
-        let of_table = snapshot.scan_in_order(&request, !question.oldest_first(), &mut |batch, mask| {
-            let mut rows: Vec<usize> = mask.iter().collect();
-            if !question.oldest_first() {
-                rows.reverse();
+        let (pieces, memory) = (Mutex::new(Vec::new()), AtomicUsize::new(found.memory()));
+        let of_table = snapshot.scan_first(&request, !question.oldest_first(), most, |_| {
+            |piece, batch: &FlowBatch, mask: &Mask| {
+                let mut rows: Vec<usize> = mask.iter().collect();
+                if !question.oldest_first() {
+                    rows.reverse();
+                }
+                rows.truncate(most);
+                let copy = copy(batch, &columns, &rows);
+                let taken = memory.fetch_add(copy.memory(), Ordering::Relaxed) + copy.memory();
+                pieces.lock().unwrap_or_else(PoisonError::into_inner).push((piece, copy));
+                if taken > limits.memory { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             }
-            rows.truncate(left);
-            left -= rows.len();
-            found.add(batch, &rows);
-            is_too_much = found.memory > limits.memory;
-            if left == 0 || is_too_much { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        if is_too_much {
+        if memory.into_inner() > limits.memory {
             return Err(AskError::Memory { limit: limits.memory });
         }
+        let mut pieces = pieces.into_inner().unwrap_or_else(PoisonError::into_inner);
+        pieces.sort_by_key(|(piece, _)| *piece);
+        found.batches.extend(pieces.into_iter().map(|(_, batch)| batch));
         add(&mut stats, of_table);
     }
     let (records, has_more) = found.in_order();
@@ -74,16 +82,19 @@ struct Found<'q> {
     question: &'q Question,
     columns: &'q [Column],
     batches: Vec<FlowBatch>,
-    memory: usize,
+}
+
+/// Rows of a batch, of these columns alone.
+fn copy(batch: &FlowBatch, columns: &[Column], rows: &[usize]) -> FlowBatch {
+    let mut copy = FlowBatch::new();
+    let places: Vec<(&FlowBatch, usize)> = rows.iter().map(|row| (batch, *row)).collect();
+    append(&mut copy, columns, &places);
+    copy
 }
 
 impl Found<'_> {
-    fn add(&mut self, batch: &FlowBatch, rows: &[usize]) {
-        let mut copy = FlowBatch::new();
-        let places: Vec<(&FlowBatch, usize)> = rows.iter().map(|row| (batch, *row)).collect();
-        append(&mut copy, self.columns, &places);
-        self.memory += copy.memory();
-        self.batches.push(copy);
+    fn memory(&self) -> usize {
+        self.batches.iter().map(FlowBatch::memory).sum()
     }
 
     /// The records in order, no more than are wanted; true where there are more.

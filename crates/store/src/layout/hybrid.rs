@@ -119,23 +119,67 @@ pub(crate) fn decode(mut octets: &[u8], width: u32, count: usize, out: &mut Vec<
     true
 }
 
+/// Appends those of the first `count` values that stand at `places`, which ascend; false where `octets` hold fewer or make no sense.
+#[must_use]
+pub(crate) fn pick(mut octets: &[u8], width: u32, count: usize, places: &[usize], out: &mut Vec<u32>) -> bool {
+    if width > 32 || places.last().is_some_and(|last| *last >= count) {
+        return false;
+    }
+    let (mut begin, mut places) = (0_usize, places.iter().copied().peekable());
+    while places.peek().is_some() {
+        let Some(header) = read_varint(&mut octets) else {
+            return false;
+        };
+        let length = usize::try_from(header >> 1).unwrap_or(usize::MAX);
+        if header & 1 == 0 {
+            let Some((value, rest)) = octets.split_at_checked(width.div_ceil(8) as usize) else {
+                return false;
+            };
+            if length == 0 {
+                return false;
+            }
+            let value = value.iter().rev().fold(0, |value, octet| value << 8 | u32::from(*octet));
+            let end = begin.saturating_add(length);
+            while places.next_if(|place| *place < end).is_some() {
+                out.push(value);
+            }
+            (octets, begin) = (rest, end);
+        } else {
+            let size = length.saturating_mul(width as usize).min(octets.len());
+            let (packed, rest) = octets.split_at(size);
+            let held = if width == 0 { length.saturating_mul(8) } else { packed.len() * 8 / width as usize };
+            if held == 0 {
+                return false;
+            }
+            let end = begin.saturating_add(held);
+            while let Some(place) = places.next_if(|place| *place < end) {
+                out.push(packed_at(packed, width, place - begin));
+            }
+            (octets, begin) = (rest, end);
+        }
+    }
+    true
+}
+
+/// The value at a place of packed bits.
+#[inline]
+fn packed_at(packed: &[u8], width: u32, place: usize) -> u32 {
+    let bit = place * width as usize;
+    let mut word = [0; 8];
+    let rest = packed.get(bit / 8..).unwrap_or_default();
+    match rest.first_chunk::<8>() {
+        Some(octets) => word = *octets,
+        None => word[..rest.len()].copy_from_slice(rest),
+    }
+    let mask = if width == 32 { u32::MAX } else { (1 << width) - 1 };
+    (u64::from_le_bytes(word) >> (bit % 8)) as u32 & mask
+}
+
 /// Appends `count` values of `width` bits, all of which `packed` holds.
 fn unpack(packed: &[u8], width: u32, count: usize, out: &mut Vec<u32>) {
-    let mask = if width == 32 { u32::MAX } else { (1 << width) - 1 };
-    let width = width as usize;
-    let at = |place: usize| -> u32 {
-        let bit = place * width;
-        let mut word = [0; 8];
-        let rest = packed.get(bit / 8..).unwrap_or_default();
-        match rest.first_chunk::<8>() {
-            Some(octets) => word = *octets,
-            None => word[..rest.len()].copy_from_slice(rest),
-        }
-        (u64::from_le_bytes(word) >> (bit % 8)) as u32 & mask
-    };
     let blocks = count / 32;
-    unpack_blocks(packed, width, blocks, out);
-    out.extend((blocks * 32..count).map(at));
+    unpack_blocks(packed, width as usize, blocks, out);
+    out.extend((blocks * 32..count).map(|place| packed_at(packed, width, place)));
 }
 
 /// Appends blocks of 32 values. Each width has a loop of its own, in which every place is known to the compiler.
@@ -181,7 +225,7 @@ fn read_varint(octets: &mut &[u8]) -> Option<u64> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{decode, encode, encode_run, width_of};
+    use super::{decode, encode, encode_run, pick, width_of};
 
     proptest! {
         #[test]
@@ -193,6 +237,10 @@ mod tests {
             let mut back = Vec::new();
             prop_assert!(decode(&octets, width, values.len(), &mut back));
             prop_assert_eq!(&back, &values);
+            let places: Vec<usize> = (0..values.len()).step_by(3).collect();
+            let mut picked = Vec::new();
+            prop_assert!(pick(&octets, width, values.len(), &places, &mut picked));
+            prop_assert_eq!(picked, places.iter().map(|place| values[*place]).collect::<Vec<_>>());
             // Cut anywhere, it fails or gives the beginning, and never panics.
             for end in 0..octets.len() {
                 back.clear();
@@ -207,6 +255,11 @@ mod tests {
             let mut out = Vec::new();
             let sound = decode(&octets, width, count, &mut out);
             prop_assert_eq!(sound, sound && out.len() == count);
+            let places: Vec<usize> = (0..count).step_by(7).collect();
+            let mut picked = Vec::new();
+            if pick(&octets, width, count, &places, &mut picked) && sound {
+                prop_assert_eq!(picked, places.iter().map(|place| out[*place]).collect::<Vec<_>>());
+            }
         }
     }
 

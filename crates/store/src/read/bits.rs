@@ -7,7 +7,7 @@ use super::page::{Chunk, Fault};
 use crate::layout::hybrid;
 
 /// Decodes a page of true and false into a column that is empty.
-pub(super) fn decode(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &mut Fixed<u8>) -> Result<(), Fault> {
+pub(super) fn decode(chunk: &mut Chunk, page: usize, rows: usize, column: &mut Fixed<u8>) -> Result<(), Fault> {
     let data = chunk.page(page, rows)?;
     if data.encoding != Encoding::RLE {
         return Err(Fault::Encoding(data.encoding));
@@ -28,7 +28,7 @@ pub(super) fn decode(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &m
 }
 
 /// Decodes a page of lists into a column that is empty. Levels are as `write::list` lays them down.
-pub(super) fn decode_lists(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &mut ListColumn) -> Result<(), Fault> {
+pub(super) fn decode_lists(chunk: &mut Chunk, page: usize, rows: usize, column: &mut ListColumn) -> Result<(), Fault> {
     let data = chunk.page(page, rows)?;
     if data.encoding != Encoding::PLAIN {
         return Err(Fault::Encoding(data.encoding));

@@ -29,7 +29,7 @@ macro_rules! number {
 number!(u8, u16, u32, u64, i64);
 
 /// Decodes a page into a column that is empty.
-pub(super) fn decode<T: Number>(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &mut Fixed<T>) -> Result<(), Fault> {
+pub(super) fn decode<T: Number>(chunk: &mut Chunk, page: usize, rows: usize, column: &mut Fixed<T>) -> Result<(), Fault> {
     let data = chunk.page(page, rows)?;
     let validity = chunk.validity(&data, rows)?;
     let (mut values, _) = std::mem::take(column).into_parts();
@@ -42,8 +42,8 @@ pub(super) fn decode<T: Number>(chunk: &mut Chunk<'_>, page: usize, rows: usize,
 
 /// Decodes a page of both halves of addresses.
 pub(super) fn decode_addresses(
-    high: &mut Chunk<'_>,
-    low: &mut Chunk<'_>,
+    high: &mut Chunk,
+    low: &mut Chunk,
     page: usize,
     rows: usize,
     column: &mut IpColumn,
@@ -66,7 +66,7 @@ pub(super) fn decode_addresses(
 }
 
 /// Appends the values of a page that are there.
-fn decode_values<T: Number>(chunk: &mut Chunk<'_>, data: &Data, out: &mut Vec<T>) -> Result<(), Fault> {
+fn decode_values<T: Number>(chunk: &mut Chunk, data: &Data, out: &mut Vec<T>) -> Result<(), Fault> {
     match data.encoding {
         Encoding::RLE_DICTIONARY => {
             chunk.decode_codes(data)?;

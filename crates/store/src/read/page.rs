@@ -1,25 +1,21 @@
 //! A column chunk that is being read: pages taken apart, the dictionary kept.
 
-use std::io::Cursor;
-use std::sync::Arc;
+use std::cell::RefCell;
+use std::ops::Range;
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
-use parquet::column::page::{Page, PageReader};
-use parquet::errors::Result as ParquetResult;
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::reader::{ChunkReader, Length};
-use parquet::file::serialized_reader::SerializedPageReader;
 use weir_record::column::Validity;
 
+use super::head::{DATA_PAGE_V2, DICTIONARY_PAGE, Head};
 use crate::layout::{Kind, hybrid};
 
 /// What is wrong with a chunk.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// From the Parquet reader.
-    #[error("{0}")]
-    Parquet(#[from] parquet::errors::ParquetError),
+    /// What zstd says.
+    #[error("zstd: {0}")]
+    Zstd(#[from] std::io::Error),
     /// Not how this program lays values down.
     #[error("encoding {0}")]
     Encoding(Encoding),
@@ -34,17 +30,21 @@ pub(super) enum Fault {
     Text,
 }
 
+thread_local! {
+    /// Memory of zstd, which is made once a thread.
+    static UNZIP: RefCell<std::io::Result<zstd::bulk::Decompressor<'static>>> = RefCell::new(zstd::bulk::Decompressor::new());
+}
+
 /// A chunk of one column.
-pub(super) struct Chunk<'a> {
+pub(super) struct Chunk {
     pub(super) kind: Kind,
     /// The words of a column of words.
     pub(super) words: &'static [&'static str],
-    metadata: &'a ColumnChunkMetaData,
-    rows: usize,
-    window: Arc<Window>,
-    pages: SerializedPageReader<Window>,
-    /// The page that comes next.
-    next: usize,
+    octets: Bytes,
+    /// The dictionary's head, and where it lies.
+    dictionary_at: Option<(Head, Range<usize>)>,
+    /// The same of each page.
+    pages: Vec<(Head, Range<usize>)>,
     /// The page that was read last.
     current: Option<(usize, Data)>,
     pub(super) dictionary: Dictionary,
@@ -100,98 +100,75 @@ impl Wanted {
 /// A data page.
 #[derive(Clone)]
 pub(super) struct Data {
-    octets: Bytes,
+    levels: Bytes,
+    body: Bytes,
     pub(super) encoding: Encoding,
     /// Values, absent ones too.
     pub(super) values: usize,
     /// Values that are there.
     pub(super) present: usize,
     repetition: usize,
-    definition: usize,
 }
 
 impl Data {
     pub(super) fn repetition(&self) -> &[u8] {
-        self.octets.get(..self.repetition).unwrap_or_default()
+        self.levels.get(..self.repetition).unwrap_or_default()
     }
 
     pub(super) fn definition(&self) -> &[u8] {
-        self.octets.get(self.repetition..self.repetition + self.definition).unwrap_or_default()
+        self.levels.get(self.repetition..).unwrap_or_default()
     }
 
     pub(super) fn body(&self) -> &[u8] {
-        self.octets.get(self.repetition + self.definition..).unwrap_or_default()
+        &self.body
     }
 }
 
-impl<'a> Chunk<'a> {
-    /// A chunk of `rows` rows in the octets that its metadata names.
-    pub(super) fn new(
-        octets: Bytes,
-        metadata: &'a ColumnChunkMetaData,
-        rows: usize,
-        kind: Kind,
-        words: &'static [&'static str],
-    ) -> Result<Self, Fault> {
-        let first = metadata.dictionary_page_offset().unwrap_or(metadata.data_page_offset());
-        let window = Arc::new(Window { first: u64::try_from(first).unwrap_or(0), octets });
-        let pages = SerializedPageReader::new(window.clone(), metadata, rows, None)?;
+impl Chunk {
+    /// A chunk in its octets. The heads of its pages are read, the pages are not.
+    pub(super) fn new(octets: Bytes, kind: Kind, words: &'static [&'static str]) -> Result<Self, Fault> {
+        let (mut dictionary_at, mut pages) = (None, Vec::new());
+        let mut rest: &[u8] = &octets;
+        while !rest.is_empty() {
+            let head = Head::read(&mut rest).ok_or(Fault::Count("the head of a page"))?;
+            let begin = octets.len() - rest.len();
+            rest = rest.get(head.compressed..).ok_or(Fault::Count("octets of a page"))?;
+            let place = begin..begin + head.compressed;
+            match head.page_type {
+                DICTIONARY_PAGE if pages.is_empty() => dictionary_at = Some((head, place)),
+                DATA_PAGE_V2 => pages.push((head, place)),
+                _ => return Err(Fault::Count("a page of a kind that is not written here")),
+            }
+        }
         let (dictionary, codes, words_of_validity) = (Dictionary::None, Vec::new(), Vec::new());
-        Ok(Self { kind, words, metadata, rows, window, pages, next: 0, current: None, dictionary, codes, words_of_validity })
+        Ok(Self { kind, words, octets, dictionary_at, pages, current: None, dictionary, codes, words_of_validity })
     }
 
-    /// The page of that number, of `rows` rows. Pages in order are cheapest: those before are passed over, and to go back is to begin anew.
+    /// The page of that number, of `rows` rows.
     pub(super) fn page(&mut self, number: usize, rows: usize) -> Result<Data, Fault> {
         if let Some((_, data)) = self.current.as_ref().filter(|(current, _)| *current == number) {
             return Ok(data.clone());
         }
-        if number < self.next {
-            self.pages = SerializedPageReader::new(self.window.clone(), self.metadata, self.rows, None)?;
-            self.next = 0;
+        if let Some((head, place)) = self.dictionary_at.take() {
+            let octets = unzip(&self.octets.slice(place), head.uncompressed)?;
+            self.read_dictionary(&octets, head.values)?;
         }
-        loop {
-            let Some(next) = self.pages.peek_next_page()? else {
-                return Err(Fault::Count("pages are missing"));
-            };
-            let is_known = next.is_dict && !matches!(self.dictionary, Dictionary::None);
-            if is_known {
-                self.pages.skip_next_page()?;
-                continue;
-            }
-            if !next.is_dict && self.next < number {
-                self.pages.skip_next_page()?;
-                self.next += 1;
-                continue;
-            }
-            match self.pages.get_next_page()? {
-                Some(Page::DictionaryPage { buf, num_values, encoding: Encoding::PLAIN, .. }) => {
-                    self.read_dictionary(&buf, num_values as usize)?
-                }
-                Some(Page::DataPageV2 {
-                    buf,
-                    num_values,
-                    encoding,
-                    num_nulls,
-                    num_rows,
-                    def_levels_byte_len,
-                    rep_levels_byte_len,
-                    ..
-                }) => {
-                    self.next += 1;
-                    let (values, absent) = (num_values as usize, num_nulls as usize);
-                    let is_plausible = num_rows as usize == rows && (self.kind == Kind::List || values == rows);
-                    let (true, Some(present)) = (is_plausible, values.checked_sub(absent)) else {
-                        return Err(Fault::Count("a page has not the rows that it should have"));
-                    };
-                    let (repetition, definition) = (rep_levels_byte_len as usize, def_levels_byte_len as usize);
-                    let data = Data { octets: buf, encoding, values, present, repetition, definition };
-                    self.current = Some((number, data.clone()));
-                    return Ok(data);
-                }
-                Some(page) => return Err(Fault::Encoding(page.encoding())),
-                None => return Err(Fault::Count("pages are missing")),
-            }
-        }
+        let (head, place) = self.pages.get(number).cloned().ok_or(Fault::Count("pages are missing"))?;
+        let encoding = head.encoding().ok_or(Fault::Count("an encoding that is not written here"))?;
+        let is_plausible = head.rows == rows && (self.kind == Kind::List || head.values == rows);
+        let (true, Some(present)) = (is_plausible, head.values.checked_sub(head.absent)) else {
+            return Err(Fault::Count("a page has not the rows that it should have"));
+        };
+        let levels = head.definition.saturating_add(head.repetition);
+        let Some(length) = head.uncompressed.checked_sub(levels).filter(|_| levels <= head.compressed) else {
+            return Err(Fault::Count("levels of a page"));
+        };
+        let (begin, body) = (place.start, self.octets.slice(place.start + levels..place.end));
+        let body = if head.is_plain || body.is_empty() { body } else { unzip(&body, length)? };
+        let levels = self.octets.slice(begin..begin + levels);
+        let data = Data { levels, body, encoding, values: head.values, present, repetition: head.repetition };
+        self.current = Some((number, data.clone()));
+        Ok(data)
     }
 
     /// False where no value of a page is in one of the ranges, as far as a dictionary can tell.
@@ -261,6 +238,9 @@ impl<'a> Chunk<'a> {
         if data.present == data.values {
             return Ok(Validity::from_words(rows, None));
         }
+        if data.present == 0 {
+            return Ok(Validity::from_words(rows, Some(Vec::new())));
+        }
         let mut levels = std::mem::take(&mut self.codes);
         levels.clear();
         let is_read = hybrid::decode(data.definition(), 1, rows, &mut levels);
@@ -276,40 +256,11 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// The octets of a chunk, under the places that they have in the file.
-struct Window {
-    first: u64,
-    octets: Bytes,
-}
-
-impl Window {
-    fn from(&self, place: u64) -> ParquetResult<Bytes> {
-        let start = place.checked_sub(self.first).and_then(|start| usize::try_from(start).ok());
-        match start.filter(|start| *start <= self.octets.len()) {
-            Some(start) => Ok(self.octets.slice(start..)),
-            None => Err(parquet::errors::ParquetError::EOF(format!("octet {place} is outside of its column chunk"))),
-        }
-    }
-}
-
-impl Length for Window {
-    fn len(&self) -> u64 {
-        self.first.saturating_add(self.octets.len() as u64)
-    }
-}
-
-impl ChunkReader for Window {
-    type T = Cursor<Bytes>;
-
-    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        Ok(Cursor::new(self.from(start)?))
-    }
-
-    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
-        let octets = self.from(start)?;
-        if length > octets.len() {
-            return Err(parquet::errors::ParquetError::EOF(format!("{length} octets from {start} on leave their column chunk")));
-        }
-        Ok(octets.slice(..length))
-    }
+/// Undoes the compression of `octets`, which were that many before.
+fn unzip(octets: &[u8], length: usize) -> Result<Bytes, Fault> {
+    let unzipped = UNZIP.with_borrow_mut(|unzip| match unzip {
+        Ok(unzip) => unzip.decompress(octets, length),
+        Err(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
+    })?;
+    if unzipped.len() == length { Ok(unzipped.into()) } else { Err(Fault::Count("octets of a page")) }
 }

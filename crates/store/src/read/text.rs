@@ -19,7 +19,7 @@ pub(super) fn read_dictionary(octets: &[u8], count: usize, words: &[&str]) -> Re
 }
 
 /// Decodes a page of texts into a column that is empty.
-pub(super) fn decode(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &mut TextColumn) -> Result<(), Fault> {
+pub(super) fn decode(chunk: &mut Chunk, page: usize, rows: usize, column: &mut TextColumn) -> Result<(), Fault> {
     let data = chunk.page(page, rows)?;
     let validity = chunk.validity(&data, rows)?;
     column.clear();
@@ -43,7 +43,7 @@ pub(super) fn decode(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &m
 }
 
 /// Decodes a page of words. A word that this program does not know is absent.
-pub(super) fn decode_words(chunk: &mut Chunk<'_>, page: usize, rows: usize, column: &mut Fixed<u8>) -> Result<(), Fault> {
+pub(super) fn decode_words(chunk: &mut Chunk, page: usize, rows: usize, column: &mut Fixed<u8>) -> Result<(), Fault> {
     let data = chunk.page(page, rows)?;
     let validity = chunk.validity(&data, rows)?;
     column.clear();

@@ -21,6 +21,8 @@ pub(super) enum Work<'a> {
 pub(super) struct Queue<'a> {
     state: Mutex<State<'a>>,
     changed: Condvar,
+    /// Row groups and blocks are handed out in order of arrival, or in the reverse.
+    in_order: bool,
 }
 
 struct State<'a> {
@@ -28,12 +30,14 @@ struct State<'a> {
     /// Threads that are opening a file and may bring work.
     opening: usize,
     is_closed: bool,
+    /// Row groups and blocks handed out.
+    taken: usize,
 }
 
 impl<'a> Queue<'a> {
-    pub(super) fn new(work: Vec<Work<'a>>) -> Self {
-        let state = State { work: work.into(), opening: 0, is_closed: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+    pub(super) fn new(work: Vec<Work<'a>>, in_order: bool) -> Self {
+        let state = State { work: work.into(), opening: 0, is_closed: false, taken: 0 };
+        Self { state: Mutex::new(state), changed: Condvar::new(), in_order }
     }
 
     /// Pieces that wait; a file may become several.
@@ -46,17 +50,21 @@ impl<'a> Queue<'a> {
             .sum()
     }
 
-    /// The next piece; nothing at the end. Whoever takes a file calls [`Queue::open`].
-    pub(super) fn take(&self) -> Option<Work<'a>> {
+    /// The next piece, and how many row groups and blocks were taken before; nothing at the end. Whoever takes a file calls [`Queue::open`].
+    pub(super) fn take(&self) -> Option<(usize, Work<'a>)> {
         let mut state = self.lock();
         loop {
             if state.is_closed {
                 return None;
             }
-            match state.work.pop_front() {
+            // What a file holds comes before what stands behind it.
+            let next = if self.in_order && state.opening > 0 { None } else { state.work.pop_front() };
+            match next {
                 Some(work) => {
-                    state.opening += usize::from(matches!(work, Work::File(_)));
-                    return Some(work);
+                    let (number, is_file) = (state.taken, matches!(work, Work::File(_)));
+                    state.opening += usize::from(is_file);
+                    state.taken += usize::from(!is_file);
+                    return Some((number, work));
                 }
                 None if state.opening == 0 => return None,
                 None => state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),

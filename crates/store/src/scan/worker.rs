@@ -7,6 +7,7 @@ use std::sync::Arc;
 use weir_query::{Bounds, Mask, time};
 use weir_record::{Column, FlowBatch};
 
+use super::enough::Enough;
 use super::queue::{Queue, Work};
 use super::{ScanRequest, ScanStats, Unreadable};
 use crate::error::StoreError;
@@ -14,12 +15,15 @@ use crate::journal::{BlockReader, BlockRef};
 use crate::manifest::{DataFile, TableKind};
 use crate::place::Place;
 use crate::prune::{self, PageTests};
-use crate::read::TableFile;
+use crate::read::{GroupReader, TableFile};
 use crate::times::Times;
 use crate::write::is_event;
 
-/// What receives batches.
-type Consumer<'c> = dyn FnMut(&FlowBatch, &Mask) -> ControlFlow<()> + 'c;
+/// What receives batches, with the number of the row group or block that they are of.
+type Consumer<'c> = dyn FnMut(usize, &FlowBatch, &Mask) -> ControlFlow<()> + 'c;
+
+/// Where one in so many rows of a page is selected, or fewer, they are picked instead of decoding the page.
+const FEW: usize = 8;
 
 pub(super) struct Worker<'r> {
     pub(super) newest_first: bool,
@@ -29,6 +33,15 @@ pub(super) struct Worker<'r> {
     filtered: BTreeSet<Column>,
     batch: FlowBatch,
     mask: Mask,
+    /// The rows that are wanted, of pages that have few.
+    picked: FlowBatch,
+    all_picked: Mask,
+    rows: Vec<usize>,
+    /// When no more rows are needed, where there is an end to that.
+    enough: Option<&'r Enough>,
+    /// The row group or block that is being read, and rows of it that were handed over.
+    piece: usize,
+    found: usize,
     memory: BlockReader,
     stats: ScanStats,
 }
@@ -43,14 +56,28 @@ impl<'r> Worker<'r> {
             filtered: request.filter.columns(),
             batch: FlowBatch::new(),
             mask: Mask::new(),
+            picked: FlowBatch::new(),
+            all_picked: Mask::new(),
+            rows: Vec::new(),
+            enough: None,
+            piece: 0,
+            found: 0,
             memory: BlockReader::default(),
             stats: ScanStats::default(),
         }
     }
 
+    /// Stops where enough was found, over all the threads.
+    pub(super) const fn until(mut self, enough: &'r Enough) -> Self {
+        self.enough = Some(enough);
+        self
+    }
+
     /// Works until nothing is left, the consumer breaks or somebody cancels.
     pub(super) fn run(mut self, queue: &Queue<'_>, consumer: &mut Consumer<'_>) -> Result<ScanStats, StoreError> {
-        while let Some(work) = queue.take() {
+        while let Some((piece, work)) = queue.take() {
+            (self.piece, self.found) = (piece, 0);
+            let is_file = matches!(work, Work::File(_));
             let flow = match work {
                 Work::File(file) => {
                     queue.open(|| self.open(&file));
@@ -69,7 +96,10 @@ impl<'r> Worker<'r> {
                 queue.close();
                 return Err(StoreError::Cancelled);
             }
-            if flow.is_break() {
+            if let (Some(enough), false) = (self.enough, is_file) {
+                enough.done(self.piece, self.found);
+            }
+            if flow.is_break() || !self.is_needed(0) {
                 queue.close();
             }
         }
@@ -110,13 +140,13 @@ impl<'r> Worker<'r> {
             first.extend(time::COLUMNS);
         }
         let later: Vec<usize> = places(self.request.columns.iter().filter(|column| !first.contains(column)));
-        let first = places(&first);
+        let (first, wanted) = (places(&first), places(self.request.columns));
         let mut reader = file.group::<FlowBatch>(group);
         let mut tests = PageTests::new(&self.bounds);
         self.stats.row_groups += 1;
         let (pages, mut flow, mut read) = (reader.pages(), ControlFlow::Continue(()), Ok(()));
         for page in 0..pages {
-            if self.request.cancel.is_cancelled() || flow.is_break() {
+            if self.request.cancel.is_cancelled() || flow.is_break() || !self.is_needed(self.found) {
                 break;
             }
             let page = if self.newest_first { pages - 1 - page } else { page };
@@ -139,18 +169,46 @@ impl<'r> Worker<'r> {
             self.batch.advance(reader.page_rows(page).len());
             self.batch.finish();
             self.mark(is_timed);
-            if self.mask.count() == 0 {
+            let selected = self.mask.count();
+            if selected == 0 {
                 continue;
             }
-            read = reader.read(page, &later, &mut self.batch);
+            self.found += selected;
+            if selected * FEW <= self.batch.rows() {
+                read = self.pick(&mut reader, page, &wanted);
+                if read.is_ok() {
+                    flow = consumer(self.piece, &self.picked, &self.all_picked);
+                }
+            } else {
+                read = reader.read(page, &later, &mut self.batch);
+                if read.is_ok() {
+                    self.batch.finish();
+                    flow = consumer(self.piece, &self.batch, &self.mask);
+                }
+            }
             if read.is_err() {
                 break;
             }
-            self.batch.finish();
-            flow = consumer(&self.batch, &self.mask);
         }
         self.stats.octets_read += reader.octets();
         (flow, read)
+    }
+
+    /// Reads the rows of a page that the mask names.
+    fn pick(&mut self, reader: &mut GroupReader<'_>, page: usize, wanted: &[usize]) -> Result<(), StoreError> {
+        self.rows.clear();
+        self.rows.extend(self.mask.iter());
+        self.picked.clear();
+        reader.pick(page, wanted, &self.rows, &mut self.picked)?;
+        self.picked.advance(self.rows.len());
+        self.picked.finish();
+        self.all_picked.select_all(self.rows.len());
+        Ok(())
+    }
+
+    /// False where what this worker could still find is not needed: `found` rows of its piece are there.
+    fn is_needed(&self, found: usize) -> bool {
+        self.enough.is_none_or(|enough| enough.needs(self.piece, found))
     }
 
     fn read_block(&mut self, block: &BlockRef<'_>, consumer: &mut Consumer<'_>) -> ControlFlow<()> {
@@ -174,7 +232,8 @@ impl<'r> Worker<'r> {
         }
         let left = self.mask.count();
         self.stats.rows_selected -= (selected - left) as u64;
-        if left == 0 { ControlFlow::Continue(()) } else { consumer(&self.batch, &self.mask) }
+        self.found = left;
+        if left == 0 { ControlFlow::Continue(()) } else { consumer(self.piece, &self.batch, &self.mask) }
     }
 
     /// Marks the rows of the batch that are wanted.
