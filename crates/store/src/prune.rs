@@ -87,7 +87,7 @@ fn limits(statistics: &Statistics) -> Option<(u64, u64)> {
     }
 }
 
-/// Tests of addresses by which single pages of a row group are passed over: of each clause one alternative has to hold.
+/// Tests of addresses that tell which rows of a page are worth a look: of each clause one alternative has to hold.
 pub(crate) struct PageTests {
     clauses: Vec<Vec<PageTest>>,
 }
@@ -106,21 +106,37 @@ impl PageTests {
         Self { clauses: clauses.filter_map(|clause| clause.iter().map(PageTest::of).collect()).collect() }
     }
 
-    /// True where some row of the page may satisfy every clause.
-    pub(crate) fn may_hold(&mut self, reader: &mut GroupReader<'_>, page: usize) -> Result<bool, StoreError> {
+    /// The rows of a page that may satisfy every clause, ascending; nothing where each of them may.
+    pub(crate) fn rows<'r>(
+        &mut self,
+        reader: &mut GroupReader<'_>,
+        page: usize,
+        rows: &'r mut Vec<usize>,
+    ) -> Result<Option<&'r [usize]>, StoreError> {
+        let mut is_known = false;
+        let mut places = Vec::new();
         for clause in &mut self.clauses {
-            let mut holds = false;
+            places.clear();
+            let mut is_told = true;
             for test in clause {
-                holds = reader.may_hold(page, test.column, &test.low, &mut test.wanted)?;
-                if holds {
-                    break;
-                }
+                is_told = is_told && reader.find(page, test.column, &test.low, &mut test.wanted, &mut places)?;
             }
-            if !holds {
-                return Ok(false);
+            if !is_told {
+                continue;
+            }
+            places.sort_unstable();
+            places.dedup();
+            if is_known {
+                rows.retain(|row| places.binary_search(row).is_ok());
+            } else {
+                std::mem::swap(rows, &mut places);
+                is_known = true;
+            }
+            if rows.is_empty() {
+                break;
             }
         }
-        Ok(true)
+        Ok(if is_known { Some(rows) } else { None })
     }
 }
 

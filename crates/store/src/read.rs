@@ -5,6 +5,7 @@
 //! are passed over, those that a file lacks are absent.
 
 mod bits;
+mod buffers;
 mod head;
 mod number;
 mod page;
@@ -215,7 +216,7 @@ impl Source {
                         what: format!("octets {range:?} of {size} are asked for"),
                     });
                 };
-                let mut octets = vec![0; length];
+                let mut octets = buffers::take(length);
                 file.read_exact_at(&mut octets, range.start).map_err(StoreError::io("read", Path::new(name)))?;
                 Ok(octets.into())
             }
@@ -309,23 +310,25 @@ impl<'a> GroupReader<'a> {
         Ok(())
     }
 
-    /// False where no address of a page has its lower half in one of the ranges. What the dictionary says is kept in `wanted` for the other pages of the row group.
-    pub(crate) fn may_hold(
+    /// Adds to `places` the rows of a page of which the lower half of an address is in one of the ranges, in no order; false where each of them may be. What the
+    /// dictionary says is kept in `wanted` for the other pages of the row group.
+    pub(crate) fn find(
         &mut self,
         page: usize,
         column: usize,
         low: &[(u64, u64)],
         wanted: &mut Option<Wanted>,
+        places: &mut Vec<usize>,
     ) -> Result<bool, StoreError> {
         if matches!(wanted, Some(Wanted::Nothing)) {
-            return Ok(false);
+            return Ok(true);
         }
         let rows = self.page_rows(page).len();
-        let held = match self.opened(column)? {
-            Opened::Absent | Opened::One(_) => return Ok(false),
-            Opened::Two(chunks) => chunks.1.may_hold(page, rows, low, wanted),
+        let found = match self.opened(column)? {
+            Opened::Absent | Opened::One(_) => return Ok(true),
+            Opened::Two(chunks) => chunks.1.find(page, rows, low, wanted, places),
         };
-        held.map_err(|fault| self.damaged(column, page, &fault))
+        found.map_err(|fault| self.damaged(column, page, &fault))
     }
 
     fn opened(&mut self, column: usize) -> Result<&mut Opened, StoreError> {

@@ -205,3 +205,47 @@ const fn kind(code: u8) -> Option<Kind> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{DATA_PAGE_V2, Head};
+
+    #[test]
+    fn a_head_is_read_as_the_standard_has_it() {
+        // Type 3, 400 and 60 octets, a checksum to pass over; version 2: 100 values, 3 absent, 97 rows, encoding 8, levels of 13 and 1 octets, not compressed, an empty structure.
+        let octets = [
+            0x15, 6, 0x15, 0xa0, 0x06, 0x15, 120, 0x15, 9, 0x4c, 0x15, 0xc8, 0x01, 0x15, 6, 0x15, 0xc2, 0x01, 0x15, 16, 0x15, 26,
+            0x15, 2, 0x12, 0x1c, 0, 0, 0, 7, 7,
+        ];
+        let mut rest = octets.as_slice();
+        let head = Head::read(&mut rest).unwrap();
+        let expected = Head {
+            page_type: DATA_PAGE_V2,
+            uncompressed: 400,
+            compressed: 60,
+            values: 100,
+            absent: 3,
+            rows: 97,
+            encoding: 8,
+            definition: 13,
+            repetition: 1,
+            is_plain: true,
+        };
+        assert_eq!((head, rest), (expected, [7, 7].as_slice()));
+        for end in 0..octets.len() - 2 {
+            assert_eq!(Head::read(&mut &octets[..end]), None, "cut at {end}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_read_without_panic(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut rest = octets.as_slice();
+            if Head::read(&mut rest).is_some() {
+                prop_assert!(rest.len() < octets.len());
+            }
+        }
+    }
+}

@@ -66,6 +66,9 @@ pub(super) enum Dictionary {
     },
 }
 
+/// Values that are compared at a time.
+const BLOCK: usize = 256;
+
 /// Which entries of a dictionary a question is about.
 pub(crate) enum Wanted {
     /// None: nothing of the chunk can be selected.
@@ -88,11 +91,39 @@ impl Wanted {
         }
     }
 
-    fn is_among(&self, codes: &[u32]) -> bool {
+    /// Adds the places of codes that are wanted.
+    fn find(&self, codes: &[u32], places: &mut Vec<usize>) {
         match self {
-            Self::Nothing => false,
-            Self::One(one) => codes.chunks(256).any(|codes| codes.iter().fold(false, |found, code| found | (code == one))),
-            Self::Many(wanted) => codes.iter().any(|code| wanted.get(*code as usize) == Some(&true)),
+            Self::Nothing => {}
+            Self::One(one) => {
+                for (block, codes) in codes.chunks(BLOCK).enumerate() {
+                    if codes.iter().fold(false, |found, code| found | (code == one)) {
+                        let found = codes.iter().enumerate().filter(|(_, code)| *code == one);
+                        places.extend(found.map(|(place, _)| block * BLOCK + place));
+                    }
+                }
+            }
+            Self::Many(wanted) => {
+                let found = codes.iter().enumerate().filter(|(_, code)| wanted.get(**code as usize) == Some(&true));
+                places.extend(found.map(|(place, _)| place));
+            }
+        }
+    }
+}
+
+/// Adds the places of a value among `count` whose octets lie split by significance.
+fn find_split(octets: &[u8], count: usize, value: u64, places: &mut Vec<usize>) {
+    for first in (0..count).step_by(BLOCK) {
+        let length = BLOCK.min(count - first);
+        let mut differs = [0_u8; BLOCK];
+        for (stream, wanted) in octets.chunks_exact(count).zip(value.to_le_bytes()) {
+            let octets = stream.get(first..first + length).unwrap_or_default();
+            differs.iter_mut().zip(octets).for_each(|(differs, octet)| *differs |= octet ^ wanted);
+        }
+        let differs = differs.get(..length).unwrap_or_default();
+        if differs.iter().fold(u8::MAX, |least, differs| least.min(*differs)) == 0 {
+            let found = differs.iter().enumerate().filter(|(_, differs)| **differs == 0);
+            places.extend(found.map(|(place, _)| first + place));
         }
     }
 }
@@ -171,23 +202,39 @@ impl Chunk {
         Ok(data)
     }
 
-    /// False where no value of a page is in one of the ranges, as far as a dictionary can tell.
-    pub(super) fn may_hold(
+    /// Adds to `places` those of a page's values that are in one of the ranges, in no order and perhaps twice; false where each of them may be.
+    pub(super) fn find(
         &mut self,
         page: usize,
         rows: usize,
         ranges: &[(u64, u64)],
         wanted: &mut Option<Wanted>,
+        places: &mut Vec<usize>,
     ) -> Result<bool, Fault> {
         let data = self.page(page, rows)?;
-        if data.encoding != Encoding::RLE_DICTIONARY {
-            return Ok(true);
+        if data.present != data.values {
+            return Ok(false);
         }
-        self.decode_codes(&data)?;
-        let Dictionary::Numbers(entries) = &self.dictionary else {
-            return Ok(true);
-        };
-        Ok(wanted.get_or_insert_with(|| Wanted::of(entries, ranges)).is_among(&self.codes))
+        match data.encoding {
+            Encoding::RLE_DICTIONARY => {
+                self.decode_codes(&data)?;
+                let Dictionary::Numbers(entries) = &self.dictionary else {
+                    return Ok(false);
+                };
+                wanted.get_or_insert_with(|| Wanted::of(entries, ranges)).find(&self.codes, places);
+                Ok(true)
+            }
+            Encoding::BYTE_STREAM_SPLIT if self.kind == Kind::Wide && data.body().len() == 8 * data.present => {
+                for (first, last) in ranges {
+                    if first != last {
+                        return Ok(false);
+                    }
+                    find_split(data.body(), data.present, *first, places);
+                }
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn read_dictionary(&mut self, octets: &[u8], count: usize) -> Result<(), Fault> {
@@ -253,6 +300,14 @@ impl Chunk {
         let validity = Validity::from_words(rows, Some(words));
         let is_sound = is_read && rows - validity.absent() == data.present;
         if is_sound { Ok(validity) } else { Err(Fault::Count("levels of a page")) }
+    }
+}
+
+impl Drop for Chunk {
+    /// The memory is used again for the next chunk.
+    fn drop(&mut self) {
+        self.current = None;
+        super::buffers::give_back(std::mem::take(&mut self.octets));
     }
 }
 

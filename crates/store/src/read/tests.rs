@@ -139,10 +139,38 @@ fn check_round_trip<T: FileTable + Clone>(
     for (row, (expected, back)) in expected.iter().zip(rows(&back)).enumerate() {
         prop_assert_eq!(&back, expected, "row {}", row);
     }
+    for file in &files {
+        check_picks::<T>(&TableFile::open(&place, &file.name).unwrap())?;
+    }
     // Merged, they are the same rows.
     let files: Vec<Arc<DataFile>> = files.into_iter().map(Arc::new).collect();
     let merged = merge(&place, &files, "day/merged-1", 1, 6, &Cancel::new()).unwrap();
     prop_assert!(rows(&read::<T>(&place, &merged).unwrap()) == expected, "merged");
+    Ok(())
+}
+
+/// Picks rows of every page, in both orders of the pages, and compares them with the pages.
+fn check_picks<T: FileTable + Clone>(file: &TableFile) -> Result<(), TestCaseError> {
+    let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
+    for group in 0..file.row_groups() {
+        let mut pages = Vec::new();
+        file.read_group::<T>(group, &all, &mut |batch| {
+            pages.push(batch.clone());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        let mut reader = file.group::<T>(group);
+        for (number, page) in pages.iter().enumerate().rev().chain(pages.iter().enumerate()) {
+            let chosen: Vec<usize> = (0..page.rows()).filter(|row| row % 97 == 3 || row + 1 == page.rows()).collect();
+            let mut picked = T::default();
+            reader.pick(number, &all, &chosen, &mut picked).unwrap();
+            picked.advance(chosen.len());
+            picked.finish();
+            let whole = rows(std::slice::from_ref(page));
+            let expected: Vec<_> = chosen.iter().map(|row| whole[*row].clone()).collect();
+            prop_assert_eq!(rows(&[picked]), expected);
+        }
+    }
     Ok(())
 }
 
@@ -308,6 +336,71 @@ fn newest_first_goes_from_the_end() {
     cancel.cancel();
     let cancelled = snapshot.scan_in_order(&request, false, &mut |_, _| ControlFlow::Continue(()));
     assert!(matches!(cancelled, Err(StoreError::Cancelled)), "{cancelled:?}");
+}
+
+#[test]
+fn the_first_records_are_the_same_for_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    // Thirteen rows after one another have one number of octets.
+    let mut numbered = 0;
+    let batches: Vec<FlowBatch> = [3 * PAGE_ROWS + 9, 100, 2 * PAGE_ROWS, 1]
+        .into_iter()
+        .map(|count| {
+            let mut batch = flows(count);
+            for row in 0..count {
+                batch.bytes.push(row, numbered / 13);
+                numbered += 1;
+            }
+            batch
+        })
+        .collect();
+    let snapshot = stored(folder.path(), &batches);
+    let (cancel, columns) = (Cancel::new(), &[Column::bytes]);
+    for (text, most, newest_first) in [
+        ("any", 5, true),
+        ("any", 20_000, true),
+        ("any", 20_000, false),
+        ("src ip 10.0.0.7", 3, true),
+        ("src ip 10.0.0.7", 30, false),
+        ("src ip 10.0.0.7", 1_000, true),
+        ("bytes = 700", 5, false),
+        ("ip 192.0.2.1", 1, true),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        let (from, to) = (i64::MIN, i64::MAX);
+        let mut expected = Vec::new();
+        let request = ScanRequest { table: TableKind::Flows, columns, from, to, filter: &filter, threads: 1, cancel: &cancel };
+        let take = &mut |batch: &FlowBatch, mask: &weir_query::Mask| {
+            let mut values: Vec<_> = mask.iter().map(|row| batch.bytes.get(row).unwrap()).collect();
+            if newest_first {
+                values.reverse();
+            }
+            expected.extend(values);
+            ControlFlow::Continue(())
+        };
+        snapshot.scan_in_order(&request, newest_first, take).unwrap();
+        expected.truncate(most);
+        for threads in 1..=4 {
+            let request = ScanRequest { threads, ..request };
+            let found = Mutex::new(Vec::new());
+            let consumer = |_| {
+                |piece, batch: &FlowBatch, mask: &weir_query::Mask| {
+                    let mut values: Vec<_> = mask.iter().map(|row| batch.bytes.get(row).unwrap()).collect();
+                    if newest_first {
+                        values.reverse();
+                    }
+                    found.lock().unwrap().push((piece, values));
+                    ControlFlow::Continue(())
+                }
+            };
+            let stats = snapshot.scan_first(&request, newest_first, most, consumer).unwrap();
+            assert!(stats.rows_selected >= expected.len() as u64);
+            let mut found = found.into_inner().unwrap();
+            found.sort_by_key(|(piece, _)| *piece);
+            let found: Vec<u64> = found.into_iter().flat_map(|(_, values)| values).take(most).collect();
+            assert_eq!(found, expected, "{text}, {most}, newest first: {newest_first}, {threads} threads");
+        }
+    }
 }
 
 #[test]

@@ -15,14 +15,14 @@ use crate::journal::{BlockReader, BlockRef};
 use crate::manifest::{DataFile, TableKind};
 use crate::place::Place;
 use crate::prune::{self, PageTests};
-use crate::read::{GroupReader, TableFile};
+use crate::read::TableFile;
 use crate::times::Times;
 use crate::write::is_event;
 
 /// What receives batches, with the number of the row group or block that they are of.
 type Consumer<'c> = dyn FnMut(usize, &FlowBatch, &Mask) -> ControlFlow<()> + 'c;
 
-/// Where one in so many rows of a page is selected, or fewer, they are picked instead of decoding the page.
+/// Where one in so many rows of a page is wanted, or fewer, they are picked instead of decoding the page.
 const FEW: usize = 8;
 
 pub(super) struct Worker<'r> {
@@ -33,9 +33,7 @@ pub(super) struct Worker<'r> {
     filtered: BTreeSet<Column>,
     batch: FlowBatch,
     mask: Mask,
-    /// The rows that are wanted, of pages that have few.
-    picked: FlowBatch,
-    all_picked: Mask,
+    /// The rows of a page that are looked at, where they are few.
     rows: Vec<usize>,
     /// When no more rows are needed, where there is an end to that.
     enough: Option<&'r Enough>,
@@ -56,8 +54,6 @@ impl<'r> Worker<'r> {
             filtered: request.filter.columns(),
             batch: FlowBatch::new(),
             mask: Mask::new(),
-            picked: FlowBatch::new(),
-            all_picked: Mask::new(),
             rows: Vec::new(),
             enough: None,
             piece: 0,
@@ -150,23 +146,31 @@ impl<'r> Worker<'r> {
                 break;
             }
             let page = if self.newest_first { pages - 1 - page } else { page };
-            match tests.may_hold(&mut reader, page) {
-                Ok(true) => {}
-                Ok(false) => {
-                    self.stats.rows_read += reader.page_rows(page).len() as u64;
-                    continue;
-                }
+            let all = reader.page_rows(page).len();
+            let mut rows = std::mem::take(&mut self.rows);
+            let few = match tests.rows(&mut reader, page, &mut rows) {
+                Ok(candidates) => candidates.filter(|rows| rows.len() * FEW <= all).map(<[usize]>::len),
                 Err(error) => {
                     read = Err(error);
                     break;
                 }
-            }
+            };
+            self.rows = rows;
             self.batch.clear();
-            read = reader.read(page, &first, &mut self.batch);
+            self.stats.rows_read += all as u64;
+            if let Some(candidates) = few {
+                if candidates == 0 {
+                    continue;
+                }
+                read = reader.pick(page, &first, &self.rows, &mut self.batch);
+                self.batch.advance(candidates);
+            } else {
+                read = reader.read(page, &first, &mut self.batch);
+                self.batch.advance(all);
+            }
             if read.is_err() {
                 break;
             }
-            self.batch.advance(reader.page_rows(page).len());
             self.batch.finish();
             self.mark(is_timed);
             let selected = self.mask.count();
@@ -174,17 +178,21 @@ impl<'r> Worker<'r> {
                 continue;
             }
             self.found += selected;
-            if selected * FEW <= self.batch.rows() {
-                read = self.pick(&mut reader, page, &wanted);
-                if read.is_ok() {
-                    flow = consumer(self.piece, &self.picked, &self.all_picked);
-                }
+            if few.is_some() {
+                read = reader.pick(page, &later, &self.rows, &mut self.batch);
+            } else if selected * FEW <= all {
+                self.rows.clear();
+                self.rows.extend(self.mask.iter());
+                self.batch.clear();
+                read = reader.pick(page, &wanted, &self.rows, &mut self.batch);
+                self.batch.advance(selected);
+                self.mask.select_all(selected);
             } else {
                 read = reader.read(page, &later, &mut self.batch);
-                if read.is_ok() {
-                    self.batch.finish();
-                    flow = consumer(self.piece, &self.batch, &self.mask);
-                }
+            }
+            if read.is_ok() {
+                self.batch.finish();
+                flow = consumer(self.piece, &self.batch, &self.mask);
             }
             if read.is_err() {
                 break;
@@ -192,18 +200,6 @@ impl<'r> Worker<'r> {
         }
         self.stats.octets_read += reader.octets();
         (flow, read)
-    }
-
-    /// Reads the rows of a page that the mask names.
-    fn pick(&mut self, reader: &mut GroupReader<'_>, page: usize, wanted: &[usize]) -> Result<(), StoreError> {
-        self.rows.clear();
-        self.rows.extend(self.mask.iter());
-        self.picked.clear();
-        reader.pick(page, wanted, &self.rows, &mut self.picked)?;
-        self.picked.advance(self.rows.len());
-        self.picked.finish();
-        self.all_picked.select_all(self.rows.len());
-        Ok(())
     }
 
     /// False where what this worker could still find is not needed: `found` rows of its piece are there.
@@ -223,6 +219,7 @@ impl<'r> Worker<'r> {
             self.missing(&error, block.rows() as u64);
             return ControlFlow::Continue(());
         }
+        self.stats.rows_read += self.batch.rows() as u64;
         self.mark(is_timed);
         // The journal holds both tables.
         let selected = self.mask.count();
@@ -243,7 +240,6 @@ impl<'r> Worker<'r> {
         if is_timed {
             time::restrict(batch, request.from, request.to, mask);
         }
-        stats.rows_read += batch.rows() as u64;
         stats.rows_selected += mask.count() as u64;
     }
 
