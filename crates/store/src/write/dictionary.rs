@@ -5,7 +5,7 @@ pub(crate) const MAX_ENTRIES: usize = 4_096;
 
 /// Entries of a dictionary of halves of addresses. A question for one host finds it in the dictionary, or passes over the whole chunk; and places in a
 /// dictionary are read faster than octets that zstd has to undo.
-pub(crate) const MAX_ADDRESSES: usize = 1 << 17;
+pub(crate) const MAX_ADDRESSES: usize = 1 << 18;
 
 /// A dictionary that grows.
 pub(crate) struct Table {

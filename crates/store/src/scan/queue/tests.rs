@@ -22,16 +22,16 @@ fn file(name: &str) -> Work<'static> {
     }))
 }
 
-fn name(work: Option<Work<'_>>) -> Option<String> {
+fn name(work: Option<(usize, Work<'_>)>) -> Option<String> {
     match work {
-        Some(Work::File(file)) => Some(file.name.clone()),
+        Some((_, Work::File(file))) => Some(file.name.clone()),
         _ => None,
     }
 }
 
 #[test]
 fn what_a_file_holds_comes_next() {
-    let queue = Queue::new(vec![file("one"), file("two")]);
+    let queue = Queue::new(vec![file("one"), file("two")], false);
     assert_eq!(name(queue.take()).as_deref(), Some("one"));
     queue.open(|| vec![file("first part"), file("second part")]);
     for expected in ["first part", "second part", "two"] {
@@ -43,7 +43,7 @@ fn what_a_file_holds_comes_next() {
 
 #[test]
 fn a_panic_while_a_file_is_opened_keeps_nobody_waiting() {
-    let queue = Queue::new(vec![file("one")]);
+    let queue = Queue::new(vec![file("one")], false);
     queue.take();
     assert!(catch_unwind(AssertUnwindSafe(|| queue.open(|| panic!("as it should")))).is_err());
     let (sender, receiver) = mpsc::channel();
