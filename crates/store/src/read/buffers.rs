@@ -26,7 +26,9 @@ thread_local! {
 /// A buffer of that length, with any octets in it.
 pub(super) fn take(length: usize) -> Vec<u8> {
     let kept = BUFFERS.with_borrow_mut(|kept| {
-        let place = kept.buffers.iter().position(|buffer| buffer.capacity() >= length)?;
+        let fitting =
+            kept.buffers.iter().enumerate().filter(|(_, buffer)| (length..length.saturating_mul(4)).contains(&buffer.capacity()));
+        let (place, _) = fitting.min_by_key(|(_, buffer)| buffer.capacity())?;
         let buffer = kept.buffers.swap_remove(place);
         kept.octets -= buffer.capacity();
         Some(buffer)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use parquet::basic::Encoding;
 use weir_record::column::Validity;
 
+use super::buffers;
 use super::head::{DATA_PAGE_V2, DICTIONARY_PAGE, Head};
 use crate::layout::{Kind, hybrid};
 
@@ -184,6 +185,9 @@ impl Chunk {
             let octets = unzip(&self.octets.slice(place), head.uncompressed)?;
             self.read_dictionary(&octets, head.values)?;
         }
+        if let Some((_, before)) = self.current.take() {
+            buffers::give_back(before.body);
+        }
         let (head, place) = self.pages.get(number).cloned().ok_or(Fault::Count("pages are missing"))?;
         let encoding = head.encoding().ok_or(Fault::Count("an encoding that is not written here"))?;
         let is_plausible = head.rows == rows && (self.kind == Kind::List || head.values == rows);
@@ -306,16 +310,19 @@ impl Chunk {
 impl Drop for Chunk {
     /// The memory is used again for the next chunk.
     fn drop(&mut self) {
-        self.current = None;
-        super::buffers::give_back(std::mem::take(&mut self.octets));
+        if let Some((_, data)) = self.current.take() {
+            buffers::give_back(data.body);
+        }
+        buffers::give_back(std::mem::take(&mut self.octets));
     }
 }
 
 /// Undoes the compression of `octets`, which were that many before.
 fn unzip(octets: &[u8], length: usize) -> Result<Bytes, Fault> {
+    let mut buffer = buffers::take(length);
     let unzipped = UNZIP.with_borrow_mut(|unzip| match unzip {
-        Ok(unzip) => unzip.decompress(octets, length),
+        Ok(unzip) => unzip.decompress_to_buffer(octets, buffer.as_mut_slice()),
         Err(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
     })?;
-    if unzipped.len() == length { Ok(unzipped.into()) } else { Err(Fault::Count("octets of a page")) }
+    if unzipped == length { Ok(buffer.into()) } else { Err(Fault::Count("octets of a page")) }
 }
