@@ -515,7 +515,7 @@ fn a_damaged_bloom_filter_hides_no_row() {
     let mut numbers = Numbers(3);
     // More addresses than a dictionary holds.
     let mut batch = FlowBatch::new();
-    let rows = 150_000;
+    let rows = 300_000;
     for row in 0..rows {
         batch.src_addr.push(row, weir_record::Address::from_halves(0x2001_0db8_0000_0000, numbers.next()));
     }
