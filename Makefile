@@ -5,7 +5,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 SECONDS_EACH ?= 60
 TARGETS ?=
 
-.PHONY: help demo test fuzz bench deny generate setup ui
+.PHONY: help demo test fuzz bench deny generate setup ui test-ui
 
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -19,6 +19,9 @@ test: setup ## Everything that has to hold: format, lints, tests, import table, 
 
 ui: ## The web console, which the next build of Weir takes in (needs Node.js 20 and npm).
 	@cd ui && npm ci --no-audit --no-fund && npm run build
+
+test-ui: setup ui ## The console in a browser, against a running service.
+	@scripts/test-ui.sh
 
 fuzz: setup ## Fuzz targets: SECONDS_EACH=60 TARGETS="ipfix sflow".
 	@scripts/fuzz.sh $(SECONDS_EACH) $(TARGETS)

@@ -32,6 +32,6 @@ const service = process.env['WEIR_SERVICE'] ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   plugins: [svelte(), compressed()],
-  build: { outDir: site, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: { outDir: site, emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false }, assetsInlineLimit: 0, chunkSizeWarningLimit: 600 },
   server: { proxy: { '/api': service, '/healthz': service, '/metrics': service } },
 });

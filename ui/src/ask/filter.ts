@@ -42,6 +42,12 @@ export function test(key: string, cell: Cell | null | undefined): string {
   return `${name} = ${literal(cell)}`;
 }
 
+/** Selects an application, whether it was recognised here or named by the exporter. */
+export function application(name: Cell | null | undefined): string {
+  if (name === undefined || name === null) return 'app not exists and app_name not exists';
+  return `(${test('app', name)} or ${test('app_name', name)})`;
+}
+
 /** Brackets around what would fall apart beside an `and`. */
 function bracketed(filter: string): string {
   const text = filter.trim();

@@ -40,10 +40,10 @@ export async function slots(span: Span, step: number, now: Moment, signal: Abort
   const table = await sql(statement, signal);
   const rows = new Map(table.rows.map((row) => [Date.parse(String(row[0])), row]));
   const begun = Math.min(...rows.keys());
-  return slotsOf({ from: first, to: Math.min(span.to, now) }, size).map((from) => slotOf(from, size, rows.get(from), now, from >= begun));
+  return slotsOf({ from: first, to: Math.min(span.to, now) }, size).map((from) => slotOf(from, size, rows.get(from), now, from - begun));
 }
 
-function slotOf(from: Moment, size: number, row: (Cell | null)[] | undefined, now: Moment, begun: boolean): Slot {
+function slotOf(from: Moment, size: number, row: (Cell | null)[] | undefined, now: Moment, sinceBegun: number): Slot {
   const number = (place: number): number => Number(row?.[place] ?? 0);
   const to = from + size;
   const passed = Math.max(0, Math.min(size, now - WRITTEN_AFTER - from));
@@ -51,8 +51,9 @@ function slotOf(from: Moment, size: number, row: (Cell | null)[] | undefined, no
   const down = Math.max(0, passed - up);
   const slot = { from, to, datagrams: number(2), lost: number(3), dropped: number(4), faults: number(5), downSeconds: 0 };
   // Before the first account nobody knows; a gap behind it is time without service.
-  if (!begun) return { ...slot, state: passed === 0 ? 'complete' : 'unknown' };
-  const downSeconds = down > WORTH_TELLING ? down / 1000 : 0;
+  if (!(sinceBegun >= 0)) return { ...slot, state: passed === 0 ? 'complete' : 'unknown' };
+  // In the first slot of the account the service may have begun.
+  const downSeconds = sinceBegun > 0 && down > WORTH_TELLING ? down / 1000 : 0;
   const lossy = slot.lost + slot.dropped + slot.faults > 0;
   return { ...slot, downSeconds, state: downSeconds > 0 ? 'down' : lossy ? 'lossy' : 'complete' };
 }

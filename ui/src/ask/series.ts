@@ -1,5 +1,5 @@
 // The questions behind a chart: with keys, without, and of the period before.
-import { ask, type Answer, type Asked } from '../api/client';
+import { ask, type Answer, type Asked, type Cell } from '../api/client';
 import { asked as askedOf, stack, type Measure, type Stack } from './stack';
 import { stepOf, text, type Moment, type Span } from '../view/time';
 
@@ -13,10 +13,12 @@ export type Wanted = {
   compare?: boolean;
   points?: number;
   now: Moment;
+  /** Makes one key of several. */
+  merge?: (keys: (Cell | null)[]) => Cell | null;
 };
 
 /** The question with keys, or without where `by` is empty. */
-export function question({ span, filter, by, measure, top, points }: Omit<Wanted, 'now'>): Asked {
+export function question({ span, filter, by, measure, top, points }: Omit<Wanted, 'now' | 'merge'>): Asked {
   const step = stepOf(span, points);
   return {
     ...(filter ? { filter } : {}),
@@ -35,5 +37,5 @@ export async function chart(wanted: Wanted, signal: AbortSignal): Promise<{ stac
   const beforeFrom = span.from - (span.to - span.from);
   const earlier = { ...wanted, by: '', span: { from: beforeFrom, to: span.from } };
   const [answer, before] = await Promise.all([ask(question(wanted), signal), compare ? ask(question(earlier), signal) : undefined]);
-  return { stack: stack({ span, step, measure, answer, before, beforeFrom, now: wanted.now }), answer };
+  return { stack: stack({ span, step, measure, answer, before, beforeFrom, now: wanted.now, merge: wanted.merge }), answer };
 }

@@ -93,10 +93,12 @@ export type Parts = {
   /** Where the period before begins. */
   beforeFrom?: Moment;
   now: Moment;
+  /** Makes one key of several; groups that have it in common are one band. */
+  merge?: ((keys: (Cell | null)[]) => Cell | null) | undefined;
 };
 
 /** Puts a chart together. The slot that goes on now is left out: half a slot would look like a fall. */
-export function stack({ span, step, measure, answer, before, beforeFrom, now }: Parts): Stack {
+export function stack({ span, step, measure, answer, before, beforeFrom, now, merge }: Parts): Stack {
   const all = slotsOf(span, step);
   const whole = all.filter((slot) => slot + step <= now);
   const slots = whole.length ? whole : all;
@@ -106,13 +108,15 @@ export function stack({ span, step, measure, answer, before, beforeFrom, now }: 
     const values: (number | null)[] = slots.map(() => (measure.adds ? 0 : null));
     for (const row of rows) {
       const place = places.get(Date.parse(String(row['slot'])) + shift);
-      if (place !== undefined && row[column] !== undefined) values[place] = number(row[column]);
+      if (place === undefined || row[column] === undefined) continue;
+      // Of groups that were made one there are several rows.
+      values[place] = measure.adds ? (values[place] ?? 0) + number(row[column]) : number(row[column]);
     }
     return values;
   };
 
   const column = columnOf(answer, measure);
-  const groups = groupsOf(answer, column);
+  const groups = groupsOf(answer, column, merge);
   const bands = groups.map(({ keys, label, rows }) => ({ keys, label, values: fill(rows, column) }));
   const total = slots.map((_, place) => {
     const known = bands.map(({ values }) => values[place] ?? null).filter((value) => value !== null);
@@ -144,12 +148,13 @@ const OTHERS = '(others)';
 type Group = { keys: (Cell | null)[] | undefined; label: string; rows: Row[]; size: number };
 
 /** The rows of each group, the largest first, the others last. */
-function groupsOf(answer: Answer, column: string): Group[] {
+function groupsOf(answer: Answer, column: string, merge: Parts['merge']): Group[] {
   const names = answer.columns.filter(({ role }) => role === 'key').map(({ name }) => name);
   if (!names.length) return [{ keys: undefined, label: 'All', rows: answer.rows, size: 0 }];
   const groups = new Map<string, Group>();
   for (const row of answer.rows) {
-    const keys = names.map((name) => row[name] ?? null);
+    const own = names.map((name) => row[name] ?? null);
+    const keys = merge && !own.every((key) => key === OTHERS) ? [merge(own)] : own;
     const id = JSON.stringify(keys);
     let group = groups.get(id);
     if (!group) {

@@ -25,20 +25,22 @@ export function stackOption(drawn: Drawn): EChartsOption {
   const { stack, measure, health, narrow } = drawn;
   const { from, to } = stack.span;
   const muted = colour('muted');
+  // Plot and strip begin at the same place, with room for the longest number.
+  const left = 14 + (narrow ? 5.6 : 6.2) * format.quantity(444_000_000, stack.unit).length;
   const axis = { min: from, max: to, type: 'time' as const, axisTick: { show: false }, splitLine: { show: false } };
   return {
     animation: false,
     textStyle: { fontFamily: 'inherit' },
     grid: [
-      { left: narrow ? 6 : 8, right: 12, top: 14, bottom: 20, outerBoundsMode: 'same' },
-      { left: narrow ? 6 : 8, right: 12, height: 6, bottom: 2, outerBoundsMode: 'none' },
+      { left, right: 12, top: 14, bottom: 34, outerBoundsMode: 'none' },
+      { left, right: 12, height: 6, bottom: 2, outerBoundsMode: 'none' },
     ],
     xAxis: [
       {
         ...axis,
         gridIndex: 0,
         axisLine: { lineStyle: { color: colour('line') } },
-        axisLabel: { color: muted, fontSize: 11, hideOverlap: true },
+        axisLabel: { color: muted, fontSize: narrow ? 10 : 11, hideOverlap: true },
       },
       { ...axis, gridIndex: 1, show: false },
     ],
@@ -48,7 +50,7 @@ export function stackOption(drawn: Drawn): EChartsOption {
         gridIndex: 0,
         min: 0,
         splitNumber: narrow ? 3 : 4,
-        axisLabel: { color: muted, fontSize: 11, formatter: (value: number) => format.quantity(value, stack.unit) },
+        axisLabel: { color: muted, fontSize: narrow ? 10 : 11, formatter: (value: number) => format.quantity(value, stack.unit) },
         splitLine: { lineStyle: { color: colour('line-soft') } },
       },
       { type: 'value', gridIndex: 1, min: 0, max: 1, show: false },

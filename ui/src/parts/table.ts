@@ -14,6 +14,8 @@ export type Column<T> = {
   number?: boolean;
   /** Sorts the largest first at the first press. */
   largestFirst?: boolean;
+  /** The head is for screen readers, and does not sort. */
+  bare?: boolean;
   /** Left out where the screen is narrow. */
   wide?: boolean;
 };

@@ -101,13 +101,14 @@ const localFull = format({ ...day, ...clock });
 const utcFull = format({ ...day, ...clock, timeZone: 'UTC' });
 const utcClock = format({ ...clock, timeZone: 'UTC' });
 const localClock = format(clock);
+const localShort = format({ month: 'short', day: 'numeric', ...clock });
 const localDay = format(day);
 
 /** Date and time in the user's zone. */
 export const local = (moment: Moment): string => localFull.format(moment);
 
-/** The time of day in the user's zone. */
-export const localTime = (moment: Moment): string => localClock.format(moment);
+/** Day and time in the user's zone, without the year. */
+export const short = (moment: Moment): string => localShort.format(moment);
 
 /** UTC beside a local time; empty where that would say the same twice. */
 export function utcBeside(moment: Moment): string {
