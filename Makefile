@@ -18,6 +18,7 @@ test: setup ## Everything that has to hold: format, lints, tests, import table, 
 	@scripts/test.sh
 
 ui: ## The web console, which the next build of Weir takes in (needs Node.js 20 and npm).
+	@command -v npm >/dev/null || { echo "make ui: needs Node.js 20.19 or later with npm (https://nodejs.org)" >&2; exit 1; }
 	@cd ui && npm ci --no-audit --no-fund && npm run build
 
 test-ui: setup ui ## The console in a browser, against a running service.

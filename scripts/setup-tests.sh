@@ -26,6 +26,8 @@ want nginx nginx-light
 want dnsmasq dnsmasq-base
 want dig bind9-dnsutils
 want psql postgresql
+# Pages of the console.
+want chromium chromium
 [ ${#packages[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "setup-tests: not installed, so some tests are skipped: ${packages[*]}"
