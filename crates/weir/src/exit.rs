@@ -77,6 +77,18 @@ pub(crate) fn tell(message: &str) {
     let _ = writeln!(io::stderr().lock(), "weir: {message}");
 }
 
+impl Failure {
+    /// What is wrong, where another sentence goes on with it.
+    pub(crate) fn sentence(self) -> String {
+        match self {
+            Self::Misuse(message) | Self::Failed(message) => message,
+            Self::Arguments(error) => error.to_string(),
+            Self::PipeClosed => "nobody reads any more".into(),
+            Self::Write(error) => error.to_string(),
+        }
+    }
+}
+
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         Self::Arguments(error)

@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::args::{ExportUrl, FlowArgs, Format, Kind, MeterArgs, PacketArgs};
@@ -11,6 +12,7 @@ use crate::config::{Config, Export, Meter};
 use crate::decode::check_files;
 use crate::exit::{Failure, Outcome};
 use crate::output::{Columns, Rows, Selection, Sink};
+use crate::pipeline::live::{Captures, Changes};
 
 /// All that a run needs to know.
 pub(crate) struct Job {
@@ -24,6 +26,10 @@ pub(crate) struct Job {
     pub(crate) rows: Option<Rows>,
     /// The way into a store.
     pub(crate) inlet: Option<Inlet>,
+    /// Captures that were opened before.
+    pub(crate) captures: Option<Captures>,
+    /// What changes while it runs.
+    pub(crate) changes: Arc<Changes>,
     /// Most records to report.
     pub(crate) limit: u64,
     /// When to stop by the clock.
@@ -61,6 +67,8 @@ impl Job {
         }
         Ok(Self {
             files: typed.read,
+            captures: None,
+            changes: Arc::new(Changes::new(&meter)),
             meter,
             exports,
             rows,
@@ -76,6 +84,8 @@ impl Job {
     pub(crate) fn of_service(meter: Meter, config: &Config, inlet: Option<Inlet>) -> Self {
         Self {
             files: Vec::new(),
+            captures: None,
+            changes: Arc::new(Changes::new(&meter)),
             meter,
             exports: config.export.clone().into_iter().collect(),
             rows: None,

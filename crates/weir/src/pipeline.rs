@@ -9,7 +9,7 @@ pub(crate) mod messages;
 // From frames to flows, and on.
 mod files;
 mod front;
-mod live;
+pub(crate) mod live;
 mod outlet;
 pub(crate) mod queue;
 mod stdin;

@@ -5,12 +5,13 @@
 //! end:    HTTP -> receivers -> workers, meter -> journal (all is durable) -> saved state -> store (files are made)
 //! ```
 
+mod metering;
 mod reload;
 pub(crate) mod running;
 
 use std::fs;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -28,10 +29,9 @@ use crate::control::{self, Editor, Socket};
 use crate::exit::{Failure, Outcome};
 use crate::log;
 use crate::meter::Job;
-use crate::pipeline;
-use crate::pipeline::meter::Done;
 use crate::report;
 use crate::stop::Stop;
+use metering::{MakeJob, Metering};
 use reload::{Hangup, tables};
 use running::Running;
 
@@ -48,7 +48,6 @@ const CLOSING: Duration = Duration::from_secs(60);
 struct Service {
     running: Arc<Running>,
     journal: Option<Journal>,
-    meter: Option<JoinHandle<Result<Done, Failure>>>,
 }
 
 /// What is added to records; swapped whole when the configuration changes, for all who add.
@@ -87,32 +86,31 @@ impl Service {
         };
         let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
         let desk = Arc::new(Desk::new(1));
-        let inlet = |journal: &Journal| Inlet::new(&journal.queue, &tables, &desk);
-        let meter = config.meter.clone().map(|meter| Job::of_service(meter, &config, journal.as_ref().map(inlet)));
+        let metering = Metering::new(make_meter(&config, journal.as_ref(), &tables, &desk), stop);
+        metering.apply(None, config.meter.as_ref())?;
         let collector = match (ready, &journal) {
             (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, stop)?),
             _ => None,
         };
-        let meter = meter.map(|job| start_meter(job, stop)).transpose()?;
         let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
         let console = config.console.clone();
-        let running = Arc::new(Running::new(config, tables, store, collector, state, desk));
+        let running = Arc::new(Running::new(config, tables, store, collector, state, desk, metering));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
-        Ok(Self { running, journal, meter })
+        Ok(Self { running, journal })
     }
 
     /// True where a part has ended that should not: the meter, whose interfaces have gone or cannot be opened.
     fn has_failed(&self) -> bool {
-        self.meter.as_ref().is_some_and(JoinHandle::is_finished)
+        self.running.metering().has_failed()
     }
 
     /// Ends all parts, so that everything that was received is stored, and says what was counted.
     fn end(self, stop: &Stop, stats: bool) -> Result<Outcome, Failure> {
-        let Self { running, journal, meter } = self;
+        let Self { running, journal } = self;
         stop.now();
         tracing::info!("ending: what was received is stored");
         running.close_server();
-        let metered = meter.map(|meter| meter.join().unwrap_or_else(|_| Err(Failure::Failed("the meter has failed".into()))));
+        let metered = running.metering().end();
         running.close_collector();
         let given_up = journal.map_or(0, Journal::close);
         running.end_collector();
@@ -175,7 +173,7 @@ pub(crate) fn summary() -> MakeSummary {
 }
 
 fn start_journal(store: &Arc<Store>, config: &Config, ready: Option<&Ready>, stop: &Stop) -> Result<Journal, Failure> {
-    let sides = ready.map_or(0, Ready::workers) + usize::from(config.meter.is_some());
+    let sides = ready.map_or(0, Ready::workers);
     let dropped = ready.map(Ready::dropped);
     let dropped = move || dropped.as_ref().map(|dropped| dropped()).unwrap_or_default();
     let durable_after = config.collector.commit_interval.of();
@@ -183,8 +181,12 @@ fn start_journal(store: &Arc<Store>, config: &Config, ready: Option<&Ready>, sto
         .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))
 }
 
-fn start_meter(job: Job, stop: &Stop) -> Result<JoinHandle<Result<Done, Failure>>, Failure> {
-    let stop = stop.clone();
-    let thread = thread::Builder::new().name("weir-meter".into()).spawn(move || pipeline::meter::run_until(job, &stop));
-    thread.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))
+/// The work of a meter: its flows go to the collectors of this configuration, and to the journal where there is one.
+fn make_meter(config: &Config, journal: Option<&Journal>, tables: &SharedTables, desk: &Arc<Desk>) -> MakeJob {
+    let (config, tables, desk) = (config.clone(), Arc::clone(tables), Arc::clone(desk));
+    let queue = journal.map(|journal| Arc::clone(&journal.queue));
+    Box::new(move |meter| {
+        let inlet = queue.as_ref().map(|queue| Inlet::new(queue, &tables, &desk));
+        Job::of_service(meter.clone(), &config, inlet)
+    })
 }

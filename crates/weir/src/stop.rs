@@ -15,6 +15,8 @@ const IMPATIENT: i32 = 3;
 pub(crate) struct Stop {
     asked: Arc<AtomicBool>,
     end: Option<Instant>,
+    /// A part alone was asked.
+    part: Option<Arc<AtomicBool>>,
 }
 
 impl Stop {
@@ -26,16 +28,22 @@ impl Stop {
             signal_hook::flag::register_conditional_shutdown(signal, IMPATIENT, Arc::clone(&asked))?;
             signal_hook::flag::register(signal, Arc::clone(&asked))?;
         }
-        Ok(Self { asked, end: after.and_then(|after| Instant::now().checked_add(after)) })
+        Ok(Self { asked, end: after.and_then(|after| Instant::now().checked_add(after)), part: None })
     }
 
-    /// Stops all who ask.
+    /// One for a part: it stops with the rest, and may be stopped before.
+    pub(crate) fn of_part(&self) -> Self {
+        Self { part: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// Stops all who ask, or the part alone.
     pub(crate) fn now(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+        self.part.as_ref().unwrap_or(&self.asked).store(true, Ordering::Relaxed);
     }
 
     /// True when it is time.
     pub(crate) fn is_due(&self) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.end.is_some_and(|end| Instant::now() >= end)
+        let is_asked = |asked: &Arc<AtomicBool>| asked.load(Ordering::Relaxed);
+        is_asked(&self.asked) || self.part.as_ref().is_some_and(is_asked) || self.end.is_some_and(|end| Instant::now() >= end)
     }
 }

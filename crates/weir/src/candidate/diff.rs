@@ -23,7 +23,13 @@ pub(crate) struct Change {
 
 /// The keys that differ, in the order of their paths. A text that cannot be read has none.
 pub(crate) fn differences(old: &str, new: &str) -> Vec<Change> {
-    let (old, mut new) = (flat(old), flat(new));
+    let (mut old, mut new) = (flat(old), flat(new));
+    // A section that has lost its last key, or has its first, is there all the same.
+    let (keys, other_keys): (Vec<_>, Vec<_>) = (old.keys().cloned().collect(), new.keys().cloned().collect());
+    old.retain(|path, value| {
+        !value.is_object() || !other_keys.iter().any(|key| key.keys().starts_with(path.keys()) && key != path)
+    });
+    new.retain(|path, value| !value.is_object() || !keys.iter().any(|key| key.keys().starts_with(path.keys()) && key != path));
     let mut changes = Vec::new();
     for (path, old) in old {
         let new = new.remove(&path);

@@ -9,6 +9,7 @@ use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Key, Table, Val
 
 use super::path::KeyPath;
 use super::schema::plain;
+use crate::config::nearest;
 
 /// The text with this value at the path. The error is a sentence.
 pub(super) fn set(text: &str, path: &[String], value: Value) -> Result<String, String> {
@@ -51,7 +52,7 @@ pub(super) fn add(text: &str, path: &[String], value: Value) -> Result<String, S
 pub(super) fn remove(text: &str, path: &[String], item: &str) -> Result<String, String> {
     let page = Page::new(text)?;
     let Some(Item::Value(Value::Array(old))) = page.item(path) else {
-        return Err(if page.item(path).is_some() { "is no list: unset it without a value".into() } else { not_written() });
+        return Err(if page.item(path).is_some() { "is no list: unset it without a value".into() } else { page.absent(path) });
     };
     let Some(place) = old.iter().position(|value| plain(value) == item) else {
         let has: Vec<String> = old.iter().map(plain).collect();
@@ -73,7 +74,7 @@ pub(super) fn remove(text: &str, path: &[String], item: &str) -> Result<String, 
 /// The text without the key or the section at the path.
 pub(super) fn unset(text: &str, path: &[String]) -> Result<String, String> {
     let page = Page::new(text)?;
-    let Some(item) = page.item(path) else { return Err(not_written()) };
+    let Some(item) = page.item(path) else { return Err(page.absent(path)) };
     // Inside of braces a line may hold more than what goes.
     if let Some(depth) = (1..path.len()).find(|depth| page.item(&path[..*depth]).is_some_and(Item::is_inline_table)) {
         let (outer, inner) = path.split_at(depth);
@@ -94,10 +95,6 @@ pub(super) fn keys_of(text: &str, path: &[String]) -> Vec<String> {
     let Ok(page) = Page::new(text) else { return Vec::new() };
     let table = page.item(path).and_then(Item::as_table_like);
     table.map(|table| table.iter().map(|(key, _)| key.to_owned()).collect()).unwrap_or_default()
-}
-
-fn not_written() -> String {
-    "is not written in the configuration, so its default holds".into()
 }
 
 /// A text and where things stand in it.
@@ -143,7 +140,20 @@ impl<'a> Page<'a> {
     fn free(&self, path: &[String]) -> Result<Value, String> {
         let document: DocumentMut = self.text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
         let item = path.iter().try_fold(document.as_item(), |item, key| item.as_table_like()?.get(key));
-        item.and_then(Item::as_value).cloned().ok_or_else(not_written)
+        item.and_then(Item::as_value).cloned().ok_or_else(|| self.absent(path))
+    }
+
+    /// That nothing stands at a path, and what was probably meant.
+    fn absent(&self, path: &[String]) -> String {
+        let (depth, item, _) = self.nearest(path);
+        let keys: Vec<&str> = item.as_table_like().into_iter().flat_map(|table| table.iter()).map(|(key, _)| key).collect();
+        let wrong = path.get(depth).map(String::as_str).unwrap_or_default();
+        match nearest(wrong, &keys) {
+            Some(nearest) => {
+                format!("is not written; did you mean {}?", KeyPath::new([&path[..depth], &[nearest.to_owned()]].concat()))
+            }
+            None => "is not written in the configuration, so its default holds".into(),
+        }
     }
 
     /// The text with another piece in this place.
@@ -298,7 +308,7 @@ impl<'a> Page<'a> {
         first
     }
 
-    /// The text without these lines; of the empty lines around them those above stay.
+    /// The text without these lines; of the empty lines around them those above stay, but at the end of the file.
     fn cut(&self, mut lines: Vec<Range<usize>>) -> String {
         lines.sort_by_key(|line| line.start);
         let mut text = String::with_capacity(self.text.len());
@@ -314,7 +324,13 @@ impl<'a> Page<'a> {
                 kept = self.line_end_at(kept);
             }
         }
-        text + self.text.get(kept..).unwrap_or_default()
+        let rest = self.text.get(kept..).unwrap_or_default();
+        // At the end of the file nothing is kept apart by an empty line any more.
+        while rest.is_empty() && (text.ends_with("\n\n") || text.ends_with("\n\r\n")) {
+            text.truncate(text.trim_end_matches('\n').trim_end_matches('\r').trim_end_matches('\n').len());
+            text += self.line_end;
+        }
+        text + rest
     }
 }
 

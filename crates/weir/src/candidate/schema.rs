@@ -204,9 +204,13 @@ pub(crate) fn complete_value(path: &str, text: &str) -> Vec<String> {
         Node::Any(expected) | Node::Text(expected) => quoted(expected),
         _ => Vec::new(),
     };
-    let now = super::value_at(text, &path).filter(|value| !value.is_array() && !value.is_object());
-    let now = now.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    let mut words: Vec<String> = now.into_iter().chain(words).collect();
+    let now = match super::value_at(text, &path) {
+        Some(serde_json::Value::Array(items)) => items,
+        Some(serde_json::Value::Object(_)) | None => Vec::new(),
+        Some(value) => vec![value],
+    };
+    let now = now.into_iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let mut words: Vec<String> = now.chain(words).collect();
     let mut seen = std::collections::BTreeSet::new();
     words.retain(|word| seen.insert(word.clone()));
     words

@@ -160,6 +160,9 @@ fn what_is_taken_away_takes_its_own_comment_along() {
     // The head of the file is not the first section's.
     assert!(edited(unset("listen.netflow")).starts_with("# What it does.\n\n"));
     assert!(unset("store.max_size").apply(TEXT).unwrap_err().starts_with("store.max_size: is not written"));
+    assert_eq!(unset("listen.netflw").apply(TEXT).unwrap_err(), "listen.netflw: is not written; did you mean listen.netflow?");
+    let one = "[store]\npath = \"/x\"\n";
+    assert_eq!(unset("console").apply(&set("console", &[]).apply(one).unwrap()).unwrap(), one);
     // Whatever goes and comes back, the rest is as it was.
     let again = set("store.retention", &["90d"]).apply(&edited(unset("store.retention"))).unwrap();
     assert_eq!(again, TEXT);
@@ -185,4 +188,24 @@ fn wrong_paths_are_told_with_what_was_meant() {
     assert!(refused("store.path.x", "x").starts_with("store.path: is a value"), "{}", refused("store.path.x", "x"));
     assert!(refused("store", "x").starts_with("store: is a section with path"));
     assert!(refused(&"a".repeat(1025), "x").contains("1024 at the most"));
+}
+
+#[test]
+fn every_key_goes_and_comes_alone() {
+    let all = differences("", TEXT);
+    assert_eq!(all.len(), 10);
+    for Change { path, new, .. } in all {
+        let gone = edited(Edit::Unset(path.clone()));
+        let changes = differences(TEXT, &gone);
+        assert!(changes.len() == 1 && changes[0].path == path && changes[0].new.is_none(), "{path}: {changes:?}");
+        let values = match new.unwrap() {
+            serde_json::Value::Array(items) => items,
+            value => vec![value],
+        };
+        let values = values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
+        let back = Edit::Set(path.clone(), values).apply(&gone).unwrap();
+        assert_eq!(differences(TEXT, &back), [], "{path}: {back}");
+        let comments = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
+        assert_eq!(comments(&back), comments(TEXT), "{path}");
+    }
 }

@@ -26,8 +26,9 @@ pub(crate) struct Inlet {
 }
 
 impl Inlet {
-    /// A way to the journal; what is noted of the meter is on `desk`.
+    /// A way to the journal, beside those that there are; what is noted of the meter is on `desk`.
     pub(crate) fn new(queue: &Arc<Queue<Batch>>, tables: &SharedTables, desk: &Arc<Desk>) -> Self {
+        queue.enter();
         Self {
             queue: Arc::clone(queue),
             batch: Box::default(),

@@ -89,7 +89,8 @@ impl Journal {
         dropped: impl Fn() -> Dropped + Send + 'static,
         stop: &Stop,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(BATCHES * sides.max(1), sides));
+        // One side is the journal's own: others may come and go until it is closed.
+        let queue = Arc::new(Queue::new(BATCHES * (sides + 1), sides + 1));
         let state = Arc::new(JournalState::default());
         let mut writer = Writer {
             store,
@@ -110,6 +111,7 @@ impl Journal {
 
     /// Waits until everything is written and durable, after all sides have left. Gives how many rows were given up.
     pub(crate) fn close(self) -> u64 {
+        self.queue.leave();
         // A writer that panicked has told why.
         let _ = self.thread.join();
         self.state.given_up.load(Ordering::Relaxed)

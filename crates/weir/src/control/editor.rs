@@ -326,10 +326,10 @@ impl Editor {
         let notes = inside.keep(who, terms.comment, text).into_iter().collect();
         let version = inside.number();
         tracing::info!(version, who = who.0, changes = changes.len(), "a configuration was committed");
-        // Of several in a row the one before the first comes back.
+        // Of several in a row the one before the first comes back; of one that is to be confirmed the one before it.
         let (good, problems) = match inside.watch.take() {
-            Some(earlier) => (earlier.good, earlier.problems),
-            None => (before, problems),
+            Some(earlier) if patience.is_none() => (earlier.good, earlier.problems),
+            _ => (before, problems),
         };
         inside.watch = Some(Watch { until: Instant::now() + watch, good, problems, to_confirm: patience.is_some() });
         Ok(Committed { version, changes, watched: watch.as_secs(), to_confirm: patience.is_some(), at_restart, notes })

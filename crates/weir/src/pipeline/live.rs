@@ -1,6 +1,8 @@
 //! Packets of interfaces: a thread for each worker captures and meters its share of the connections, of all interfaces; one thread, the caller's,
 //! prints and exports.
 
+mod changes;
+
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU8;
 use std::sync::atomic::Ordering;
@@ -9,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use weir_capture::{LiveCapture, LiveConfig, LiveError, LiveStats};
 use weir_record::FlowBatch;
+
+pub(crate) use changes::Changes;
 
 use super::front::Front;
 use super::meter::{BATCH_ROWS, ROWS_WAIT};
@@ -20,6 +24,7 @@ use crate::exit::{Failure, say, tell};
 use crate::export::About;
 use crate::report::meter::{Kernel, Totals};
 use crate::stop::Stop;
+use changes::Change;
 
 /// Batches that may wait for the exporting thread, for each worker: past it the oldest is given up and counted.
 const QUEUE_BATCHES: usize = 64;
@@ -36,12 +41,14 @@ const KERNEL_ASKED: Duration = Duration::from_secs(10);
 /// Listens until it is time to stop, and reports every flow.
 pub(super) fn listen(
     config: &Meter,
+    captures: Option<Captures>,
     front: impl Fn(usize) -> Front,
     outlet: &mut Outlet,
     stop: &Stop,
     about: &About,
+    changes: &Changes,
 ) -> Result<Totals, Failure> {
-    let workers = open(config)?;
+    let workers = captures.map_or_else(|| open(config), Ok)?;
     say(&format!("listening on {}", config.interfaces.join(", ")));
     if io::stderr().is_terminal() && outlet.prints() {
         say(&format!("flows appear when they end, at the latest after {}; Ctrl-C stops", config.active_timeout));
@@ -50,14 +57,14 @@ pub(super) fn listen(
     let workers: Vec<Worker<'_>> = workers
         .into_iter()
         .enumerate()
-        .map(|(number, captures)| Worker::new(front(number), captures, &queue, stop, about))
+        .map(|(number, captures)| Worker::new(number, front(number), captures, Around { queue: &queue, stop, about, changes }))
         .collect();
     let (written, fronts, kernel) = thread::scope(|scope| {
         let threads: Vec<_> = workers.into_iter().map(|worker| scope.spawn(|| worker.run())).collect();
-        let written = hand_out(&queue, outlet, stop, about);
+        let written = hand_out(Around { queue: &queue, stop, about, changes }, outlet);
         let ended: Vec<_> = threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
         let kernel = ended.iter().fold(Kernel::default(), |sum, worker| sum.and(worker.kernel));
-        (written, ended.into_iter().map(|worker| worker.front).collect::<Vec<_>>(), kernel)
+        (written, ended.into_iter().map(|worker| (worker.front, worker.retired)).collect::<Vec<_>>(), kernel)
     });
     written?;
     let failures = kernel.gone;
@@ -65,14 +72,17 @@ pub(super) fn listen(
         kernel: Some(kernel),
         queue_dropped: queue.dropped(),
         failures,
-        ..Totals::of(fronts.iter().map(|front| (front.meter.stats(), front.unreadable)))
+        ..Totals::of(fronts.into_iter().flat_map(|(front, retired)| [(front.meter.stats(), front.unreadable), (retired, 0)]))
     })
 }
 
 /// The captures of each worker, one an interface: the kernel gives both directions of a connection to the worker of one number on all of them.
-fn open(config: &Meter) -> Result<Vec<Vec<LiveCapture>>, Failure> {
+pub(crate) type Captures = Vec<Vec<LiveCapture>>;
+
+/// Begins to capture on the interfaces of a meter; what comes waits to be taken.
+pub(crate) fn open(config: &Meter) -> Result<Captures, Failure> {
     let count = NonZeroU8::new(config.workers).unwrap_or(NonZeroU8::MIN);
-    let mut workers: Vec<Vec<LiveCapture>> = (0..count.get()).map(|_| Vec::new()).collect();
+    let mut workers: Captures = (0..count.get()).map(|_| Vec::new()).collect();
     for interface in &config.interfaces {
         let live = LiveConfig {
             filter: config.bpf.clone(),
@@ -103,13 +113,17 @@ pub(super) fn find(names: &[String]) -> Result<Vec<(u32, String)>, Failure> {
 }
 
 /// Takes batches from the queue to the outlet until all workers have ended. After an error batches are taken all the same, so that no worker waits.
-fn hand_out(queue: &Queue, outlet: &mut Outlet, stop: &Stop, about: &About) -> Result<(), Failure> {
+fn hand_out(around: Around<'_>, outlet: &mut Outlet) -> Result<(), Failure> {
+    let Around { queue, stop, about, changes } = around;
     let mut result = Ok(());
     let mut flushed = Instant::now();
     loop {
         let taken = queue.take(ROWS_WAIT);
         let now = now();
         about.lost_records.store(queue.dropped(), Ordering::Relaxed);
+        if let Some(filter) = changes.filter() {
+            outlet.set_filter(&filter);
+        }
         if result.is_ok() && flushed.elapsed() > ROWS_WAIT {
             result = outlet.flush(now).map_err(Failure::from);
             flushed = Instant::now();
@@ -130,13 +144,23 @@ fn hand_out(queue: &Queue, outlet: &mut Outlet, stop: &Stop, about: &About) -> R
     }
 }
 
-/// Captures and meters its share.
-struct Worker<'a> {
-    front: Front,
-    captures: Vec<LiveCapture>,
+/// What workers and the one who takes their flows share.
+#[derive(Clone, Copy)]
+struct Around<'a> {
     queue: &'a Queue,
     stop: &'a Stop,
     about: &'a About,
+    changes: &'a Changes,
+}
+
+/// Captures and meters its share.
+struct Worker<'a> {
+    number: usize,
+    front: Front,
+    captures: Vec<LiveCapture>,
+    around: Around<'a>,
+    /// What meters before this one counted.
+    retired: weir_meter::Stats,
     flows: Box<FlowBatch>,
     kernel: Kernel,
     /// The part of interfaces that went away.
@@ -144,25 +168,37 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(front: Front, captures: Vec<LiveCapture>, queue: &'a Queue, stop: &'a Stop, about: &'a About) -> Self {
-        Self { front, captures, queue, stop, about, flows: Box::default(), kernel: Kernel::default(), gone: Kernel::default() }
+    fn new(number: usize, front: Front, captures: Vec<LiveCapture>, around: Around<'a>) -> Self {
+        Self {
+            number,
+            front,
+            captures,
+            around,
+            retired: weir_meter::Stats::default(),
+            flows: Box::default(),
+            kernel: Kernel::default(),
+            gone: Kernel::default(),
+        }
     }
 
     fn run(mut self) -> Self {
         let (mut handed_over, mut asked) = (Instant::now(), Instant::now());
         let mut is_busy = false;
-        while !self.stop.is_due() && !self.captures.is_empty() {
+        while !self.around.stop.is_due() && !self.captures.is_empty() {
+            if let Some(change) = self.around.changes.of_worker(self.number) {
+                self.change(change);
+            }
             let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / self.captures.len().max(1) as u32 };
             is_busy = self.round(wait, false);
             if !is_busy {
                 // All that came before this was seen, so time goes on without packets.
                 while self.front.meter.advance(oldest_to_come(), &mut self.flows) {
-                    self.queue.push_or_drop(&mut self.flows);
+                    self.around.queue.push_or_drop(&mut self.flows);
                 }
             }
             let is_time = handed_over.elapsed() > ROWS_WAIT;
             if is_time && !self.flows.is_empty() {
-                self.queue.push_or_drop(&mut self.flows);
+                self.around.queue.push_or_drop(&mut self.flows);
             }
             if is_time {
                 handed_over = Instant::now();
@@ -182,10 +218,10 @@ impl<'a> Worker<'a> {
     /// Where one has nothing, a frame of it may still come that is older than those of the others: they wait for as long as the kernel may keep it,
     /// unless it is the `last` round.
     fn round(&mut self, wait: Duration, last: bool) -> bool {
-        let Self { front, captures, queue, flows, gone, .. } = self;
+        let Self { front, captures, around: Around { queue, changes, .. }, flows, gone, .. } = self;
         captures.retain_mut(|capture| {
             let ready = capture.ready(wait);
-            ready.map_err(|error| gone.lose(capture, &error)).is_ok()
+            ready.map_err(|error| gone.lose(capture, &error)).inspect_err(|()| changes.lose(&capture.interface().name)).is_ok()
         });
         let horizon = if last { i64::MAX } else { oldest_to_come() };
         let mut taken = 0;
@@ -208,6 +244,27 @@ impl<'a> Worker<'a> {
         taken > 0
     }
 
+    /// Captures on other interfaces, and makes flows otherwise; what was captured before is in flows of the old kind.
+    fn change(&mut self, change: Change) {
+        let Change { add, keep, front } = change;
+        self.captures.extend(add);
+        if let Some(front) = front {
+            self.round(Duration::ZERO, false);
+            self.report_open();
+            let before = std::mem::replace(&mut self.front, front);
+            let retired = std::mem::take(&mut self.retired);
+            self.retired = Totals::of([(retired, 0), (before.meter.stats(), before.unreadable)]).stats;
+        }
+        let gone = &mut self.gone;
+        self.captures.retain_mut(|capture| {
+            let stays = keep.contains(&capture.interface().name);
+            if !stays {
+                gone.add(capture.stats());
+            }
+            stays
+        });
+    }
+
     /// Takes what the kernel still keeps.
     fn drain(&mut self) {
         let until = Instant::now() + LiveCapture::MAX_DELAY;
@@ -219,21 +276,26 @@ impl<'a> Worker<'a> {
 
     /// Reports the flows that are still open, waiting for room: no packet is lost by it any more.
     fn finish(&mut self) {
+        self.report_open();
+        self.ask_kernel();
+        self.around.queue.leave();
+    }
+
+    /// Reports the flows that are open.
+    fn report_open(&mut self) {
         while self.front.meter.finish(&mut self.flows) {
-            self.queue.push(&mut self.flows);
+            self.around.queue.push(&mut self.flows);
         }
         if !self.flows.is_empty() {
-            self.queue.push(&mut self.flows);
+            self.around.queue.push(&mut self.flows);
         }
-        self.ask_kernel();
-        self.queue.leave();
     }
 
     /// What the kernel counted, of the interfaces that are there and of those that went away.
     fn ask_kernel(&mut self) {
         let mut counted = self.gone;
         self.captures.iter_mut().for_each(|capture| counted.add(capture.stats()));
-        self.about.lost_packets.fetch_add(counted.dropped - self.kernel.dropped, Ordering::Relaxed);
+        self.around.about.lost_packets.fetch_add(counted.dropped - self.kernel.dropped, Ordering::Relaxed);
         self.kernel = counted;
     }
 }

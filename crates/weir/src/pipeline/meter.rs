@@ -66,7 +66,7 @@ pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
     // A secret of this run, so that nobody who can only send packets makes flows collide.
     let front = |worker: usize| Front::new(&job.meter, !is_live, RandomState::new().hash_one(worker));
     let metered = if is_live {
-        live::listen(&job.meter, front, &mut outlet, stop, &about)
+        live::listen(&job.meter, job.captures.take(), front, &mut outlet, stop, &about, &job.changes)
     } else {
         files::read(&job.files, front(0), &mut outlet, stop)
     };

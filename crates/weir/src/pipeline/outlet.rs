@@ -6,6 +6,7 @@ use weir_query::{Filter, Mask};
 use weir_record::FlowBatch;
 
 use crate::collect::inlet::Inlet;
+use crate::config::Condition;
 use crate::export::Exporter;
 use crate::meter::Job;
 use crate::output::Rows;
@@ -39,6 +40,11 @@ impl Outlet {
             exporters,
             inlet: job.inlet.take(),
         }
+    }
+
+    /// Other flows are asked for from now on.
+    pub(super) fn set_filter(&mut self, filter: &Condition) {
+        self.filter = Some(filter.0.clone()).filter(|filter| *filter != Filter::any());
     }
 
     /// Takes the rows that were asked for further. `now` is the time of export, nanoseconds since 1970.

@@ -89,6 +89,11 @@ impl<T: Load> Queue<T> {
         self.came.notify_one();
     }
 
+    /// One more side pushes; not after the last has left.
+    pub(crate) fn enter(&self) {
+        self.lock().pushing += 1;
+    }
+
     /// One of the pushing sides will not push again.
     pub(crate) fn leave(&self) {
         self.lock().pushing -= 1;

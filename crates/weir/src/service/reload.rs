@@ -10,7 +10,7 @@ use signal_hook::consts::SIGHUP;
 use weir_enrich::{Database, Group, Parts, Tables};
 
 use super::running::Running;
-use crate::config::{Config, Control, Store};
+use crate::config::{Config, Control, Listen, Store};
 
 /// Says when SIGHUP came.
 pub(super) struct Hangup(Arc<AtomicBool>);
@@ -53,16 +53,25 @@ pub(super) fn tables(config: &Config) -> Result<Arc<Tables>, String> {
 struct Part {
     /// Whether it is to change at all.
     differs: fn(&Config, &Config) -> bool,
-    /// Changes it; where that fails nothing has changed. The error is a sentence.
-    apply: fn(&Arc<Running>, &Config) -> Result<(), String>,
+    /// Changes it from the one to the other; where that fails nothing has changed. The error is a sentence.
+    apply: fn(&Arc<Running>, &Config, &Config) -> Result<(), String>,
 }
 
 /// In the order in which they change: what may fail comes first.
-const PARTS: [Part; 3] = [
-    Part { differs: |old, new| old.console != new.console, apply: |running, new| running.serve(new.console.as_ref()) },
+const PARTS: [Part; 4] = [
+    Part { differs: |old, new| old.console != new.console, apply: |running, _, new| running.serve(new.console.as_ref()) },
+    Part {
+        differs: |old, new| old.meter != new.meter,
+        apply: |running, old, new| {
+            running
+                .metering()
+                .apply(old.meter.as_ref(), new.meter.as_ref())
+                .map_err(|error| format!("meter: {}", error.sentence()))
+        },
+    },
     Part {
         differs: |old, new| (&old.listen, &old.source) != (&new.listen, &new.source),
-        apply: |running, new| {
+        apply: |running, _, new| {
             if let Some(collector) = &*running.collector() {
                 collector.reload(new);
             }
@@ -71,7 +80,7 @@ const PARTS: [Part; 3] = [
     },
     Part {
         differs: |old, new| old.store != new.store,
-        apply: |running, new| {
+        apply: |running, _, new| {
             if let (Some(store), Some(settings)) = (&running.store, &new.store) {
                 let max_size = settings.max_size.map(|size| size.0 as u64);
                 store.set_retention(Some(settings.retention.of()), Some(settings.series_retention.of()), max_size);
@@ -101,9 +110,9 @@ impl Running {
         let tables = if is_same && !read_anew { self.tables.load_full() } else { tables(&new)? };
         let parts: Vec<_> = PARTS.iter().filter(|part| (part.differs)(&old, &new)).collect();
         for (done, part) in parts.iter().enumerate() {
-            let Err(error) = (part.apply)(self, &new) else { continue };
+            let Err(error) = (part.apply)(self, &old, &new) else { continue };
             for part in parts.iter().take(done).rev() {
-                if let Err(error) = (part.apply)(self, &old) {
+                if let Err(error) = (part.apply)(self, &new, &old) {
                     tracing::error!(error, "a part of the configuration before cannot be taken up again");
                 }
             }
@@ -125,7 +134,10 @@ fn without_restart(old: &Config, new: &Config) -> (Config, Vec<String>) {
         }
         late.push(format!("listen.{name}"));
         can.listen.remove(name);
-        can.listen.extend(before.map(|before| (name.clone(), before.clone())));
+        // Who may send, and how much, changes all the same.
+        let rules = after.or(before).map(|rules| (rules.allow.clone(), rules.rate_limit));
+        let stays = before.zip(rules).map(|(before, (allow, rate_limit))| Listen { allow, rate_limit, ..before.clone() });
+        can.listen.extend(stays.map(|stays| (name.clone(), stays)));
     }
     let same_store = match (&old.store, &new.store) {
         (Some(old), Some(new)) => Store::differs_in_retention_alone(old, new),
@@ -143,10 +155,6 @@ fn without_restart(old: &Config, new: &Config) -> (Config, Vec<String>) {
     if (&old.control.socket, old.control.mode) != (&new.control.socket, new.control.mode) {
         late.push("control".into());
         can.control = Control { watch: new.control.watch, ..old.control.clone() };
-    }
-    if old.meter != new.meter {
-        late.push("meter".into());
-        can.meter.clone_from(&old.meter);
     }
     if old.export != new.export {
         late.push("export".into());
@@ -176,6 +184,6 @@ mod tests {
     #[test]
     fn what_cannot_is_told_by_section() {
         let new = "[listen.a]\nurl = \"udp://[::]:2056\"\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/y\"\n[collector]\nworkers = 3\n[meter]\ninterfaces = [\"lo\"]\n[console]\n";
-        assert_eq!(left_out_of(new), ["listen.a", "listen.b", "store", "collector", "meter"]);
+        assert_eq!(left_out_of(new), ["listen.a", "listen.b", "store", "collector"]);
     }
 }

@@ -12,6 +12,7 @@ use weir_server::{Health, SourceRow};
 use weir_store::Store;
 
 use super::SharedTables;
+use super::metering::Metering;
 use crate::collect::journal::JournalState;
 use crate::collect::{self, Collector, Counted, Desk};
 use crate::config::{Config, Console};
@@ -32,6 +33,7 @@ pub(crate) struct Running {
     journal: Option<Arc<JournalState>>,
     /// Where the meter is noted.
     meter: Arc<Desk>,
+    metering: Metering,
     /// What answers over HTTP.
     server: Mutex<Option<weir_server::Server>>,
     /// What was counted when the collector ended.
@@ -46,6 +48,7 @@ impl Running {
         collector: Option<Collector>,
         journal: Option<Arc<JournalState>>,
         meter: Arc<Desk>,
+        metering: Metering,
     ) -> Self {
         Self {
             config: ArcSwap::from_pointee(config),
@@ -54,6 +57,7 @@ impl Running {
             collector: Mutex::new(collector),
             journal,
             meter,
+            metering,
             server: Mutex::default(),
             last: Mutex::default(),
         }
@@ -62,6 +66,11 @@ impl Running {
     /// The store, where there is one.
     pub(crate) const fn store(&self) -> Option<&Arc<Store>> {
         self.store.as_ref()
+    }
+
+    /// The meter.
+    pub(super) const fn metering(&self) -> &Metering {
+        &self.metering
     }
 
     /// Every source that was heard, and the meter.
@@ -89,6 +98,9 @@ impl Running {
         }
         if self.counted().is_some_and(|counted| counted.unsaved > 0) {
             problems.push("templates could not be saved: after a restart data may wait for them".into());
+        }
+        for interface in self.metering.gone() {
+            problems.push(format!("the meter has lost interface {interface}: see the log, and take it out of meter.interfaces if it is not to come back"));
         }
         Health { problems }
     }

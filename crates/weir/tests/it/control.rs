@@ -5,5 +5,6 @@ mod session;
 mod editors;
 mod life;
 mod load;
+mod metering;
 mod trial;
 mod whole;

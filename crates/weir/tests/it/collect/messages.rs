@@ -22,6 +22,13 @@ pub(crate) fn netflow5_at(seconds: u32, sequence: u32, bytes: u32) -> Vec<u8> {
     [header, record].concat()
 }
 
+/// A NetFlow v5 datagram with so many records, whose bytes are numbers from `first` on.
+pub(crate) fn netflow5_rows(sequence: u32, first: u32, count: u32) -> Vec<u8> {
+    let mut message = words(&[5 << 16 | count, 100_000, seconds(), 0, sequence, 0]);
+    (first..first + count).for_each(|number| message.extend(&netflow5(0, number)[24..]));
+    message
+}
+
 /// The template of [`netflow9`] and [`ipfix`]: bytes (1), packets (2), protocol (4) in 4 octets each.
 const FIELDS: [u32; 3] = [1 << 16 | 4, 2 << 16 | 4, 4 << 16 | 4];
 const TEMPLATE: u32 = 300;
@@ -37,6 +44,17 @@ pub(crate) fn netflow9(sequence: u32, template: bool, bytes: Option<u32>) -> Vec
 pub(crate) fn ipfix(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
     let mut message = words(&[10 << 16, seconds(), sequence, 7]);
     sets(&mut message, 2, template, bytes);
+    let length = message.len() as u16;
+    message[2..4].copy_from_slice(&length.to_be_bytes());
+    message
+}
+
+/// An IPFIX message with so many records, whose bytes are numbers from `first` on, behind the template where that is wanted.
+pub(crate) fn ipfix_rows(sequence: u32, template: bool, first: u32, count: u32) -> Vec<u8> {
+    let mut message = words(&[10 << 16, seconds(), sequence, 7]);
+    sets(&mut message, 2, template, None);
+    message.extend(words(&[TEMPLATE << 16 | (4 + 12 * count)]));
+    (first..first + count).for_each(|number| message.extend(words(&[number, 3, 6])));
     let length = message.len() as u16;
     message[2..4].copy_from_slice(&length.to_be_bytes());
     message

@@ -63,7 +63,7 @@ fn the_mode_of_the_socket_says_who_may() {
     assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
     let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.name", "x"]) else { return };
     assert!(code == 3 && said.contains("you may not change this service"), "{code} {said}");
-    assert_eq!(Session(&service).done(&["diff"]), "");
+    assert_eq!(Session::new(&service).done(&["diff"]), "");
     service.stop().check_identity();
     assert!(!Path::new(&socket).exists(), "the socket goes with the service");
 }
@@ -74,7 +74,7 @@ fn the_second_of_two_editors_is_told() {
     let socket = place.socket();
     let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0666\"\n");
     let service = Service::start(&folder, "", &control);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.group", "theirs"]) else { return };
     assert_eq!(code, 0, "{said}");
     // Each has a candidate of their own.
@@ -138,6 +138,6 @@ fn what_is_no_request_is_told_and_bounded() {
         BufReader::new(&last).read_line(&mut said).is_ok_and(|_| said.contains("16 connections are open already"))
     });
     drop(open);
-    super::session::wait_until("there is room again", || Session(&service).run(&["diff"]).code == 0);
+    super::session::wait_until("there is room again", || Session::new(&service).run(&["diff"]).code == 0);
     service.stop().check_identity();
 }

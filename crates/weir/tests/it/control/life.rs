@@ -12,7 +12,7 @@ const MORE: &str = "# Kept for a while.\nretention = \"90d\" # days\n\n# The cor
 fn a_change_runs_when_it_is_committed_and_goes_when_it_is_rolled_back() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core router"]);
     session.done(&["set", "store.retention", "30d"]);
@@ -60,7 +60,7 @@ fn a_change_runs_when_it_is_committed_and_goes_when_it_is_rolled_back() {
 fn what_cannot_be_is_refused_and_nothing_changes() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let before = session.file();
     session.refused(&["commit"], "there is nothing to commit");
     session.refused(&["confirm"], "nothing waits to be confirmed");
@@ -104,7 +104,7 @@ fn what_cannot_be_is_refused_and_nothing_changes() {
 fn a_file_that_was_changed_by_hand_is_not_written_over() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let by_hand = session.file().replace("90d", "60d");
     session.done(&["set", "source.core.name", "Core"]);
     std::fs::write(&service.config, &by_hand).unwrap();
@@ -128,7 +128,7 @@ fn a_file_that_was_changed_by_hand_is_not_written_over() {
 fn twenty_versions_are_kept_and_survive_a_restart() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     for number in 1..=22 {
         session.done(&["set", "source.core.name", &format!("Core {number}")]);
         session.done(&["commit"]);
@@ -136,7 +136,7 @@ fn twenty_versions_are_kept_and_survive_a_restart() {
     let text = session.file();
     service.stop().check_identity();
     let service = Service::restart(&folder, &text);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let versions: Vec<_> = session.json(&["versions"]).iter().map(|row| row["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (4..=23).rev().collect::<Vec<_>>());
     assert_eq!(std::fs::read_dir(session.versions()).unwrap().count(), 20);
@@ -151,7 +151,7 @@ fn twenty_versions_are_kept_and_survive_a_restart() {
 fn a_shell_is_told_paths_and_words() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let offered = |words: &[&str]| -> Vec<String> {
         let config = service.config.to_str().unwrap();
         let mut all = vec!["complete-path", words[0], "-c", config];

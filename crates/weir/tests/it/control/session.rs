@@ -1,7 +1,7 @@
 //! The commands that change a service, and what they say.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,13 +12,23 @@ use crate::run::{Run, weir};
 /// How long something is waited for that has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Somebody who changes a service.
-pub(super) struct Session<'a>(pub(super) &'a Service);
+/// Somebody who changes the service with this configuration.
+pub(super) struct Session<'a> {
+    config: &'a Path,
+}
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    pub(super) fn new(service: &'a Service) -> Self {
+        Self::of(&service.config)
+    }
+
+    pub(super) const fn of(config: &'a Path) -> Self {
+        Self { config }
+    }
+
     /// Runs a command, whatever comes of it.
     pub(super) fn run(&self, words: &[&str]) -> Run {
-        let config = self.0.config.to_str().unwrap();
+        let config = self.config.to_str().unwrap();
         let mut all = vec![words[0], "-c", config];
         all.extend(&words[1..]);
         weir(&all)
@@ -44,14 +54,19 @@ impl Session<'_> {
         assert!(run.code == 2 && run.stderr.contains(because), "{words:?}: {} {}{}", run.code, run.stdout, run.stderr);
     }
 
+    /// A counter of the service.
+    pub(super) fn counter(&self, name: &str) -> u64 {
+        self.json(&["counters", "--grep", name]).iter().filter_map(|row| row["value"].as_u64()).sum()
+    }
+
     /// What stands in the file.
     pub(super) fn file(&self) -> String {
-        fs::read_to_string(&self.0.config).unwrap()
+        fs::read_to_string(self.config).unwrap()
     }
 
     /// The folder of versions.
     pub(super) fn versions(&self) -> PathBuf {
-        self.0.config.with_file_name("weir.toml.versions")
+        self.config.with_file_name("weir.toml.versions")
     }
 }
 

@@ -12,7 +12,7 @@ const MORE: &str = "[source.core]\nmatch = \"127.0.0.1\"\n[control]\nwatch = \"3
 fn what_nobody_confirms_goes_and_was_never_written() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core"]);
     session.done(&["commit", "--confirm", "1s"]);
@@ -33,7 +33,7 @@ fn what_nobody_confirms_goes_and_was_never_written() {
 fn what_is_confirmed_is_written_and_stays() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     session.done(&["set", "source.core.name", "Core"]);
     session.done(&["commit", "--confirm", "60s"]);
     session.done(&["confirm"]);
@@ -52,7 +52,7 @@ fn what_is_confirmed_is_written_and_stays() {
 fn a_service_that_becomes_unwell_takes_its_configuration_back() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", MORE);
-    let session = Session(&service);
+    let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core"]);
     session.done(&["commit"]);
