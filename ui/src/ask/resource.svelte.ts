@@ -4,6 +4,9 @@ import { ApiError } from '../api/client';
 /** After this an answer that is still on its way is called slow. */
 const SLOW_AFTER = 3_000;
 
+/** What is asked again by itself takes at most one part in so many of the time. */
+const REST = 4;
+
 /**
  * The latest answer to a question that may be asked again. The value stays while the next one is on its way, and when that fails;
  * asking again ends the request before, and with it the query in the service.
@@ -14,6 +17,8 @@ export class Resource<T> {
   busy = $state(false);
   slow = $state(false);
   #running: AbortController | undefined;
+  #took = 0;
+  #ended = 0;
 
   /** Asks; resolves when the answer is there, or another question took its place. */
   async load(work: (signal: AbortSignal) => Promise<T>): Promise<void> {
@@ -22,6 +27,7 @@ export class Resource<T> {
     this.#running = running;
     this.busy = true;
     this.slow = false;
+    const begun = Date.now();
     const slow = setTimeout(() => (this.slow = true), SLOW_AFTER);
     running.signal.addEventListener('abort', () => clearTimeout(slow));
     try {
@@ -37,8 +43,16 @@ export class Resource<T> {
       if (this.#running === running) {
         this.busy = false;
         this.slow = false;
+        this.#ended = Date.now();
+        this.#took = this.#ended - begun;
       }
     }
+  }
+
+  /** Asks again, as pages do by themselves: not before the answer to the question before is there, and seldom where answers take long. */
+  async refresh(work: (signal: AbortSignal) => Promise<T>): Promise<void> {
+    if (this.busy || Date.now() - this.#ended < this.#took * REST) return;
+    await this.load(work);
   }
 
   /** Ends the request; the value stays. */

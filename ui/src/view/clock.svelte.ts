@@ -1,4 +1,5 @@
 // A clock that ticks each second, at the service's time; it rests while the page is not seen.
+import { untrack } from 'svelte';
 import { serviceNow } from '../api/client';
 
 class Clock {
@@ -21,7 +22,8 @@ export function every(period: number, work: () => void): () => void {
     last = Date.now();
     work();
   };
-  turn();
+  // What the work reads is no reason to begin anew.
+  untrack(turn);
   const timer = setInterval(turn, period);
   document.addEventListener('visibilitychange', turn);
   return () => {

@@ -3,6 +3,9 @@
 /** Colours of series in app.css: series-0 to series-9. */
 export const SERIES_COLOURS = 10;
 
+/** Values that are remembered of a dimension; a page that is open for weeks forgets and begins anew. */
+const MOST = 2_000;
+
 const places = new Map<string, Map<string, number>>();
 
 /**
@@ -12,6 +15,7 @@ const places = new Map<string, Map<string, number>>();
 export function placesOf(dimension: string, values: string[]): number[] {
   const known = places.get(dimension) ?? new Map<string, number>();
   places.set(dimension, known);
+  if (known.size > MOST) known.clear();
   const taken = new Set<number>();
   const found = values.map((value) => {
     const place = known.get(value);
