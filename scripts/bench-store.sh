@@ -2,8 +2,8 @@
 # Receive to stored, and questions, beside nfcapd, nfdump and DuckDB on the same flows in the same run: scripts/bench-store.sh [FLOWS] [DATAGRAMS_PER_SECOND] [RUNS]
 #
 # The shared load generator (`flowgen`, beside the checkout) sends wide NetFlow v9 over the loopback interface to `nfcapd -y` and to `weir run`, one after the other. What is told:
-# CPU seconds (user and system) of the whole life of each process a million records, records stored, octets on disk a record; then the wall-clock time of three
-# questions, the least of RUNS in turns. A peer that is not installed is left out; PYTHON names an interpreter that has the module `duckdb`.
+# CPU seconds (user and system) of the whole life of each process a million records, records stored, octets on disk a record; then the wall-clock time of the
+# questions below, the least of RUNS in turns. A peer that is not installed is left out; PYTHON names an interpreter that has the module `duckdb`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,10 +31,10 @@ cleanup() {
 trap cleanup EXIT
 rustc -O --edition 2021 -o "$folder/flowgen" "$source"
 
-# Runs a collector, sends it the load, ends it, and leaves its CPU seconds in `spent`.
+# Runs a collector, sends it so many flows, ends it by a signal, and leaves its CPU seconds in `spent`.
 collect() {
-    local name=$1 waiter
-    shift
+    local name=$1 count=$2 signal=$3 waiter
+    shift 3
     (
         "$@" >"$folder/$name.log" 2>&1 &
         echo $! >"$folder/pid"
@@ -44,9 +44,9 @@ collect() {
     waiter=$!
     sleep 2
     child=$(cat "$folder/pid")
-    "$folder/flowgen" send --proto v9 --wide --v6 20 --exporters 20 --flows "$flows" --to "127.0.0.1:$port" --rate "$rate" >"$folder/sent"
+    "$folder/flowgen" send --proto v9 --wide --v6 20 --exporters 20 --flows "$count" --to "127.0.0.1:$port" --rate "$rate" >"$folder/sent"
     sleep 3
-    kill -TERM "$child"
+    kill -"$signal" "$child"
     wait "$waiter" || true
     child=
     # The second line is that of the processes that were waited for.
@@ -61,10 +61,26 @@ tell() {
 
 if command -v nfcapd >/dev/null; then
     mkdir "$folder/nfcapd"
-    collect nfcapd nfcapd -y -b 127.0.0.1 -p "$port" -w "$folder/nfcapd" -B 16777216
+    collect nfcapd "$flows" TERM nfcapd -y -b 127.0.0.1 -p "$port" -w "$folder/nfcapd" -B 16777216
     records=$(nfdump -R "$folder/nfcapd" -I 2>/dev/null | awk -F': ' '$1 == "Flows" { sum += $2 } END { print sum + 0 }')
     tell nfcapd "$records" "$(du -sb "$folder/nfcapd" | cut -f1)"
 fi
+
+# To the journal and no further: one segment that holds all, and an end that leaves no time to make files of it.
+cat >"$folder/journal.toml" <<TOML
+[listen.bench]
+url = "udp://127.0.0.1:$port"
+
+[store]
+path = "$folder/journal"
+segment_size = "1GiB"
+segment_age = "1h"
+TOML
+few=$((flows < 9000000 ? flows : 9000000))
+collect journal "$few" KILL "$weir" run -c "$folder/journal.toml"
+records=$("$weir" query --store "$folder/journal" --summary --unscaled --format json 2>/dev/null | sed -n 's/.*"flows":\([0-9]*\).*/\1/p')
+awk -v records="$records" -v sent="$few" -v spent="$spent" 'BEGIN { printf "journal    %d of %d records durable, %.3f CPU-s a million\n", records, sent, spent * 1e6 / sent }'
+rm -rf "$folder/journal"
 
 cat >"$folder/weir.toml" <<TOML
 [listen.bench]
@@ -73,7 +89,7 @@ url = "udp://127.0.0.1:$port"
 [store]
 path = "$folder/store"
 TOML
-collect weir "$weir" run -c "$folder/weir.toml"
+collect weir "$flows" TERM "$weir" run -c "$folder/weir.toml"
 records=$("$weir" query --store "$folder/store" --summary --unscaled --format json | sed -n 's/.*"flows":\([0-9]*\).*/\1/p')
 tell weir "$records" "$(du -sb "$folder/store" | cut -f1)"
 
@@ -110,11 +126,10 @@ ask() {
     echo
 }
 
-host=10.0.3.232
-low=$(((4 << 32) + (10 << 24) + (3 << 8) + 232))
-ask 'top 10 sources by bytes' "-s srcip/bytes -n 10" "--top 10 --by src_addr" \
-    'SELECT src_addr_high, src_addr_low, sum(bytes) AS octets FROM FLOWS GROUP BY ALL ORDER BY octets DESC LIMIT 10'
-ask 'four keys' "-A srcip,dstip,proto,dstport -O bytes -n 10" "--top 10 --by 'src_addr, dst_addr, protocol, dst_port'" \
-    'SELECT src_addr_high, src_addr_low, dst_addr_high, dst_addr_low, protocol, dst_port, sum(bytes) AS octets FROM FLOWS GROUP BY ALL ORDER BY octets DESC LIMIT 10'
-ask 'records of one host' "'ip $host'" "'ip $host' --limit 1000000 --format json" \
-    "SELECT * FROM FLOWS WHERE (src_addr_high = 0 AND src_addr_low = $low) OR (dst_addr_high = 0 AND dst_addr_low = $low)"
+# A frequent one, of which every second page has a record; one of some twenty records; one that is nowhere.
+for host in 10.0.3.232 198.19.13.37 203.0.113.9; do
+    IFS=. read -r one two three four <<<"$host"
+    low=$(((4 << 32) + (one << 24) + (two << 16) + (three << 8) + four))
+    ask "records of $host" "'ip $host'" "'ip $host' --limit 1000000 --format json" \
+        "SELECT * FROM FLOWS WHERE (src_addr_high = 0 AND src_addr_low = $low) OR (dst_addr_high = 0 AND dst_addr_low = $low)"
+done
