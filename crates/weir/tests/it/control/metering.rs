@@ -1,7 +1,7 @@
 //! The meter of a service, changed while packets come: each is counted once.
 
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use super::session::{Session, wait_until};
 use crate::collect::service::{Folder, Stored};
@@ -18,6 +18,24 @@ fn pair() -> (Namespace, Namespace, [String; 2]) {
         far
     });
     (client, server, ends)
+}
+
+/// A service that does not outlive its test.
+struct Running(Child);
+
+impl Running {
+    /// Ends it in order; gives its exit code.
+    fn stop(mut self) -> Option<i32> {
+        assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Sends so many datagrams to port 9 of the server, each from a port of its own.
@@ -92,7 +110,8 @@ fn a_meter_begins_and_ends_while_the_service_goes_on() {
     let store = folder.store();
     let text = format!("[listen.lab]\nurl = \"udp://127.0.0.1:2055\"\n\n[store]\npath = \"{}\"\n", store.display());
     std::fs::write(&config, &text).unwrap();
-    let mut weir = server.command(env!("CARGO_BIN_EXE_weir")).args(["run", "-c", config.to_str().unwrap()]).spawn().unwrap();
+    let mut command = server.command(env!("CARGO_BIN_EXE_weir"));
+    let weir = Running(command.args(["run", "-c", config.to_str().unwrap()]).stderr(Stdio::null()).spawn().unwrap());
     let session = Session::of(&config);
     wait_until("there is a socket", || store.join("control.sock").exists());
     assert!(datagrams(&client, 0, 5).wait().unwrap().success());
@@ -111,6 +130,5 @@ fn a_meter_begins_and_ends_while_the_service_goes_on() {
         assert!(datagrams(&client, 0, 5).wait().unwrap().success());
         wait_until("its flows are stored", || metered(&store, 0) == 20 * round);
     }
-    assert!(Command::new("kill").arg(weir.id().to_string()).status().unwrap().success());
-    assert_eq!(weir.wait().unwrap().code(), Some(0));
+    assert_eq!(weir.stop(), Some(0));
 }
