@@ -25,56 +25,48 @@ show() {
 }
 
 # The whole chain, with everything in a folder that is gone afterwards: meter -> IPFIX over UDP -> collector -> store -> answers.
-folder=$(mktemp -d)
+told=$(mktemp)
 service=
 end() {
     if [ -n "$service" ]; then
         kill "$service" && wait "$service" || true
     fi
-    rm -rf "$folder"
+    rm -f "$told"
 }
 trap end EXIT
-port=$((20000 + RANDOM % 20000))
-cat > "$folder/weir.toml" <<CONFIG
-[listen.demo]
-url = "udp://127.0.0.1:$port"
-
-[store]
-path = "$folder/store"
-
-[console]
-listen = "127.0.0.1:$((port + 1))"
-CONFIG
-"$weir" run -c "$folder/weir.toml" 2> "$folder/log" &
+"$weir" demo --listen 127.0.0.1:0 > "$told" &
 service=$!
-# Waits until a command says what it is to say.
-until_it_says() {
-    local wanted=$1
-    shift
-    for _ in $(seq 100); do
-        if [ "$("$weir" "$@" -c "$folder/weir.toml" 2> /dev/null)" = "$wanted" ]; then
+# Waits until a command is true.
+until_it_is() {
+    for _ in $(seq 200); do
+        if "$@"; then
             return
         fi
         sleep 0.1
     done
-    cat "$folder/log" >&2
+    echo "the demo does not start" >&2
     exit 1
 }
-until_it_says 1 counters --grep weir_service_build_info --format none
+until_it_is grep -q '^end' "$told"
+config=$(sed -n 's/^ask .* -c \([^ ]*\) .*/\1/p' "$told")
+has_records() {
+    [ "$("$weir" query -c "$config" --format none)" -ge "$1" ]
+}
+# The sample is a minute long, and the demo begins with an hour of it.
+until_it_is has_records $(($("$weir" meter -r $samples/packets.pcap --format none) * 50))
 
-echo "One minute of a small network. A service receives flow export on udp://127.0.0.1:$port and keeps it in $folder/store."
-flows=$("$weir" meter -r $samples/packets.pcap --format none)
-show "The meter turns the packets of a capture into flows and exports them to the service, as IPFIX" \
-    meter -r $samples/packets.pcap --export "udp://127.0.0.1:$port"
-until_it_says "$flows" query --format none
-show "Who sent most, by the running service: $flows records are in the store" \
-    query -c "$folder/weir.toml" --top 5 --by src_addr,dst_addr,dst_port --format table
+echo "A small network: a meter exports to a service, an hour at once and then as time goes by; four other devices have sent once. This is what \`weir demo\` starts:"
+cat "$told"
+show "Who sent most, by the running service" \
+    query -c "$config" --top 5 --by src_addr,dst_addr,dst_port --format table
+show "Over time, by what is inside and what is outside" \
+    query 'src side internal and dst side external' -c "$config" --series 10m --last 1h --measures bps,pps --format table
 show "Where it was slow" \
-    query 'rtt > 0' -c "$folder/weir.toml" --top 5 --by 'server port' --measures 'connections,rtt p95,srt p95,retransmissions' --sort 'rtt p95' --format table
+    query 'rtt > 0' -c "$config" --top 5 --by 'server port' --measures 'connections,rtt p95,srt p95,retransmissions' --sort 'rtt p95' --format table
 show "The same store in SQL, read from its files" \
-    sql 'SELECT protocol, count(*) AS records, sum(bytes) AS bytes FROM flows GROUP BY protocol ORDER BY bytes DESC' --store "$folder/store" --format table
+    sql 'SELECT protocol, count(*) AS records, sum(bytes) AS bytes FROM flows GROUP BY protocol ORDER BY bytes DESC' --store "$(dirname "$config")/store" --format table
 show "Who exports, and whether anything is missing" \
-    sources -c "$folder/weir.toml" --format table
+    sources -c "$config" --format table
 
 echo
 echo "And what each part reads: packets, and what five kinds of exporter tell of them. The captures are in $samples."

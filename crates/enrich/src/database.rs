@@ -149,7 +149,7 @@ fn place<S: AsRef<[u8]>>(found: &LookupResult<'_, S>, texts: &mut Texts) -> Resu
         return Ok(Place { country, ..Place::default() });
     };
     let as_name = first_text(found, AS_NAME)?.map_or(0, |name| texts.number(name));
-    Ok(Place { country, as_number, as_name, group: 0 })
+    Ok(Place { country, as_number, as_name, ..Place::default() })
 }
 
 /// The text at the first of the paths that has one.

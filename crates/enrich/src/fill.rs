@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use weir_record::column::{Fixed, IpColumn, TextColumn};
-use weir_record::{Address, FlowBatch};
+use weir_record::{Address, FlowBatch, names};
 
 use crate::tables::{Interface, Place, Source, Tables};
 
@@ -32,6 +32,7 @@ impl Tables {
                 as_number: &mut batch.src_as,
                 as_name: &mut batch.src_as_name,
                 group: &mut batch.src_group,
+                boundary: &mut batch.src_boundary,
             };
             self.fill_side(source, &batch.src_addr, &rows, scratch);
             let destination = Side {
@@ -39,6 +40,7 @@ impl Tables {
                 as_number: &mut batch.dst_as,
                 as_name: &mut batch.dst_as_name,
                 group: &mut batch.dst_group,
+                boundary: &mut batch.dst_boundary,
             };
             self.fill_side(destination, &batch.dst_addr, &rows, scratch);
         }
@@ -67,6 +69,11 @@ impl Tables {
         }
         if known.group != 0 {
             fill_texts(side.group, rows, texts, places.iter().map(|place| self.text(place.group)));
+        }
+        if known.is_internal {
+            for (row, place) in rows.clone().zip(&*places).filter(|(row, _)| addresses.get(*row).is_some()) {
+                side.boundary.push(row, if place.is_internal { names::INTERNAL } else { names::EXTERNAL });
+            }
         }
         if known.as_number == 0 {
             return;
@@ -162,6 +169,7 @@ struct Side<'a> {
     as_number: &'a mut Fixed<u32>,
     as_name: &'a mut TextColumn,
     group: &'a mut TextColumn,
+    boundary: &'a mut Fixed<u8>,
 }
 
 /// The columns that an interface fills.

@@ -1,7 +1,7 @@
 //! Enrichment: what a flow record does not say itself and the tables of the user do.
 //!
 //! [`Tables`] is built from MaxMind databases, named prefixes and settings of sources, never changed, and swapped whole. [`Tables::enrich`] fills in the
-//! columns that end in `_country`, `_as_name` and `_group`, the AS numbers that the exporter left out, and names, speeds and
+//! columns that end in `_country`, `_as_name`, `_group` and `_boundary`, the AS numbers that the exporter left out, and names, speeds and
 //! sides of exporters and interfaces. It changes nothing that the exporter said, and keeps records of which nothing is known as they are.
 //!
 //! Every table is flattened when it is loaded: the space of addresses is cut into ranges within which all answers are the same, so

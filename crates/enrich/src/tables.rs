@@ -16,6 +16,8 @@ pub struct Parts {
     pub databases: Vec<Database>,
     /// Named prefixes; the longest that holds an address counts.
     pub groups: Vec<Group>,
+    /// What is internal; everything else is external. None: nobody knows.
+    pub internal: Vec<Prefix>,
     /// What is told about exporters; the longest prefix counts.
     pub sources: Vec<SourceSettings>,
 }
@@ -126,6 +128,7 @@ pub(crate) struct Place {
     pub(crate) as_number: u32,
     pub(crate) as_name: u32,
     pub(crate) group: u32,
+    pub(crate) is_internal: bool,
 }
 
 impl Place {
@@ -137,6 +140,7 @@ impl Place {
             as_number: system.as_number,
             as_name: system.as_name,
             group: if self.group == 0 { other.group } else { self.group },
+            is_internal: self.is_internal || other.is_internal,
         }
     }
 }
@@ -210,6 +214,8 @@ impl Tables {
             tables.databases.push(info);
         }
         tables.add_groups(&parts.groups, &mut layers)?;
+        let internal = Place { is_internal: true, ..Place::default() };
+        add_prefixes(parts.internal.iter().map(|prefix| (*prefix, 1)).collect(), &[Place::default(), internal], &mut layers);
         tables.places = Places::new(&layers.v4, &layers.v6);
         tables.known = layers.known;
         for place in &tables.known {
@@ -314,10 +320,15 @@ impl Tables {
             prefixes.push((group.prefix, known.len() as u32));
             known.push(Place { group: self.texts.number(&group.name), ..Place::default() });
         }
-        let (v4, v6): (Vec<_>, Vec<_>) = prefixes.into_iter().partition(|(prefix, _)| prefix.is_v4());
-        layers.add(&flatten(v4), &flatten(v6), &known);
+        add_prefixes(prefixes, &known, layers);
         Ok(())
     }
+}
+
+/// Adds prefixes, each with the place in `known` of what it says.
+fn add_prefixes(prefixes: Vec<(Prefix, u32)>, known: &[Place], layers: &mut Layers) {
+    let (v4, v6): (Vec<_>, Vec<_>) = prefixes.into_iter().partition(|(prefix, _)| prefix.is_v4());
+    layers.add(&flatten(v4), &flatten(v6), known);
 }
 
 impl Source {

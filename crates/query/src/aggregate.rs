@@ -301,8 +301,13 @@ impl Aggregation {
     /// One slot that is the range of a series, so that its largest groups are those of what lies in it.
     fn range_window(&self, is_series: bool) -> Option<Window> {
         let (from, to) = (self.question.from, self.question.to);
-        let step = to.checked_sub(from).filter(|_| is_series && from != i64::MIN && to != i64::MAX)?;
-        Some(Window { slots: Slots { step, origin: from }, from, to })
+        if !is_series || (from == i64::MIN && to == i64::MAX) {
+            return None;
+        }
+        // Open at one end, it is as long as a slot can be.
+        let step = to.saturating_sub(from);
+        let origin = if from == i64::MIN { to.saturating_sub(step) } else { from };
+        Some(Window { slots: Slots { step, origin }, from, to })
     }
 
     fn worker_limits(&self) -> AggregationLimits {

@@ -40,6 +40,7 @@ pairs! {
     ["country", "geo"] => SourceDestination, src_country, dst_country;
     ["group"] => SourceDestination, src_group, dst_group;
     ["hostname"] => SourceDestination, src_host, dst_host;
+    ["side"] => SourceDestination, src_boundary, dst_boundary;
     ["nat ip", "nat_addr"] => SourceDestination, nat_src_addr, nat_dst_addr;
     ["nat port", "nat_port"] => SourceDestination, nat_src_port, nat_dst_port;
     ["tunnel ip"] => SourceDestination, tunnel_src, tunnel_dst;

@@ -89,8 +89,8 @@ columns! {
     dst_mask: U8, None, Key, [ie(13), ie(30)], "Destination mask", "Prefix length of the destination's route.";
     next_hop: Ip, None, Direction, [ie(15), ie(62)], "Next hop", "Address of the next router.";
     bgp_next_hop: Ip, None, Direction, [ie(18), ie(63)], "BGP next hop", "Address of the next router in BGP.";
-    src_as: U32, None, Key, [ie(16)], "Source AS", "Autonomous system of the source, as the exporter says; 0 is kept.";
-    dst_as: U32, None, Key, [ie(17)], "Destination AS", "Autonomous system of the destination, as the exporter says; 0 is kept.";
+    src_as: U32, None, Key, [ie(16)], "Source AS", "Autonomous system of the source, as the exporter says; where that is 0 or absent, as a database says. Without one 0 is kept.";
+    dst_as: U32, None, Key, [ie(17)], "Destination AS", "Autonomous system of the destination, as the exporter says; where that is 0 or absent, as a database says. Without one 0 is kept.";
     as_path: List, None, Direction, [], "AS path", "AS path to the destination (sFlow extended gateway).";
     communities: List, None, Direction, [], "Communities", "BGP communities of the destination's route (sFlow extended gateway).";
     vrf_in: U32, None, Key, [ie(234)], "VRF in", "Routing instance of the ingress.";
@@ -225,10 +225,12 @@ columns! {
     dst_as_name: Text, None, Key, [], "Destination AS name", "Name of dst_as.";
     src_group: Text, None, Key, [], "Source group", "Named prefix that holds the source.";
     dst_group: Text, None, Key, [], "Destination group", "Named prefix that holds the destination.";
-    src_host: Text, None, Key, [], "Source host", "Host name of the source.";
-    dst_host: Text, None, Key, [], "Destination host", "Host name of the destination.";
+    src_host: Text, None, Key, [], "Source host", "Host name of the source; looked up where an answer is asked for with names, and not stored.";
+    dst_host: Text, None, Key, [], "Destination host", "Host name of the destination, likewise.";
     in_boundary: Enum(names::BOUNDARY), None, Key, [], "In side", "Which side in_if faces: internal or external.";
     out_boundary: Enum(names::BOUNDARY), None, Key, [], "Out side", "Which side out_if faces: internal or external.";
+    src_boundary: Enum(names::BOUNDARY), None, Key, [], "Source side", "Which side the source is on: internal where your internal prefixes hold it, else external. Absent without such prefixes.";
+    dst_boundary: Enum(names::BOUNDARY), None, Key, [], "Destination side", "Which side the destination is on, likewise.";
     tunnel_type: Enum(names::TUNNEL_TYPE), None, Connection, [], "Tunnel", "Encapsulation taken off; the record describes the inner packet.";
     tunnel_id: U32, None, Connection, [], "Tunnel id", "VNI, GRE key, TEID or session.";
     tunnel_src: Ip, None, Key, [], "Tunnel source", "Source address of the outer packet.";
@@ -260,6 +262,7 @@ const MIRRORED: &[(Column, Column)] = &[
     (Column::src_group, Column::dst_group),
     (Column::src_host, Column::dst_host),
     (Column::in_boundary, Column::out_boundary),
+    (Column::src_boundary, Column::dst_boundary),
     (Column::tunnel_src, Column::tunnel_dst),
 ];
 

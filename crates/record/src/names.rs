@@ -103,7 +103,7 @@ words! {
 }
 
 words! {
-    /// Which side of the network an interface faces (`in_boundary`, `out_boundary`).
+    /// Which side of the network an interface faces (`in_boundary`, `out_boundary`) or an address is on (`src_boundary`, `dst_boundary`).
     BOUNDARY;
     /// Inside.
     INTERNAL = 0 "internal",

@@ -15,6 +15,7 @@ use weir_store::{Cancel, SqlAnswer};
 use crate::backend::{Backend, QueryError};
 use crate::document::SqlColumnDocument;
 use crate::error::Fault;
+use crate::named::add_names;
 use crate::queries::{Turn, Watch};
 use crate::question::{Asked, AskedSql, Format, SqlFormat};
 use crate::rendered::Rendered;
@@ -38,11 +39,14 @@ pub(crate) async fn query(shared: Shared, asked: Asked) -> Result<Response, Faul
     let format = asked.format.unwrap_or_default();
     let text = serde_json::to_string(&asked).unwrap_or_default();
     let work = move |backend: &dyn Backend, job: Job| {
-        job.run(
-            |turn| backend.query(&question, &turn.cancel),
-            Rendered::summary,
-            |answer, out, _| Rendered::new(&answer, &asked).write(|text| out.take(text)),
-        );
+        let answer = |turn: &Turn| {
+            let mut answer = backend.query(&question, &turn.cancel)?;
+            if asked.names {
+                add_names(&mut answer, |addresses| backend.names(addresses));
+            }
+            Ok(answer)
+        };
+        job.run(answer, Rendered::summary, |answer, out, _| Rendered::new(&answer, &asked).write(|text| out.take(text)));
     };
     let (summary, body) = stream(shared, "query", text, format == Format::Lines, work).await?;
     let mut response = ([(header::CONTENT_TYPE, media_type(format))], body).into_response();

@@ -1,10 +1,13 @@
 //! What the server needs from the service, and how a question can fail there.
 
+use std::net::IpAddr;
+
 use weir_query::{Answer, Question};
 use weir_store::{AskError, Cancel, SqlAnswer, SqlError, StoreError};
 
 use crate::error::{Place, Refusal};
 use crate::metric::Counter;
+use crate::named::NamesOf;
 use crate::source::SourceRow;
 
 /// The service behind the API. Calls may take as long as their work does: the server makes them on threads that may wait.
@@ -17,6 +20,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Every counter; those of one metric stand together.
     fn counters(&self) -> Vec<Counter>;
+
+    /// Names of addresses, looked up now or known from before; nothing for one that has none. Those that are not known in time are left out.
+    fn names(&self, addresses: &[IpAddr]) -> NamesOf;
 
     /// Answers a question over what is stored.
     ///

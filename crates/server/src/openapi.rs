@@ -18,6 +18,7 @@ use crate::routes;
         routes::sources,
         routes::counters,
         routes::live,
+        routes::names,
         routes::queries_list,
         routes::query_cancel,
     ),

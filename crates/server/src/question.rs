@@ -56,6 +56,9 @@ pub struct Asked {
     /// Bytes and packets as reported, not multiplied by the sampling rate.
     #[serde(skip_serializing_if = "is_false")]
     pub unscaled: bool,
+    /// Names of addresses beside them, looked up for this answer by the resolver of the service.
+    #[serde(skip_serializing_if = "is_false")]
+    pub names: bool,
     /// Columns of a list, separated by commas.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub columns: String,

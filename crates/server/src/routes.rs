@@ -1,5 +1,6 @@
 //! What can be asked over HTTP, and how each answer is made.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,7 @@ use crate::error::{Fault, Refusal};
 use crate::limits::Limits;
 use crate::live::{Live, LiveCounters};
 use crate::metric::{self, CounterRow};
+use crate::named::{MOST_NAMES, NamesOf};
 use crate::openapi::Document;
 use crate::queries::{Queries, QueryRow};
 use crate::question::{Asked, AskedSql, Format};
@@ -51,6 +53,7 @@ pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
         .route("/api/v1/counters", get(counters))
         .route("/api/v1/live", get(live))
         .route("/api/v1/complete", get(complete))
+        .route("/api/v1/names", get(names))
         .route("/api/v1/queries", get(queries_list))
         .route("/api/v1/queries/{id}", delete(query_cancel))
         .route("/api/v1/openapi.json", get(openapi))
@@ -177,6 +180,37 @@ pub(crate) async fn complete(Parameters(typed): Parameters<Typed>) -> Result<Jso
     Ok(Json(typed.completions()))
 }
 
+/// Whose names are wanted.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Nameless {
+    /// Addresses, separated by commas.
+    #[param(example = "192.0.2.1,2001:db8::1")]
+    ip: String,
+}
+
+/// Names of addresses, by the resolver of the service. Nothing is looked up unless somebody asks here, or asks a question with `names`.
+#[utoipa::path(get, path = "/api/v1/names", tag = "ask", params(Nameless), responses(
+    (status = 200, description = "A name an address, null where it has none; what is not known within some seconds is left out", body = HashMap<String, Option<String>>),
+    (status = 400, description = "Something is no address, or these are too many", body = Refusal),
+))]
+pub(crate) async fn names(
+    State(shared): State<Shared>,
+    Parameters(nameless): Parameters<Nameless>,
+) -> Result<Json<NamesOf>, Fault> {
+    let mut addresses = Vec::new();
+    for text in nameless.ip.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let no_address = |_| Refusal::of("ip", format!("`{text}` is no address: write some with commas between"));
+        addresses.push(text.parse::<IpAddr>().map_err(no_address)?);
+    }
+    if addresses.is_empty() || addresses.len() > MOST_NAMES {
+        let error = format!("{} addresses, expected 1 to {MOST_NAMES}", addresses.len());
+        return Err(Refusal::of("ip", error).into());
+    }
+    Ok(Json(waiting(move || shared.backend.names(&addresses)).await?))
+}
+
 /// Queries that run.
 #[utoipa::path(get, path = "/api/v1/queries", tag = "ask", responses((status = 200, description = "The oldest first", body = Vec<QueryRow>)))]
 pub(crate) async fn queries_list(State(shared): State<Shared>) -> Json<Vec<QueryRow>> {
@@ -234,7 +268,7 @@ fn is_address(host: &str) -> bool {
         _ => host,
     };
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
 /// Does work that may wait on a thread that may.

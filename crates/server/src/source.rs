@@ -31,13 +31,13 @@ pub struct SourceRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// When its first datagram arrived.
-    #[serde(with = "crate::moment::as_text")]
-    #[schema(value_type = String, format = DateTime)]
-    pub first_seen: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::moment::as_optional_text")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_seen: Option<i64>,
     /// When its latest datagram arrived.
-    #[serde(with = "crate::moment::as_text")]
-    #[schema(value_type = String, format = DateTime)]
-    pub last_seen: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::moment::as_optional_text")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_seen: Option<i64>,
     /// When its latest record arrived.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::moment::as_optional_text")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -84,6 +84,43 @@ pub struct SourceRow {
     pub unknown_elements: Vec<String>,
 }
 
+impl SourceRow {
+    /// A source of which nothing arrived.
+    pub const fn new(exporter: IpAddr, state: SourceState) -> Self {
+        Self {
+            name: None,
+            group: None,
+            exporter,
+            domain: None,
+            listener: String::new(),
+            protocols: Vec::new(),
+            state,
+            note: None,
+            first_seen: None,
+            last_seen: None,
+            last_record: None,
+            datagrams: 0,
+            bytes: 0,
+            records: 0,
+            datagrams_per_second: 0.0,
+            records_per_second: 0.0,
+            templates: 0,
+            pending: 0,
+            counter_samples: 0,
+            options_records: 0,
+            lost_records: None,
+            lost_datagrams: None,
+            reordered: 0,
+            restarts: 0,
+            dropped: 0,
+            faults: BTreeMap::new(),
+            sampling: None,
+            clock_skew: None,
+            unknown_elements: Vec::new(),
+        }
+    }
+}
+
 /// What a source does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -98,6 +135,8 @@ pub enum SourceState {
     Faulty,
     /// The configuration does not allow it.
     Refused,
+    /// The configuration names it, and nothing came from it since the service began.
+    NeverHeard,
 }
 
 impl SourceState {
@@ -109,6 +148,7 @@ impl SourceState {
             Self::WaitingForTemplate => "waiting for template",
             Self::Faulty => "faulty",
             Self::Refused => "refused",
+            Self::NeverHeard => "never heard",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here looks at the world; what the words mean is worked out by each command.
 
 mod ask;
+mod demo;
 mod edit;
 mod import;
 mod meter;
@@ -13,6 +14,7 @@ mod store;
 use std::path::PathBuf;
 
 pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
+pub(crate) use demo::DemoArgs;
 pub(crate) use edit::{
     CommitArgs, CompleteArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
 };
@@ -41,6 +43,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 nothing matched, 2 wrong use or 
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start the whole chain on this machine, on sample traffic, to look at
+    Demo(DemoArgs),
     /// Decode flow-export datagrams in capture files to records
     Decode(DecodeArgs),
     /// Meter packets of capture files or interfaces: flows with performance and applications

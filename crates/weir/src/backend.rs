@@ -1,27 +1,30 @@
 //! Answers over what is stored: for the HTTP edge of the running service, and for commands that read the files themselves.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use weir_query::{Answer, Question};
-use weir_server::{Backend, Counter, Health, QueryError, SourceRow};
+use weir_server::{Backend, Counter, Health, NamesOf, QueryError, SourceRow};
 use weir_store::{AskLimits, Cancel, Snapshot, SqlAnswer, SqlLimits};
 
 use crate::client::Refused;
 use crate::exit::Failure;
 use crate::metrics;
+use crate::names::Names;
 use crate::service;
 use crate::service::running::Running;
 
 /// The running service behind the HTTP edge.
 pub(crate) struct ServiceBackend {
     running: Arc<Running>,
+    names: Names,
 }
 
 impl ServiceBackend {
-    pub(crate) const fn new(running: Arc<Running>) -> Self {
-        Self { running }
+    pub(crate) fn new(running: Arc<Running>) -> Self {
+        Self { running, names: Names::new() }
     }
 
     fn snapshot(&self) -> Result<Snapshot, QueryError> {
@@ -42,6 +45,10 @@ impl Backend for ServiceBackend {
 
     fn counters(&self) -> Vec<Counter> {
         metrics::counters(&self.running)
+    }
+
+    fn names(&self, addresses: &[IpAddr]) -> NamesOf {
+        self.names.of(addresses)
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {

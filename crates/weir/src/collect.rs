@@ -187,6 +187,8 @@ impl Collector {
         }
         let known: BTreeSet<IpAddr> = rows.iter().map(|row| row.exporter).collect();
         rows.extend(view.strangers(|from| known.contains(&from)));
+        let unheard: Vec<_> = view.unheard(&rows).collect();
+        rows.extend(unheard);
         rows.sort_by_key(|row| (row.exporter, row.domain));
         rows.extend(others.into_iter().reduce(rows::add_up));
         rows

@@ -16,6 +16,7 @@ mod meter;
 // The commands that ask, and what they ask.
 mod backend;
 mod client;
+mod names;
 mod query;
 mod replay;
 mod sources;
@@ -26,6 +27,7 @@ mod store_command;
 mod candidate;
 mod collect;
 mod control;
+mod demo;
 mod log;
 mod metrics;
 mod service;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<Outcome, Failure> {
     match Typed::try_parse()?.command {
+        Command::Demo(typed) => demo::run(&typed),
         Command::Decode(typed) => pipeline::decode::run(decode::Job::new(typed)?),
         Command::Meter(typed) if typed.list_interfaces => meter::list_interfaces(),
         Command::Meter(typed) => pipeline::meter::run(meter::Job::new(*typed)?),

@@ -14,6 +14,7 @@ use crate::args::{Format, QueryArgs};
 use crate::backend;
 use crate::client::{Client, Refused};
 use crate::exit::{Failure, Outcome, tell};
+use crate::names::Names;
 use crate::output::terminal_width;
 use crate::progress::Waiting;
 
@@ -72,6 +73,7 @@ impl Job {
             series: what.series.unwrap_or_default(),
             summary: what.summary,
             unscaled: what.unscaled,
+            names: what.names,
             columns: what.columns.unwrap_or_default(),
             limit: what.limit,
             oldest_first: what.oldest_first,
@@ -101,7 +103,10 @@ impl Job {
     fn read_store(&self, path: &std::path::Path) -> Result<Answered, Refused> {
         let snapshot = backend::open(path).map_err(Refused::Failed)?;
         let question = self.asked.question(0, &self.zone).map_err(Refused::Question)?;
-        let answer = backend::ask(&snapshot, &question, None, &Cancel::new()).map_err(backend::refused)?;
+        let mut answer = backend::ask(&snapshot, &question, None, &Cancel::new()).map_err(backend::refused)?;
+        if self.asked.names {
+            weir_server::add_names(&mut answer, |addresses| Names::new().of(addresses));
+        }
         let summary = serde_json::from_slice(&Rendered::summary(&answer)).unwrap_or_default();
         Ok(Answered { rows: Rows::Here(Box::new(answer)), summary })
     }

@@ -1,4 +1,4 @@
-//! Messages gone wrong: random ones, and mutations of good ones, by a seed. Also used by the example `soak`.
+//! Messages gone wrong: random ones, and mutations of good ones, by a seed. Also used by the example `message_soak`.
 
 use weir_testkit::Rng;
 

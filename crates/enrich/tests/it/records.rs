@@ -36,6 +36,7 @@ fn tables() -> Tables {
                 ..SourceSettings::default()
             },
         ],
+        ..Parts::default()
     })
     .unwrap()
 }
@@ -50,6 +51,25 @@ fn record(batch: &mut FlowBatch) {
     batch.out_if.push(row, 7);
     batch.bytes.push(row, 1000);
     batch.advance(1);
+}
+
+#[test]
+fn addresses_are_internal_or_external_where_somebody_says_which() {
+    let mut batch = FlowBatch::new();
+    (0..3).for_each(|_| record(&mut batch));
+    batch.src_addr.push(1, Address::v4(0x0b00_0001));
+    batch.src_addr.unset(2);
+    let internal = vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()];
+    let groups = vec![Group { prefix: "10.1.0.0/16".parse().unwrap(), name: "office".to_owned() }];
+    Tables::new(&Parts { internal, groups, ..Parts::default() }).unwrap().enrich(&mut batch, 0..3, &mut Scratch::default());
+    let (inside, outside) = (Some(names::INTERNAL), Some(names::EXTERNAL));
+    assert_eq!([0, 1, 2].map(|row| batch.src_boundary.get(row)), [inside, outside, None]);
+    assert_eq!([0, 1, 2].map(|row| batch.dst_boundary.get(row)), [outside; 3]);
+    assert_eq!(batch.src_group.get(0), Some("office"), "a prefix may be both");
+    let mut batch = FlowBatch::new();
+    record(&mut batch);
+    tables().enrich(&mut batch, 0..1, &mut Scratch::default());
+    assert!(batch.src_boundary.is_empty() && batch.dst_boundary.is_empty(), "nobody said what is internal");
 }
 
 #[test]

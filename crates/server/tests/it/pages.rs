@@ -105,3 +105,16 @@ fn what_may_be_typed_next_is_told() {
     assert_eq!(running.get("/api/v1/complete?text=nonsense%20here%20").json(), json!([]));
     assert_eq!(running.get("/api/v1/complete?txet=src").status, 400);
 }
+
+#[test]
+fn names_are_told_for_addresses() {
+    let running = start(Limits::default());
+    let page = running.get("/api/v1/names?ip=192.0.2.2,%202001:db8::1");
+    assert_eq!((page.status, page.json()), (200, json!({"192.0.2.2": "even.example", "2001:db8::1": null})));
+    let many = vec!["192.0.2.1"; weir_server::MOST_NAMES + 1].join(",");
+    for (text, told) in [("", "0 addresses"), ("192.0.2.1,host.example", "`host.example`"), (&many, "1001 addresses")] {
+        let page = running.get(&format!("/api/v1/names?ip={text}"));
+        assert_eq!((page.status, page.json()["field"].as_str()), (400, Some("ip")), "{}", page.text);
+        assert!(page.json()["error"].as_str().unwrap().contains(told), "{}", page.text);
+    }
+}

@@ -1,6 +1,6 @@
 //! A service of fixed answers, and clients that are not ours.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use weir_query::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Question, Role};
 use weir_record::{Address, Unit};
-use weir_server::{Backend, Counter, Health, Kind, Limits, Metric, QueryError, Server, SourceRow, SourceState, serve};
+use weir_server::{Backend, Counter, Health, Kind, Limits, Metric, NamesOf, QueryError, Server, SourceRow, SourceState, serve};
 use weir_store::{Cancel, SqlAnswer};
 
 /// 2026-03-02T09:00:00Z.
@@ -47,6 +47,12 @@ impl Backend for Fixed {
             value: weir_server::Value::Count(count),
         };
         vec![counter("ipfix", 7), counter("netflow", 12 + self.netflow.load(Ordering::SeqCst))]
+    }
+
+    fn names(&self, addresses: &[IpAddr]) -> NamesOf {
+        // Even ones have a name.
+        let is_even = |address: &IpAddr| address.to_string().ends_with(['0', '2', '4', '6', '8']);
+        addresses.iter().map(|address| (*address, is_even(address).then(|| "even.example".to_owned()))).collect()
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {
@@ -95,34 +101,21 @@ pub(crate) fn answer() -> Answer {
 pub(crate) fn source() -> SourceRow {
     SourceRow {
         name: Some("core1".into()),
-        group: None,
-        exporter: "192.0.2.1".parse().unwrap(),
         domain: Some(7),
         listener: "netflow".into(),
         protocols: vec!["netflow9".into()],
-        state: SourceState::WaitingForTemplate,
         note: Some("data waits for a template".into()),
-        first_seen: NOW,
-        last_seen: NOW + 1_500_000_000,
-        last_record: None,
+        first_seen: Some(NOW),
+        last_seen: Some(NOW + 1_500_000_000),
         datagrams: 3,
         bytes: 4_000,
-        records: 0,
         datagrams_per_second: 0.05,
-        records_per_second: 0.0,
-        templates: 0,
         pending: 3,
-        counter_samples: 0,
-        options_records: 0,
-        lost_records: None,
         lost_datagrams: Some(1),
-        reordered: 0,
-        restarts: 0,
-        dropped: 0,
         faults: [("truncated".to_owned(), 2)].into(),
-        sampling: None,
         clock_skew: Some(-0.25),
         unknown_elements: vec!["2636/137".into()],
+        ..SourceRow::new("192.0.2.1".parse().unwrap(), SourceState::WaitingForTemplate)
     }
 }
 

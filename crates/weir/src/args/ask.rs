@@ -86,6 +86,10 @@ pub(crate) struct QueryWhat {
     #[arg(long)]
     pub(crate) unscaled: bool,
 
+    /// Names of addresses beside them, by the resolver, which learns the addresses by that
+    #[arg(long, conflicts_with = "summary")]
+    pub(crate) names: bool,
+
     /// Most records of a list [default: 1000]
     #[arg(long, value_name = "N", conflicts_with_all = ["by", "series"])]
     pub(crate) limit: Option<u64>,
@@ -161,18 +165,20 @@ pub(crate) struct SqlArgs {
 }
 
 const SOURCES_ABOUT: &str = "\
-List the sources of the running service: what arrives from whom, what is missing, and why there is no data.";
+List the sources of the running service: what arrives from whom, what is missing, and why there is no data. With --store what arrived in all, by what the \
+store keeps account of.";
 
 const SOURCES_EXAMPLES: &str = "\
 Examples:
   weir sources
+  weir sources --store /var/lib/weir                   what arrived, as a store keeps it
   weir sources --format json | jq 'select(.state != \"receiving\")'";
 
 #[derive(Debug, Args)]
 #[command(long_about = SOURCES_ABOUT, after_help = SOURCES_EXAMPLES)]
 pub(crate) struct SourcesArgs {
     #[command(flatten)]
-    pub(crate) service: ServiceArgs,
+    pub(crate) from: AskedArgs,
 
     /// How to print; without it a table on a terminal, JSON Lines in a pipe
     #[arg(long, value_enum)]

@@ -1,9 +1,10 @@
 //! Sources as people see them: one row each, which answers "why do I see no data".
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use weir_codec::Protocol;
+use weir_record::Address;
 use weir_server::{SourceRow, SourceState};
 
 use super::receive::Refused;
@@ -50,8 +51,8 @@ impl View<'_> {
             protocols: source.protocols().map(|protocol| name_of(protocol).to_owned()).collect(),
             state,
             note,
-            first_seen: source.first_seen,
-            last_seen: source.last_seen,
+            first_seen: Some(source.first_seen),
+            last_seen: Some(source.last_seen),
             last_record: source.last_record,
             datagrams: source.datagrams,
             bytes: source.octets,
@@ -86,37 +87,32 @@ impl View<'_> {
         let strangers = self.refused.iter().filter(move |(from, (_, refused))| refused.not_allowed > 0 && !is_known(**from));
         strangers.map(|(from, (listener, refused))| {
             let known = self.settings.of((*from).into());
-            let name = self.listener(*listener);
+            let listener = self.listener(*listener);
             SourceRow {
                 name: known.map(|known| known.name.clone()),
                 group: known.and_then(|known| known.group.clone()),
-                exporter: *from,
-                domain: None,
-                note: Some(not_allowed(*from, &name)),
-                listener: name,
-                protocols: Vec::new(),
-                state: SourceState::Refused,
-                first_seen: refused.first,
-                last_seen: refused.last,
-                last_record: None,
-                datagrams: 0,
-                bytes: 0,
-                records: 0,
-                datagrams_per_second: 0.0,
-                records_per_second: 0.0,
-                templates: 0,
-                pending: 0,
-                counter_samples: 0,
-                options_records: 0,
-                lost_records: None,
-                lost_datagrams: None,
-                reordered: 0,
-                restarts: 0,
+                note: Some(not_allowed(*from, &listener)),
+                listener,
+                first_seen: Some(refused.first),
+                last_seen: Some(refused.last),
                 dropped: refused.not_allowed + refused.over_rate,
-                faults: BTreeMap::new(),
-                sampling: None,
-                clock_skew: None,
-                unknown_elements: Vec::new(),
+                ..SourceRow::new(*from, SourceState::Refused)
+            }
+        })
+    }
+
+    /// Rows of sources that the configuration names and that are not among these.
+    pub(crate) fn unheard<'a>(&'a self, rows: &[SourceRow]) -> impl Iterator<Item = SourceRow> + use<'a> {
+        let heard: Vec<Address> = rows.iter().map(|row| row.exporter.into()).collect();
+        self.settings.without(heard.into_iter()).map(|(network, known)| {
+            let note = format!(
+                "nothing has come from {network} since the start: does it export to this machine and the port of a listener? does a firewall let UDP through? does it send from another address?"
+            );
+            SourceRow {
+                name: Some(known.name.clone()),
+                group: known.group.clone(),
+                note: Some(note),
+                ..SourceRow::new(network.0.address(), SourceState::NeverHeard)
             }
         })
     }
@@ -194,7 +190,7 @@ impl View<'_> {
 /// Two rows of all other sources as one.
 pub(crate) fn add_up(one: SourceRow, other: SourceRow) -> SourceRow {
     SourceRow {
-        first_seen: one.first_seen.min(other.first_seen),
+        first_seen: one.first_seen.into_iter().chain(other.first_seen).min(),
         last_seen: one.last_seen.max(other.last_seen),
         last_record: one.last_record.max(other.last_record),
         datagrams: one.datagrams + other.datagrams,
@@ -331,6 +327,11 @@ mod tests {
         let rows: Vec<_> = view.strangers(|_| false).collect();
         assert_eq!((rows.len(), rows[0].name.as_deref(), rows[0].dropped), (1, Some("new"), 5));
         assert_eq!(view.strangers(|_| true).count(), 0);
+        // Named by the configuration, and refused: it was heard.
+        assert_eq!(view.unheard(&rows).count(), 0);
+        let unheard: Vec<_> = view.unheard(&[]).collect();
+        assert_eq!((unheard.len(), unheard[0].exporter, unheard[0].state), (1, stranger, SourceState::NeverHeard));
+        assert!(unheard[0].note.as_ref().unwrap().contains("nothing has come from 192.0.2.9"), "{unheard:?}");
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! What the configuration says of sources, found by their addresses, and what follows from it for their rows.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use weir_enrich::PrefixMap;
 use weir_record::{Address, FlowBatch};
 
-use crate::config::{Clock, Config, OneIn, Sampling};
+use crate::config::{Clock, Config, Network, OneIn, Sampling};
 
 /// The `[source.NAME]` sections; swapped whole when the configuration is loaded anew.
 pub(crate) struct Settings {
     places: PrefixMap,
     known: Vec<Known>,
+    /// The addresses of each.
+    networks: Vec<Network>,
 }
 
 /// What is known of a source.
@@ -38,7 +41,15 @@ impl Settings {
             clock: source.clock,
             proxy: source.proxy,
         });
-        Self { places: PrefixMap::new(&places), known: known.collect() }
+        let networks = sections().map(|(_, source)| source.network).collect();
+        Self { places: PrefixMap::new(&places), known: known.collect(), networks }
+    }
+
+    /// The sections of which none of these exporters is, with their addresses.
+    pub(crate) fn without(&self, exporters: impl Iterator<Item = Address>) -> impl Iterator<Item = (&Network, &Known)> {
+        let heard: BTreeSet<u32> = exporters.filter_map(|exporter| self.places.get(exporter)).collect();
+        let sections = (0..).zip(self.networks.iter().zip(&self.known));
+        sections.filter(move |(place, _)| !heard.contains(place)).map(|(_, section)| section)
     }
 
     /// What is known of an exporter.

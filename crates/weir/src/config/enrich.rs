@@ -13,6 +13,8 @@ use super::Network;
 pub(crate) struct Enrich {
     /// Files in MaxMind's format, for countries and autonomous systems; of several that know an address the first counts.
     pub(crate) databases: Vec<PathBuf>,
+    /// What is internal; every other address is external.
+    pub(crate) internal: Vec<Network>,
     /// Names of your own prefixes.
     pub(crate) prefixes: BTreeMap<Network, String>,
 }

@@ -39,6 +39,7 @@ pub(super) fn tables(config: &Config) -> Result<Arc<Tables>, String> {
     let parts = Parts {
         databases: config.enrich.databases.iter().map(read).collect::<Result<_, _>>()?,
         groups: config.enrich.prefixes.iter().map(|(network, name)| Group { prefix: network.0, name: name.clone() }).collect(),
+        internal: config.enrich.internal.iter().map(|network| network.0).collect(),
         sources: config.source.iter().map(|(section, source)| source.enrichment(section)).collect(),
     };
     let tables = Tables::new(&parts).map_err(|error| error.to_string())?;

@@ -1,7 +1,9 @@
 //! The commands that ask, and what they ask: a running service, its HTTP side, and the files themselves.
 
 mod completeness;
+mod demo;
 mod files;
 mod questions;
 mod replay;
+mod series;
 mod service;

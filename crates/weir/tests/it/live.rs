@@ -1,6 +1,6 @@
 //! Interfaces: real programs in network namespaces, metered while they talk.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use weir_testkit::{Impairment, Relay};
 
 use crate::collect::service::Stored;
-use crate::namespaces::{Listening, Namespace, ip, missing, name, program_path};
+use crate::namespaces::{Listening, Namespace, Server, ip, missing, name, program_path};
 
 /// A client and a server, joined by two cables.
 struct Pair {
@@ -29,6 +29,13 @@ impl Pair {
             far
         });
         Self { client, server, ends }
+    }
+
+    /// A web server that answers.
+    fn serve_web(&self, folder: &Folder) -> Server {
+        let served = nginx(&self.server, folder);
+        self.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
+        served
     }
 }
 
@@ -57,7 +64,7 @@ impl Drop for Folder {
 }
 
 /// A web server on 10.77.0.2 and .1.2 that serves `/hello` and a file of a megabyte.
-fn nginx(folder: &Folder) -> Vec<String> {
+fn nginx(server: &Namespace, folder: &Folder) -> Server {
     folder.file("hello", "hello\n");
     folder.file("large", &"x".repeat(1 << 20));
     let root = folder.0.display();
@@ -68,7 +75,7 @@ fn nginx(folder: &Folder) -> Vec<String> {
          fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;\n\
          server {{ listen 80; root {root}; }} }}\n"
     );
-    vec!["-p".into(), root.to_string(), "-c".into(), folder.file("nginx.conf", &text)]
+    server.serve("nginx", &["-p", &root.to_string(), "-c", &folder.file("nginx.conf", &text)])
 }
 
 /// Records of the client's direction with this value.
@@ -83,11 +90,9 @@ fn web_and_names_on_two_interfaces_are_metered_with_their_applications() {
         return;
     }
     let (pair, folder) = (Pair::new(), Folder::new());
-    let arguments = nginx(&folder);
-    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let _nginx = pair.serve_web(&folder);
     let dns = ["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file="];
     let _dnsmasq = pair.server.serve("dnsmasq", &[&dns[..], &["--address=/shop.example/192.0.2.80", "--port=53"]].concat());
-    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
     pair.client.run_until("dig", &["@10.77.1.2", "+time=1", "warm.shop.example"], "192.0.2.80");
 
     let [web, names] = &pair.ends;
@@ -132,11 +137,9 @@ fn a_connection_whose_directions_come_on_two_interfaces_is_one() {
         return;
     }
     let (pair, folder) = (Pair::new(), Folder::new());
-    let arguments = nginx(&folder);
-    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let _nginx = pair.serve_web(&folder);
     // Questions come on the first cable, answers go out on the second.
     ip(&format!("-n {} route add 10.77.0.1/32 via 10.77.1.1", pair.server.name));
-    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
 
     let [questions, answers] = &pair.ends;
     for workers in ["1", "2"] {
@@ -216,8 +219,7 @@ fn delay_and_loss_on_the_way_are_seen() {
         ip(&format!("-n {} link set {end} gso_max_segs 1", namespace.name));
         namespace.address(end, address);
     }
-    let arguments = nginx(&folder);
-    let _nginx = server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let _nginx = nginx(&server, &folder);
     let clean = Impairment { delay: Duration::ZERO, loss: 0.0, seed: 1 };
     let slow = Impairment { delay: Duration::from_millis(10), loss: 0.01, seed: 2 };
 
@@ -270,51 +272,41 @@ fn counted(namespace: &Namespace, counter: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-#[test]
-fn the_service_meters_and_exports_as_its_configuration_says() {
+/// A service of this configuration, made for an interface and a folder, sees how a page is fetched. Gives the folder, what was printed and what was counted;
+/// nothing where programs are missing.
+fn a_page_is_fetched(configuration: impl FnOnce(&str, &Folder) -> String) -> Option<(Folder, Vec<Value>, Value)> {
     if let Some(why) = missing(&["nginx", "curl"]) {
         println!("skipped: {why}");
-        return;
+        return None;
     }
     let (pair, folder) = (Pair::new(), Folder::new());
-    let arguments = nginx(&folder);
-    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
-    let text = format!(
-        "[meter]\ninterfaces = [\"{}\"]\n\n[export.here]\nurl = \"udp://127.0.0.1:9\"\nfilter = \"app http\"\n",
-        pair.ends[0]
-    );
-    let config = folder.file("weir.toml", &text);
-    assert!(Path::new(&config).exists());
+    let _nginx = pair.serve_web(&folder);
+    let config = folder.file("weir.toml", &configuration(&pair.ends[0], &folder));
     let weir = Listening::start(&pair.server, &["run", "-c", &config, "--stats"]);
     pair.client.run("curl", &["-s", "http://10.77.0.2/hello"]);
     let (records, stats) = weir.stop();
+    Some((folder, records, stats))
+}
+
+#[test]
+fn the_service_meters_and_exports_as_its_configuration_says() {
+    let fetched = a_page_is_fetched(|interface, _| {
+        format!("[meter]\ninterfaces = [\"{interface}\"]\n\n[export.here]\nurl = \"udp://127.0.0.1:9\"\nfilter = \"app http\"\n")
+    });
+    let Some((_, records, stats)) = fetched else { return };
     assert_eq!(records, [] as [Value; 0]);
     assert_eq!(stats["exports"]["here"]["records"], 2, "{stats}");
 }
 
 #[test]
 fn what_the_service_meters_is_stored() {
-    if let Some(why) = missing(&["nginx", "curl"]) {
-        println!("skipped: {why}");
-        return;
-    }
-    let (pair, folder) = (Pair::new(), Folder::new());
-    let arguments = nginx(&folder);
-    let _nginx = pair.server.serve("nginx", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    pair.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
-    let store = folder.0.join("store");
-    let text = format!(
-        "[meter]\ninterfaces = [\"{}\"]\nfilter = \"app http\"\n\n[store]\npath = \"{}\"\n\n[source.probe]\nmatch = \"127.0.0.1\"\n",
-        pair.ends[0],
-        store.display()
-    );
-    let config = folder.file("weir.toml", &text);
-    let weir = Listening::start(&pair.server, &["run", "-c", &config, "--stats"]);
-    pair.client.run("curl", &["-s", "http://10.77.0.2/hello"]);
-    let (_, stats) = weir.stop();
+    let fetched = a_page_is_fetched(|interface, folder| {
+        let (meter, store) = (format!("interfaces = [\"{interface}\"]\nfilter = \"app http\""), folder.0.join("store"));
+        format!("[meter]\n{meter}\n\n[store]\npath = \"{}\"\n\n[source.probe]\nmatch = \"127.0.0.1\"\n", store.display())
+    });
+    let Some((folder, _, stats)) = fetched else { return };
     assert!(stats["flows"].as_u64() >= Some(2), "{stats}");
-    let stored = Stored::read(&store);
+    let stored = Stored::read(&folder.0.join("store"));
     let hosts: Vec<_> = (0..stored.flows.rows()).map(|row| stored.flows.http_host.get(row)).collect();
     assert_eq!(hosts, [Some("10.77.0.2"); 2]);
     assert_eq!((stored.flows.exporter_name.get(0), stored.flows.rtt.get(0).is_some()), (Some("probe"), true));

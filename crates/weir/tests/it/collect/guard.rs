@@ -140,7 +140,9 @@ fn times_that_make_no_sense_are_marked() {
 fn sources_say_why_there_is_no_data() {
     let folder = Folder::new();
     let console = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let more = format!("[console]\nlisten = \"{console}\"\n[source.edge]\nmatch = \"127.0.0.2\"\n");
+    let more = format!(
+        "[console]\nlisten = \"{console}\"\n[source.edge]\nmatch = \"127.0.0.2\"\n[source.absent]\nmatch = \"127.0.0.77\"\n"
+    );
     let service = Service::start(&folder, "allow = [\"127.0.0.0/29\"]", &more);
     let two_hours_ago: Vec<_> = (0..20).map(|sequence| netflow5_at(seconds() - 2 * 3600, sequence, 1)).collect();
     Exporter::new(1).send(&service, two_hours_ago.iter().map(Vec::as_slice));
@@ -160,11 +162,22 @@ fn sources_say_why_there_is_no_data() {
         ("127.0.0.2", "waiting_for_template", "data waits for its template"),
         ("127.0.0.3", "faulty", "nothing can be read, unknown_protocol"),
         ("127.0.0.9", "refused", "not allowed by listen.lab.allow: add 127.0.0.9"),
+        ("127.0.0.77", "never_heard", "nothing has come from 127.0.0.77 since the start"),
     ];
     for (exporter, state, note) in expected {
         let told = told(exporter);
         assert!(told.0 == state && told.1.starts_with(note), "{exporter}: {told:?}");
     }
+    let absent = rows.iter().find(|row| row["exporter"] == "127.0.0.77").unwrap();
+    assert_eq!((&absent["name"], absent.get("last_seen")), (&"absent".into(), None));
+    // What the store keeps account of is told without the service.
+    let stored = weir(&["sources", "--store", folder.store().to_str().unwrap(), "--format", "json"]).records();
+    let of = |exporter: &str| stored.iter().find(|row| row["exporter"] == exporter).unwrap_or_else(|| panic!("{stored:?}"));
+    assert_eq!(
+        (stored.len(), of("127.0.0.1")["records"].as_u64(), of("127.0.0.1")["datagrams"].as_u64()),
+        (3, Some(20), Some(20))
+    );
+    assert_eq!((of("127.0.0.3")["faults"]["any"].as_u64(), &of("127.0.0.3")["state"]), (Some(1), &"silent".into()));
     let edge = rows.iter().find(|row| row["exporter"] == "127.0.0.2").unwrap();
     assert_eq!((&edge["name"], &edge["pending"], &edge["protocols"][0]), (&"edge".into(), &1.into(), &"netflow9".into()));
 }

@@ -1,6 +1,6 @@
 //! Decodes random and mutated NetFlow v9 and IPFIX messages, so many MiB of each (1024 if not told), and says what it took.
 //!
-//! `cargo run --release -p weir-codec --example soak -- 1024`
+//! `cargo run --release -p weir-codec --example message_soak -- 1024`
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures")]
 
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Meters random packets and packets of captures gone wrong, so many MiB of each (1024 if not told), then a flood of SYNs, and says what it took.
 //!
-//! `cargo run --release -p weir-meter --example soak -- 1024`
+//! `cargo run --release -p weir-meter --example packet_soak -- 1024`
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used, reason = "a program that measures")]
 
 use std::time::Instant;

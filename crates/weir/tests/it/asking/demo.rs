@@ -1,0 +1,60 @@
+//! `weir demo`: what it starts answers, and what it leaves behind.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::run::{command, weir};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A test that fails leaves nobody behind.
+struct Demo(Child);
+
+impl Demo {
+    /// Asks it to end.
+    fn end(&self) {
+        assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if self.0.try_wait().unwrap().is_none() {
+            self.end();
+            self.0.wait().unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_whole_chain_starts_answers_and_leaves_nothing() {
+    let mut demo = Demo(command(&["demo", "--listen", "127.0.0.1:0"]).spawn().unwrap());
+    let lines: Vec<String> = BufReader::new(demo.0.stdout.take().unwrap()).lines().map_while(Result::ok).take(6).collect();
+    let told = lines.join("\n");
+    let config = told.split_whitespace().skip_while(|word| *word != "-c").nth(1).unwrap_or_else(|| panic!("{told}")).to_owned();
+    assert!(told.contains("http://127.0.0.1:") && told.contains("Ctrl-C"), "{told}");
+    let folder = Path::new(&config).parent().unwrap();
+    // An hour of a sample whose minute has ten flows.
+    let count = || weir(&["query", "--format", "none", "-c", &config]).stdout.trim().parse::<u64>().unwrap_or_default();
+    let begun = Instant::now();
+    while count() < 600 {
+        assert!(begun.elapsed() < PATIENCE, "{} records", count());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let slots =
+        weir(&["query", "exporter 127.0.0.1", "--series", "10m", "--last", "50m", "--format", "json", "-c", &config]).records();
+    let busy = slots.iter().filter(|slot| slot["bytes"].as_u64() > Some(0)).count();
+    assert!(busy >= 5, "{slots:?}");
+    let sources = weir(&["sources", "--format", "json", "-c", &config]).records();
+    assert!(sources.iter().any(|source| source["name"] == "demo meter"), "{sources:?}");
+    let mut protocols: Vec<_> = sources.iter().filter_map(|source| source["protocols"][0].as_str()).collect();
+    protocols.sort_unstable();
+    protocols.dedup();
+    assert_eq!(protocols, ["ipfix", "netflow5", "netflow9", "sflow"]);
+    demo.end();
+    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
+    assert!(!folder.exists(), "{} is left behind", folder.display());
+}
