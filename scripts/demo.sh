@@ -50,7 +50,7 @@ until_it_is() {
 until_it_is grep -q '^end' "$told"
 config=$(sed -n 's/^ask .* -c \([^ ]*\) .*/\1/p' "$told")
 has_records() {
-    [ "$("$weir" query -c "$config" --format none)" -ge "$1" ]
+    [ "$("$weir" query -c "$config" --format none 2> /dev/null)" -ge "$1" ]
 }
 # The sample is a minute long, and the demo begins with an hour of it.
 until_it_is has_records $(($("$weir" meter -r $samples/packets.pcap --format none) * 50))

@@ -157,6 +157,8 @@ impl Job {
             Err(fault) => {
                 let refused = Err(fault);
                 turn.note(&refused);
+                // Whoever is told that it ended finds it ended.
+                drop(turn);
                 // Nobody waits where the client is gone.
                 let _ = begun.send(refused);
                 return;
@@ -170,6 +172,7 @@ impl Job {
             ended = Err(turn.cancelled());
         }
         turn.note(&ended);
+        drop(turn);
         let last_line = |fault: Fault| {
             let mut line = serde_json::to_vec(&fault.refusal).ok().filter(|_| has_lines).unwrap_or_default();
             line.extend(has_lines.then_some(b'\n'));

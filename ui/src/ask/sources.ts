@@ -9,6 +9,7 @@ const STATES: Record<SourceRow['state'], { words: string; tone: Tone }> = {
   waiting_for_template: { words: 'waits for template', tone: 'warn' },
   faulty: { words: 'faulty', tone: 'bad' },
   refused: { words: 'refused', tone: 'bad' },
+  never_heard: { words: 'never heard', tone: 'warn' },
 };
 
 export function stateOf(source: SourceRow): { words: string; tone: Tone } {
