@@ -17,6 +17,20 @@ pub(super) fn list(
     limits: &AskLimits,
     cancel: &Cancel,
 ) -> Result<(Answer, ScanStats), AskError> {
+    match list_with(snapshot, question, limits, limits.threads, cancel) {
+        // Several threads also read what turns out not to be needed: whether the records fit must not depend on that.
+        Err(AskError::Memory { .. }) if limits.threads != 1 => list_with(snapshot, question, limits, 1, cancel),
+        result => result,
+    }
+}
+
+fn list_with(
+    snapshot: &Snapshot,
+    question: &Question,
+    limits: &AskLimits,
+    threads: usize,
+    cancel: &Cancel,
+) -> Result<(Answer, ScanStats), AskError> {
     let columns = match question.scanned_columns() {
         all if all.is_empty() => Column::ALL.to_vec(),
         columns => columns,
@@ -32,7 +46,7 @@ pub(super) fn list(
             from: question.from(),
             to: question.to(),
             filter: question.filter(),
-            threads: limits.threads,
+            threads,
             cancel,
         };
         let (pieces, memory) = (Mutex::new(Vec::new()), AtomicUsize::new(found.memory()));
