@@ -31,6 +31,7 @@ impl Place {
     }
 
     /// Runs a command as somebody else; none where this test may not.
+    #[allow(clippy::print_stdout, reason = "a test says what it skips")]
     fn as_nobody(&self, words: &[&str]) -> Option<(i32, String)> {
         if std::fs::metadata(&self.0).unwrap().uid() != 0 {
             println!("skipped: another user takes root");
