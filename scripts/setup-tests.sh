@@ -2,11 +2,11 @@
 # Gets the programs that tests talk to: collectors, analysers, servers. Best effort: a test whose program is missing says that it is skipped.
 set -uo pipefail
 
-# Readers of columnar files and a server of the S3 protocol, in a Python of their own. Tests look here, or where WEIR_PYTHON says.
+# Readers of columnar files, a server of the S3 protocol and a writer of FastNetMon Flow, in a Python of their own. Tests look here, or where WEIR_PYTHON says.
 python="${XDG_CACHE_HOME:-$HOME/.cache}/weir/python"
-if ! "$python/bin/python" -c "import duckdb, moto.server" 2>/dev/null; then
-    echo "setup-tests: installing duckdb and moto from PyPI in $python"
-    python3 -m venv "$python" && "$python/bin/python" -m pip install -q duckdb 'moto[s3,server]' ||
+if ! "$python/bin/python" -c "import capnp, duckdb, moto.server" 2>/dev/null; then
+    echo "setup-tests: installing duckdb, moto and pycapnp from PyPI in $python"
+    python3 -m venv "$python" && "$python/bin/python" -m pip install -q duckdb 'moto[s3,server]' pycapnp ||
         echo "setup-tests: cannot install them; their tests are skipped"
 fi
 
@@ -20,6 +20,9 @@ want ip iproute2
 # Readers of what is exported.
 want nfcapd nfdump
 want tshark tshark
+# Another writer and reader of FastNetMon Flow.
+want capnp capnproto
+want openssl openssl
 # Live traffic of real programs.
 want curl curl
 want nginx nginx-light

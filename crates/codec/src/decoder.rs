@@ -87,14 +87,29 @@ impl Decoder {
         self.changes
     }
 
-    /// What is known of an exporter whose protocol has templates; nothing of others.
-    pub fn facts(&self, from: Address, domain: u32, protocol: Protocol) -> Option<SessionFacts> {
+    /// What is known of an exporter whose protocol has templates, over UDP or over that stream; nothing of others.
+    pub fn facts(&self, from: Address, domain: u32, protocol: Protocol, stream: Option<u64>) -> Option<SessionFacts> {
         let ipfix = match protocol {
             Protocol::Ipfix => true,
             Protocol::NetFlow9 => false,
             _ => return None,
         };
-        self.sessions.facts(&ExporterKey { address: from, domain, ipfix, stream: None })
+        self.sessions.facts(&ExporterKey { address: from, domain, ipfix, stream })
+    }
+
+    /// Ends a stream, and with it its sessions (RFC 7011, section 8.4): templates are forgotten, and data that waits for one will never have it.
+    pub fn end_stream(&mut self, stream: u64) {
+        let (ended, evicted) = self.sessions.end_stream(stream);
+        self.pending_octets -= evicted.pending_octets;
+        self.stats.pending -= evicted.pending_sets;
+        for _ in 0..evicted.pending_sets {
+            self.stats.faults.add(Fault::new(Reason::UnknownTemplate, 0, 0));
+        }
+        for (key, port) in ended {
+            // A message number means something within its connection only.
+            let protocol = if key.ipfix { Protocol::Ipfix } else { Protocol::NetFlow9 };
+            self.sequences.forget(&Sender { exporter: key.address, port, domain: key.domain, protocol });
+        }
     }
 
     /// Counts a fault that was met outside: in a stream's framing, or in what carried the message.

@@ -4,17 +4,15 @@
 //! version. Only the fields wanted are followed, each pointer is checked (the encoding is that of capnproto.org/encoding.html), so no
 //! generated code and no traversal limit are needed.
 //!
-//! Reading order: here (fields to columns), [`message`] (segments and pointers), [`framing`] (streams), [`encode`].
+//! Reading order: here (fields to columns), [`message`] (segments and pointers), [`encode`]. Streams are cut into messages by [`crate::framing`].
 
 mod encode;
 mod fields;
-mod framing;
 mod message;
 #[cfg(test)]
 mod tests;
 
 pub use encode::Encoder;
-pub use framing::FrameReader;
 
 use weir_record::{Address, FlowBatch, names};
 
@@ -47,6 +45,8 @@ pub(crate) fn decode(datagram: &Datagram<'_>, out: &mut Output, stats: &mut Stat
     mark_suspect_times(flows, row, datagram.received);
     flows.advance(1);
     stats.records += 1;
+    let is_corrected = record.u32(data::SAMPLE_RATIO) == 0 || record.u64(data::PACKETS) == 0;
+    stats.corrected += u64::from(is_corrected);
 }
 
 /// The agent of a message, where it tells one.

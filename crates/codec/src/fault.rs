@@ -113,7 +113,7 @@ impl Faults {
     }
 
     /// Adds how often others have met each reason.
-    pub(crate) fn add_counts(&mut self, other: &Self) {
+    pub fn add_counts(&mut self, other: &Self) {
         self.counts.iter_mut().zip(other.counts).for_each(|(count, other)| *count += other);
     }
 

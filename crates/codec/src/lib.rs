@@ -18,6 +18,8 @@ mod sequence;
 mod stamp;
 mod stats;
 
+pub mod framing;
+
 // The protocols without templates.
 pub mod fastnetmon;
 pub mod netflow5;

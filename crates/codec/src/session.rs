@@ -165,6 +165,23 @@ impl Sessions {
         self.octets -= evicted.octets - before;
     }
 
+    /// Forgets the sessions of a stream; gives whose they were, with the port of each.
+    pub(crate) fn end_stream(&mut self, stream: u64) -> (Vec<(ExporterKey, u16)>, Evicted) {
+        let (mut ended, mut evicted) = (Vec::new(), Evicted::default());
+        for (key, exporter) in self.exporters.extract_if(|key, _| key.stream == Some(stream)) {
+            for session in &exporter.sessions {
+                evicted.add(session);
+                ended.push((key, session.port));
+            }
+        }
+        self.octets -= evicted.octets;
+        // Their places in the order of silence go with them, before those that lead nowhere are more than those that do.
+        if self.by_silence.len() > 2 * self.exporters.len() {
+            self.by_silence.retain(|Reverse((_, key))| self.exporters.contains_key(key));
+        }
+        (ended, evicted)
+    }
+
     /// What is known of an exporter and domain, over all its ports.
     pub(crate) fn facts(&self, key: &ExporterKey) -> Option<SessionFacts> {
         let exporter = self.exporters.get(key)?;

@@ -25,6 +25,8 @@ pub struct Stats {
     pub reordered: u64,
     /// Sequence numbers that began anew.
     pub sequence_restarts: u64,
+    /// FastNetMon records with a sampling rate or a number of packets of 0, which count as 1.
+    pub corrected: u64,
     /// Faults by reason.
     pub faults: Faults,
 }
@@ -41,6 +43,7 @@ impl AddAssign<&Self> for Stats {
         self.lost += other.lost;
         self.reordered += other.reordered;
         self.sequence_restarts += other.sequence_restarts;
+        self.corrected += other.corrected;
         self.faults.add_counts(&other.faults);
     }
 }

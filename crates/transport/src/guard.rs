@@ -9,7 +9,7 @@ mod rates;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
-use prefixes::Prefixes;
+pub(crate) use prefixes::Prefixes;
 use rates::Rates;
 
 /// What a guard lets pass.
@@ -86,6 +86,11 @@ impl Guard {
         }
         self.counters.passed += 1;
         Verdict::Pass
+    }
+
+    /// Whether the sender is in an allowed prefix; counts nothing.
+    pub fn allows(&self, from: IpAddr) -> bool {
+        self.allowed.contain(from)
     }
 
     /// What became of the datagrams so far.

@@ -53,17 +53,24 @@ mod udp;
 
 mod datagram;
 mod guard;
+mod listening;
 mod shards;
+mod streams;
 mod udp_receiver;
 
+pub mod dtls;
 pub mod tls;
 
 pub use counters::Counters;
 pub use datagram::Datagram;
 pub use guard::{Guard, GuardCounters, GuardOptions, Verdict};
+pub use listening::ListenError;
 pub use sender::{OpenError, Sender, SenderOptions, State};
-pub use shards::{DatagramBatch, Inbox, ShardCounters, ShardOptions, Shards, Taken};
+pub use shards::{DatagramBatch, Filler, Inbox, ShardCounters, ShardOptions, Shards, Taken};
+pub use streams::{
+    Cut, StreamCounters, StreamEnd, StreamHandler, StreamLimits, StreamListener, StreamOptions, StreamRules, Streams,
+};
 pub use tcp::TcpSender;
 pub use udp::UdpSender;
-pub use udp_receiver::{ListenError, ReceiveCounters, ReceiverOptions, UdpReceiver};
+pub use udp_receiver::{ReceiveCounters, ReceiverOptions, UdpReceiver};
 pub use url::{Scheme, Url, UrlError};

@@ -5,26 +5,31 @@
 //!
 //! A queue is a number of batches, each one piece of memory, that go round: filled by receivers, emptied by the worker. Memory is laid out when a batch is used
 //! for the first time, and the batch emptied last is used next. **When all are full, datagrams of that worker are dropped, the newest ones, and
-//! counted**; a receiver never waits.
+//! counted**; a receiver of datagrams never waits. Whoever reads a stream can wait instead, and does so as soon as half of the batches are in use ([`Filler`]): so
+//! streams never take the room that datagrams need.
 
 mod batch;
+mod filler;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::Datagram;
 pub use batch::DatagramBatch;
+pub use filler::Filler;
 
-/// Fewest octets of a batch: one datagram of any length.
-const LEAST_BATCH: usize = 65_535;
+/// Fewest octets of a batch: one datagram, or one message of a stream, of any length.
+const LEAST_BATCH: usize = 65_536;
 
 /// How datagrams are handed to workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardOptions {
     /// Number of workers, at least 1.
     pub workers: usize,
-    /// Octets of datagrams in a batch, at least 65,535.
+    /// Octets of datagrams in a batch, at least 65,536.
     pub batch_octets: usize,
     /// Batches that wait for a worker, at least 1.
     pub batches: usize,
@@ -81,11 +86,15 @@ pub enum Taken {
 struct Lane {
     queue: Mutex<Queue>,
     filled: Condvar,
+    /// A batch has become free.
+    emptied: Notify,
 }
 
 #[derive(Debug)]
 struct Queue {
     batch_octets: usize,
+    /// All that there are.
+    batches: usize,
     /// Batches with datagrams, oldest first. The last one is being filled.
     ready: VecDeque<DatagramBatch>,
     /// Batches without, the one emptied last at the end.
@@ -106,8 +115,7 @@ impl Shards {
 
     /// Puts a datagram into the queue of the worker that the key chooses; false if it is dropped. Does not wake the worker: see [`Self::flush`].
     pub fn push(&self, key: u64, datagram: &Datagram<'_>) -> bool {
-        let lane = usize::try_from(key % self.lanes.len() as u64).ok().and_then(|index| self.lanes.get(index));
-        lane.is_some_and(|lane| lane.lock().push(datagram))
+        self.lanes.get(self.lane_of(key)).is_some_and(|lane| lane.lock().push(datagram))
     }
 
     /// Wakes the workers that wait for what has been pushed. For the end of each call that brought datagrams.
@@ -128,6 +136,10 @@ impl Shards {
             lane.lock().is_closed = true;
             lane.filled.notify_one();
         }
+    }
+
+    fn lane_of(&self, key: u64) -> usize {
+        (key % self.lanes.len() as u64) as usize
     }
 
     /// What became of the datagrams, for each worker.
@@ -152,6 +164,8 @@ impl Inbox {
             Some(next) => {
                 queue.counters.waiting -= next.len() as u64;
                 queue.free.push(std::mem::replace(batch, next));
+                drop(queue);
+                lane.emptied.notify_waiters();
                 Taken::Batch
             }
             None if queue.is_closed => Taken::Closed,
@@ -164,13 +178,14 @@ impl Lane {
     fn new(options: &ShardOptions) -> Self {
         let queue = Queue {
             batch_octets: options.batch_octets.clamp(LEAST_BATCH, u32::MAX as usize),
+            batches: options.batches.max(1),
             ready: VecDeque::new(),
             free: (0..options.batches.max(1)).map(|_| DatagramBatch::default()).collect(),
             counters: ShardCounters::default(),
             is_waited_for: false,
             is_closed: false,
         };
-        Self { queue: Mutex::new(queue), filled: Condvar::new() }
+        Self { queue: Mutex::new(queue), filled: Condvar::new(), emptied: Notify::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -12,11 +12,14 @@ mod explain;
 mod files;
 mod server;
 
+pub(crate) use client::server_verifier;
 pub use client::{TlsClient, TlsClientOptions};
 pub use error::TlsError;
+pub(crate) use explain::explain_tls;
 pub use explain::{Side, explain};
 pub use files::{Identity, IdentityFiles};
 pub use server::{TlsServer, TlsServerOptions};
+pub(crate) use server::{client_verifier, read_name};
 
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};

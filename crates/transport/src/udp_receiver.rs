@@ -16,9 +16,10 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::listening::ListenError;
 use crate::{Datagram, Url};
 use drops::Drops;
-pub use socket::ListenError;
+use socket::Listening;
 
 /// The longest UDP payload that fits in an IP packet.
 const LONGEST: usize = 65_535;
@@ -90,12 +91,20 @@ impl UdpReceiver {
     ///
     /// The port is not shared with other sockets: a second program that could take it over would do so silently.
     pub fn open(url: &Url, options: ReceiverOptions) -> Result<Self, ListenError> {
-        let opened = socket::listen(url, &options)?;
+        Ok(Self::new(socket::listen(url, &options)?, options))
+    }
+
+    /// Receives on the socket of another receiver, which may go on as well: each datagram comes to one of them.
+    pub fn take_over(socket: UdpSocket, options: ReceiverOptions) -> io::Result<Self> {
+        Ok(Self::new(socket::adopt(socket, &options)?, options))
+    }
+
+    fn new(opened: Listening, options: ReceiverOptions) -> Self {
         let (socket, local_address) = (opened.socket, opened.local_address);
         let longest = if options.merged { LONGEST } else { options.longest.clamp(1, LONGEST) };
         let gather = options.gather.min(Duration::from_nanos(opened.receive_buffer as u64 / FASTEST));
         let options = ReceiverOptions { longest, gather, ..options };
-        Ok(Self {
+        Self {
             drops: Drops::new(&socket, local_address.is_ipv6()),
             slots: vec![0; longest * Self::BATCH],
             counters: ReceiveCounters::default(),
@@ -104,7 +113,19 @@ impl UdpReceiver {
             socket,
             local_address,
             options,
-        })
+        }
+    }
+
+    /// The socket again, for [`Self::take_over`].
+    pub fn socket(&self) -> io::Result<UdpSocket> {
+        self.socket.try_clone()
+    }
+
+    /// Asks for a receive buffer of so many octets, from now on.
+    pub fn set_receive_buffer(&mut self, octets: usize) {
+        // A socket that is open has one, whatever the kernel says to another size.
+        let _ = socket::set_receive_buffer(&self.socket, octets);
+        self.receive_buffer = socket::receive_buffer(&self.socket).unwrap_or(self.receive_buffer);
     }
 
     /// Where it listens.
@@ -170,7 +191,7 @@ impl UdpReceiver {
             let listener = self.options.listener;
             let mut hand_out = |payload| {
                 self.counters.datagrams += 1;
-                each(Datagram { payload, from, port, received: now, listener });
+                each(Datagram { payload, from, port, received: now, listener, stream: None });
             };
             if segment >= payload.len() {
                 hand_out(payload);

@@ -6,8 +6,11 @@
 //!
 //! Each datagram is counted once: received = refused + over its rate + dropped by a full queue + decoded; and where it was decoded, as records, or as faults.
 
+mod associations;
 pub(crate) mod journal;
+mod listeners;
 mod receive;
+mod streams;
 mod worker;
 
 mod batch;
@@ -20,15 +23,16 @@ mod source;
 mod sources;
 
 mod complaints;
+mod refusals;
 mod state;
 
 // The other way into the store.
 pub(crate) mod inlet;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
@@ -39,7 +43,7 @@ use weir_server::SourceRow;
 use weir_transport::{Inbox, ShardCounters, ShardOptions, Shards};
 
 pub(crate) use batch::Batch;
-pub(crate) use receive::Listened;
+pub(crate) use listeners::Listened;
 pub(crate) use worker::Desk;
 
 use crate::config::{Config, Listen};
@@ -49,7 +53,7 @@ use crate::service::SharedTables;
 use crate::stop::Stop;
 use complaints::Complaints;
 use health::Dropped;
-use receive::{Eye, Listener, Opened};
+use listeners::Listeners;
 use rows::View;
 use settings::Settings;
 use state::{Keeper, Saved};
@@ -63,7 +67,7 @@ const BATCH_OCTETS: usize = 256 << 10;
 
 /// The collector before it runs: its sockets are open, and what is known from before is loaded.
 pub(crate) struct Ready {
-    opened: Vec<Opened>,
+    listeners: Arc<Listeners>,
     shards: Shards,
     inboxes: Vec<Inbox>,
     decoders: Vec<Decoder>,
@@ -74,7 +78,7 @@ pub(crate) struct Ready {
 
 /// The collector while it runs.
 pub(crate) struct Collector {
-    listeners: Vec<Listener>,
+    listeners: Arc<Listeners>,
     shards: Shards,
     workers: Vec<JoinHandle<()>>,
     desks: Vec<Arc<Desk>>,
@@ -103,15 +107,16 @@ impl Ready {
     /// Opens what is to be listened on. `folder` is where state is kept; `tables` is what is added to records.
     pub(crate) fn new(config: &Config, folder: &Path, tables: &SharedTables) -> Result<Self, Failure> {
         let workers = config.collector.threads();
-        let opened = open(config)?;
         let batches = (config.collector.queue.0 / BATCH_OCTETS).max(1);
         let (shards, inboxes) = Shards::new(ShardOptions { workers, batch_octets: BATCH_OCTETS, batches });
         let common = Arc::new(Common {
             settings: ArcSwap::from_pointee(Settings::new(config)),
             tables: Arc::clone(tables),
             complaints: Complaints::default(),
-            formats: config.listen.values().map(|listen| listen.format).collect(),
+            ways: ArcSwap::default(),
+            stream_faults: Mutex::default(),
         });
+        let listeners = Arc::new(Listeners::open(&config.listen, &common, &shards).map_err(Failure::Failed)?);
         let saved = Saved::read(&folder.join(STATE)).unwrap_or_else(|error| {
             tracing::warn!(%error, "saved templates cannot be read: data waits until exporters send them again");
             Saved::default()
@@ -120,7 +125,7 @@ impl Ready {
         let decoders: Vec<_> = (0..workers).map(|worker| decoder(&registry, &saved, worker, workers)).collect();
         let keeper = Keeper::start(folder.join(STATE), decoders.iter().map(Decoder::save).collect());
         let keeper = keeper.map_err(|error| Failure::Failed(format!("cannot write to {}: {error}", folder.display())))?;
-        Ok(Self { opened, shards, inboxes, decoders, common, keeper, max_sources: config.collector.max_sources })
+        Ok(Self { listeners, shards, inboxes, decoders, common, keeper, max_sources: config.collector.max_sources })
     }
 
     /// Threads that will push batches.
@@ -130,20 +135,16 @@ impl Ready {
 
     /// Tells what was dropped so far, from any thread.
     pub(crate) fn dropped(&self) -> impl Fn() -> Dropped + Send + use<> {
-        let (eyes, shards): (Vec<Eye>, _) = (self.opened.iter().map(Opened::eye).collect(), self.shards.clone());
+        let (listeners, shards) = (Arc::clone(&self.listeners), self.shards.clone());
         move || {
-            let mut dropped = Dropped { queue: shards.counters().map(|queue| queue.dropped).sum(), ..Dropped::default() };
-            for Listened { received, guard } in eyes.iter().map(Eye::listened) {
-                dropped.kernel += received.kernel_dropped;
-                dropped.guard += guard.not_allowed + guard.over_rate;
-            }
-            dropped
+            let queue = shards.counters().map(|queue| queue.dropped).sum();
+            listeners.dropped() + Dropped { queue, ..Dropped::default() }
         }
     }
 
     /// Begins to receive, until `stop`.
     pub(crate) fn start(self, queue: &Arc<Queue<Batch>>, stop: &Stop) -> Result<Collector, Failure> {
-        let Self { opened, shards, inboxes, decoders, common, keeper, max_sources } = self;
+        let Self { listeners, shards, inboxes, decoders, common, keeper, max_sources } = self;
         let places = (max_sources / inboxes.len().max(1)).max(1);
         let (mut workers, mut desks) = (Vec::new(), Vec::new());
         for (number, (inbox, decoder)) in inboxes.into_iter().zip(decoders).enumerate() {
@@ -153,9 +154,8 @@ impl Ready {
             workers.push(thread.map_err(no_thread)?);
             desks.push(desk);
         }
-        let listeners = opened.into_iter().map(|opened| opened.start(&shards, stop));
-        let listeners = listeners.collect::<Result<Vec<_>, _>>().map_err(no_thread)?;
-        tracing::info!(listeners = listeners.len(), workers = workers.len(), "receiving");
+        let count = listeners.start(stop).map_err(Failure::Failed)?;
+        tracing::info!(listeners = count, workers = workers.len(), "receiving");
         Ok(Collector { listeners, shards, workers, desks, common, keeper, max_sources })
     }
 }
@@ -164,21 +164,20 @@ impl Collector {
     /// Goes over to another configuration, as far as that loses nothing.
     pub(crate) fn reload(&self, config: &Config) {
         self.common.settings.store(Arc::new(Settings::new(config)));
-        for listener in &self.listeners {
-            if let Some(listen) = config.listen.get(&listener.name) {
-                listener.set_rules(listen.guard());
-            }
-        }
+    }
+
+    /// Goes over to these listeners, without loss; an error, a sentence, changes nothing. Certificates are read anew.
+    pub(crate) fn apply_listeners(&self, listen: &BTreeMap<String, Listen>) -> Result<(), String> {
+        self.listeners.apply(listen)
     }
 
     /// Every source that was heard, by address and domain, and who was refused.
     pub(crate) fn rows(&self) -> Vec<SourceRow> {
-        let listeners: Vec<&str> = self.listeners.iter().map(|listener| listener.name.as_str()).collect();
-        let refused = (0..)
-            .zip(&self.listeners)
-            .flat_map(|(number, listener)| listener.refused().into_iter().map(move |(from, refused)| (from, (number, refused))));
+        let ways = self.common.ways.load();
+        let listeners: Vec<&str> = ways.iter().map(|way| way.name.as_str()).collect();
+        let refused = self.listeners.refused().into_iter().collect();
         let settings = self.common.settings.load();
-        let view = View { settings: &settings, listeners: &listeners, refused: refused.collect(), now: now() };
+        let view = View { settings: &settings, listeners: &listeners, refused, now: now() };
         let (mut rows, mut others): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
         for desk in &self.desks {
             let sources = desk.sources();
@@ -197,11 +196,12 @@ impl Collector {
     /// What was counted so far.
     pub(crate) fn counted(&self) -> Counted {
         let mut counted = Counted {
-            listeners: self.listeners.iter().map(|listener| (listener.name.clone(), listener.listened())).collect(),
+            listeners: self.listeners.listened(),
             queues: self.shards.counters().collect(),
             unsaved: self.keeper.failures(),
             ..Counted::default()
         };
+        counted.decoded.faults.add_counts(&self.common.stream_faults());
         for desk in &self.desks {
             counted.decoded += &desk.stats();
             let sources = desk.sources();
@@ -213,7 +213,7 @@ impl Collector {
 
     /// After `stop`: waits until all that was received is decoded and handed to the journal.
     pub(crate) fn close(&mut self) {
-        self.listeners.iter_mut().for_each(Listener::join);
+        self.listeners.close();
         self.shards.close();
         for worker in self.workers.drain(..) {
             // A worker that panicked has told why.
@@ -238,20 +238,6 @@ pub(crate) fn meter_row(config: &Config, desk: &Desk) -> Option<SourceRow> {
     let row = view.row(key, source);
     let name = row.name.clone().unwrap_or_else(|| "meter".into());
     Some(SourceRow { name: Some(name), protocols: vec!["packet".into()], datagrams: 0, datagrams_per_second: 0.0, ..row })
-}
-
-/// Opens all sockets, or none.
-fn open(config: &Config) -> Result<Vec<Opened>, Failure> {
-    let ports: BTreeSet<u16> = config.listen.values().filter(|listen| is_v4(listen)).map(|listen| listen.url.0.port).collect();
-    let open = |((name, listen), number): ((&String, &Listen), u16)| {
-        // IPv4 comes to the listener that was made for it.
-        Opened::new(name, listen, number, !is_v4(listen) && ports.contains(&listen.url.0.port))
-    };
-    config.listen.iter().zip(0..).map(open).collect()
-}
-
-fn is_v4(listen: &Listen) -> bool {
-    listen.url.0.host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())
 }
 
 /// A worker's decoder, which knows what it knew before. Its limits are its share of those of all.

@@ -99,6 +99,9 @@ impl Config {
         if let Some(store) = &config.store {
             store.check().map_err(|error| format!("{name}: store.{error}"))?;
         }
+        for (listen_name, listen) in &config.listen {
+            listen.check().map_err(|error| format!("{name}: listen.{listen_name}.{error}"))?;
+        }
         config.check_twice().map_err(|error| format!("{name}: {error}"))?;
         Ok(config)
     }
@@ -106,9 +109,11 @@ impl Config {
     /// Sections that say two things of one.
     fn check_twice(&self) -> Result<(), String> {
         let mut urls = BTreeMap::new();
-        for (listen, Listen { url, .. }) in &self.listen {
-            if let Some(other) = urls.insert(url.to_string(), listen) {
-                return Err(format!("listen.{listen}.url: {url} is that of listen.{other}"));
+        for (name, listen) in &self.listen {
+            let Listen { url, .. } = listen;
+            // Streams and datagrams have ports of their own.
+            if let Some(other) = urls.insert((listen.is_stream(), &url.0.host, url.0.port), name) {
+                return Err(format!("listen.{name}.url: the address and port of {url} are those of listen.{other}"));
             }
         }
         let mut networks = BTreeMap::new();

@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use weir_codec::Stats;
 use weir_server::{Counter, Kind, Metric, Value};
 use weir_store::{Store, StoreStatus, TableKind};
+use weir_transport::{Scheme, StreamEnd};
 
-use crate::collect::Counted;
+use crate::collect::{Counted, Listened};
+use crate::config::ListenFormat;
 use crate::service::running::Running;
 
 /// Makes a static for each metric, and the list of all.
@@ -24,11 +26,18 @@ macro_rules! metrics {
 
 metrics! {
     BUILD Gauge "weir_service_build_info" ["version"] "Always 1; the version of the program.";
-    DATAGRAMS Counter "weir_receive_datagrams_total" ["listener"] "Datagrams that the kernel handed over.";
+    DATAGRAMS Counter "weir_receive_datagrams_total" ["listener"] "Datagrams that the kernel handed over; of streams and DTLS the messages in them.";
     BYTES Counter "weir_receive_bytes_total" ["listener"] "Octets of their payloads.";
     KERNEL_DROPPED Counter "weir_receive_kernel_dropped_datagrams_total" ["listener"] "Datagrams that the kernel dropped because the receive buffer was full.";
     CUT Counter "weir_receive_cut_datagrams_total" ["listener"] "Datagrams that were longer than a datagram may be, and dropped.";
     REFUSED Counter "weir_receive_refused_datagrams_total" ["listener", "reason"] "Datagrams that were not taken: not_allowed (the exporter), over_rate (of the exporter).";
+    FASTNETMON Counter "weir_receive_fastnetmon_messages_total" ["transport"] "Messages at listeners for FastNetMon Flow: udp, tcp, tls.";
+    CONNECTIONS Counter "weir_stream_connections_total" ["listener"] "Connections and DTLS associations that came, those that were not taken included.";
+    OPEN Gauge "weir_stream_open_connections" ["listener"] "Connections that are open now.";
+    ENDED Counter "weir_stream_ended_connections_total" ["listener", "reason"] "Connections that have ended, or were not taken, by the reason.";
+    WAITS Counter "weir_stream_waits_total" ["listener"] "Times that a connection was not read because its worker had no room: its sender waits.";
+    STRANGE Counter "weir_stream_strange_datagrams_total" ["listener"] "Datagrams at a DTLS listener that belong to no association and begin none.";
+    NOT_ACCEPTED Counter "weir_stream_accept_failures_total" ["listener"] "Times that the system could give no connection, as when there are no file descriptors left.";
     QUEUED Counter "weir_receive_queued_datagrams_total" ["worker"] "Datagrams that were put into the queue of a worker.";
     QUEUE_DROPPED Counter "weir_receive_queue_dropped_datagrams_total" ["worker"] "Datagrams that were dropped because the queue of their worker was full.";
     QUEUE Gauge "weir_receive_queue_datagrams" ["worker"] "Datagrams that wait in the queue of a worker now.";
@@ -37,6 +46,7 @@ metrics! {
     TEMPLATES Counter "weir_decode_templates_total" [] "Template records that were decoded, repeats included.";
     OPTIONS Counter "weir_decode_options_records_total" [] "Options records that were decoded.";
     COUNTER_SAMPLES Counter "weir_decode_counter_samples_total" [] "Counter samples that were decoded.";
+    CORRECTED Counter "weir_decode_corrected_total" [] "FastNetMon records with a sampling rate or a number of packets of 0, which count as 1.";
     PENDING Gauge "weir_decode_pending_sets" [] "Sets of data that wait for their template now.";
     LOST Counter "weir_decode_lost_total" [] "Records or datagrams that are missing by the exporters' sequence numbers.";
     REORDERED Counter "weir_decode_reordered_datagrams_total" [] "Datagrams that came late by their sequence numbers.";
@@ -93,7 +103,7 @@ pub(crate) fn counters(running: &Running) -> Vec<Counter> {
 
 fn collected(sheet: &mut Sheet, counted: &Counted) {
     for (metric, value) in [
-        (&DATAGRAMS, (|listened| listened.received.datagrams) as fn(&crate::collect::Listened) -> u64),
+        (&DATAGRAMS, (|listened| listened.received.datagrams) as fn(&Listened) -> u64),
         (&BYTES, |listened| listened.received.octets),
         (&KERNEL_DROPPED, |listened| listened.received.kernel_dropped),
         (&CUT, |listened| listened.received.truncated),
@@ -106,6 +116,7 @@ fn collected(sheet: &mut Sheet, counted: &Counted) {
         sheet.put(&REFUSED, &[name, "not_allowed"], listened.guard.not_allowed);
         sheet.put(&REFUSED, &[name, "over_rate"], listened.guard.over_rate);
     }
+    streams(sheet, &counted.listeners);
     for (metric, value) in [
         (&QUEUED, (|queue| queue.datagrams) as fn(&weir_transport::ShardCounters) -> u64),
         (&QUEUE_DROPPED, |queue| queue.dropped),
@@ -121,6 +132,29 @@ fn collected(sheet: &mut Sheet, counted: &Counted) {
     sheet.put(&UNSAVED, &[], counted.unsaved);
 }
 
+fn streams(sheet: &mut Sheet, listeners: &[(String, Listened)]) {
+    for scheme in [Scheme::Udp, Scheme::Tcp, Scheme::Tls] {
+        let is_fastnetmon = |listened: &&Listened| listened.scheme == scheme && listened.format == ListenFormat::FastNetMon;
+        let messages =
+            listeners.iter().map(|(_, listened)| listened).filter(is_fastnetmon).map(|listened| listened.received.datagrams);
+        sheet.put(&FASTNETMON, &[scheme.name()], messages.sum());
+    }
+    for (name, streams) in listeners.iter().filter_map(|(name, listened)| Some((name, listened.streams?))) {
+        for (metric, value) in [
+            (&CONNECTIONS, streams.connections),
+            (&OPEN, streams.open),
+            (&WAITS, streams.waits),
+            (&STRANGE, streams.strange),
+            (&NOT_ACCEPTED, streams.accept_errors),
+        ] {
+            sheet.put(metric, &[name], value);
+        }
+        for (reason, count) in StreamEnd::NAMES.iter().zip(streams.ended) {
+            sheet.put(&ENDED, &[name, reason], count);
+        }
+    }
+}
+
 fn decoded(sheet: &mut Sheet, stats: &Stats) {
     for (metric, value) in [
         (&DECODED, stats.datagrams),
@@ -128,6 +162,7 @@ fn decoded(sheet: &mut Sheet, stats: &Stats) {
         (&TEMPLATES, stats.templates),
         (&OPTIONS, stats.options_records),
         (&COUNTER_SAMPLES, stats.counter_samples),
+        (&CORRECTED, stats.corrected),
         (&PENDING, stats.pending),
         (&LOST, stats.lost),
         (&REORDERED, stats.reordered),

@@ -24,7 +24,7 @@ use crate::args::RunArgs;
 use crate::collect::inlet::Inlet;
 use crate::collect::journal::Journal;
 use crate::collect::{Desk, Ready};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::control::{self, Editor, Socket};
 use crate::exit::{Failure, Outcome};
 use crate::log;
@@ -80,10 +80,9 @@ impl Service {
     fn start(config: Config, stop: &Stop) -> Result<Self, Failure> {
         let tables = Arc::new(ArcSwap::new(tables(&config).map_err(Failure::Misuse)?));
         let store = config.store.as_ref().map(open_store).transpose()?;
-        let ready = match &config.store {
-            Some(store) if !config.listen.is_empty() => Some(Ready::new(&config, &store.path.join(STATE_FOLDER), &tables)?),
-            _ => None,
-        };
+        // Also without listeners: the first may come later.
+        let ready = |store: &config::Store| Ready::new(&config, &store.path.join(STATE_FOLDER), &tables);
+        let ready = config.store.as_ref().map(ready).transpose()?;
         let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
         let desk = Arc::new(Desk::new(1));
         let metering = Metering::new(make_meter(&config, journal.as_ref(), &tables, &desk), stop);
@@ -137,7 +136,7 @@ fn open_socket(config: &Config, editor: &Arc<Editor>) -> Result<Option<Socket>, 
     }
 }
 
-fn open_store(config: &crate::config::Store) -> Result<Arc<Store>, Failure> {
+fn open_store(config: &config::Store) -> Result<Arc<Store>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("store {}: {error}", config.path.display()));
     let options = config.options().map_err(|error| Failure::Misuse(format!("store.{error}")))?;
     fs::create_dir_all(config.path.join(STATE_FOLDER)).map_err(|error| failed(&error))?;

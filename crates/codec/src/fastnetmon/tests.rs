@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use weir_record::{Address, FlowBatch, names};
 
-use super::{Encoder, FrameReader};
+use super::Encoder;
+use crate::framing::{self, Cut};
 use crate::{Config, Datagram, Decoder, Fault, Output, Protocol, Reason};
 
 /// T1: IPv4 TCP with everything, from sFlow.
@@ -273,28 +274,42 @@ fn stream(count: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     (messages.iter().flat_map(framed).collect(), messages)
 }
 
+/// Reads a stream in pieces: the messages, and what is left over or wrong, with its offset.
+fn read_stream<'o>(pieces: impl Iterator<Item = &'o [u8]>) -> (Vec<Vec<u8>>, Result<usize, (usize, Fault)>) {
+    let (mut held, mut offset, mut messages) = (Vec::new(), 0, Vec::new());
+    for piece in pieces {
+        held.extend_from_slice(piece);
+        loop {
+            let (skip, length) = match framing::fastnetmon(&held) {
+                Cut::Message { skip, length } if held.len() >= skip + length => (skip, length),
+                Cut::Message { .. } | Cut::More => break,
+                Cut::Bad(fault) => return (messages, Err((offset, fault))),
+            };
+            messages.push(held[skip..skip + length].to_vec());
+            held.drain(..skip + length);
+            offset += skip + length;
+        }
+    }
+    (messages, Ok(held.len()))
+}
+
 #[test]
 fn a_stream_gives_the_same_messages_in_whatever_pieces_it_comes() {
     let (octets, messages) = stream(1000);
     for piece in [1, 7, 8, 9, 168, 169, 4096, octets.len()] {
-        let (mut reader, mut found) = (FrameReader::new(), Vec::new());
-        for piece in octets.chunks(piece) {
-            reader.push(piece, |message| found.push(message.to_vec())).unwrap();
-        }
+        let (found, left) = read_stream(octets.chunks(piece));
         assert!(found == messages, "pieces of {piece}");
-        assert_eq!((reader.finish(), reader.is_inside_frame()), (Ok(()), false));
+        assert_eq!(left, Ok(0));
     }
 }
 
 #[test]
-fn the_encoder_frames_what_the_reader_takes() {
+fn the_encoder_frames_what_is_cut_again() {
     let (flows, _) = decode(&bytes(T1));
     let mut framed = Vec::new();
     Encoder { framed: true }.encode(&flows, 0..1, &mut |octets| framed.extend_from_slice(octets));
     assert_eq!(framed[..8], [0xa0, 0, 0, 0, 0, 0, 0, 0]);
-    let mut found = Vec::new();
-    FrameReader::new().push(&framed, |message| found.push(message.to_vec())).unwrap();
-    assert_eq!(found, [bytes(T1)]);
+    assert_eq!(read_stream([framed.as_slice()].into_iter()), (vec![bytes(T1)], Ok(0)));
 }
 
 #[test]
@@ -304,33 +319,17 @@ fn an_impossible_length_ends_the_stream() {
             let (mut octets, _) = stream(2);
             octets.extend(length.to_le_bytes());
             octets.extend([0; 64]);
-            let (mut reader, mut found) = (FrameReader::new(), 0);
-            let ended = octets.chunks(piece).try_for_each(|piece| reader.push(piece, |_| found += 1));
-            let fault = Fault::new(Reason::BadFrame, 168 + 200, length);
-            assert_eq!((ended, found), (Err(fault), 2), "{length} {piece}");
-            assert_eq!(reader.push(&[0], |_| ()), Err(fault));
-            assert_eq!(reader.finish(), Err(fault));
-            assert!(reader.begun.capacity() <= 1024);
+            let (found, end) = read_stream(octets.chunks(piece));
+            assert_eq!((found.len(), end), (2, Err((168 + 200, Fault::new(Reason::BadFrame, 0, length)))), "{length} {piece}");
         }
-    }
-    // The shortest and the longest that there are.
-    for length in [16_u64, 65_536] {
-        let octets = [&length.to_le_bytes(), vec![0; length as usize].as_slice()].concat();
-        let mut found = 0;
-        FrameReader::new().push(&octets, |message| found += message.len()).unwrap();
-        assert_eq!(found as u64, length);
     }
 }
 
 #[test]
-fn the_end_inside_of_a_frame_is_told() {
+fn the_end_inside_of_a_message_is_known() {
     let (octets, _) = stream(1);
     for length in 1..octets.len() {
-        let mut reader = FrameReader::new();
-        reader.push(&octets[..length], |_| ()).unwrap();
-        let missing = if length < 8 { 8 - length } else { 168 - length };
-        assert_eq!(reader.finish(), Err(Fault::new(Reason::Truncated, length, missing as u64)));
-        assert!(reader.is_inside_frame());
+        assert_eq!(read_stream([&octets[..length]].into_iter()), (vec![], Ok(length)));
     }
 }
 
@@ -424,10 +423,6 @@ proptest! {
 
     #[test]
     fn any_stream_ends_without_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20)) {
-        let mut reader = FrameReader::new();
-        for piece in &pieces {
-            let _ = reader.push(piece, |_| ());
-        }
-        let _ = reader.finish();
+        read_stream(pieces.iter().map(Vec::as_slice));
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 /// A set of prefixes; the empty one contains every address.
 #[derive(Debug)]
-pub(super) struct Prefixes {
+pub(crate) struct Prefixes {
     is_everybody: bool,
     v4: Ranges,
     v6: Ranges,
@@ -15,7 +15,7 @@ pub(super) struct Prefixes {
 struct Ranges(Vec<(u128, u128)>);
 
 impl Prefixes {
-    pub(super) fn new(prefixes: &[(IpAddr, u8)]) -> Self {
+    pub(crate) fn new(prefixes: &[(IpAddr, u8)]) -> Self {
         let of_family = |is_ipv4: bool| {
             let members = prefixes.iter().filter(|(address, _)| address.is_ipv4() == is_ipv4);
             Ranges::new(members.map(|&(address, length)| range(address, length)).collect())
@@ -23,7 +23,7 @@ impl Prefixes {
         Self { is_everybody: prefixes.is_empty(), v4: of_family(true), v6: of_family(false) }
     }
 
-    pub(super) fn contain(&self, address: IpAddr) -> bool {
+    pub(crate) fn contain(&self, address: IpAddr) -> bool {
         let ranges = if address.is_ipv4() { &self.v4 } else { &self.v6 };
         self.is_everybody || ranges.contain(number(address))
     }

@@ -21,6 +21,8 @@ struct Entry {
     port: u16,
     listener: u16,
     received: i64,
+    /// 0 for none.
+    stream: u64,
     from: IpAddr,
 }
 
@@ -46,8 +48,8 @@ impl DatagramBatch {
         self.index.iter().map(move |entry| {
             let payload = self.octets.get(begin..entry.end as usize).unwrap_or_default();
             begin = entry.end as usize;
-            let &Entry { port, listener, received, from, .. } = entry;
-            Datagram { payload, from, port, received, listener }
+            let &Entry { port, listener, received, stream, from, .. } = entry;
+            Datagram { payload, from, port, received, listener, stream: Some(stream).filter(|stream| *stream != 0) }
         })
     }
 
@@ -64,8 +66,9 @@ impl DatagramBatch {
 
     pub(super) fn push(&mut self, datagram: &Datagram<'_>) {
         self.octets.extend_from_slice(datagram.payload);
-        let &Datagram { port, listener, received, from, .. } = datagram;
-        self.index.push(Entry { end: self.octets.len() as u32, port, listener, received, from });
+        let &Datagram { port, listener, received, stream, from, .. } = datagram;
+        let stream = stream.unwrap_or(0);
+        self.index.push(Entry { end: self.octets.len() as u32, port, listener, received, stream, from });
     }
 
     pub(super) fn clear(&mut self) {

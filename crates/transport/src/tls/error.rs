@@ -43,6 +43,12 @@ pub enum TlsError {
         /// Why.
         reason: String,
     },
+    /// Cryptography that does not work here.
+    #[error("no cryptography: {reason}")]
+    NoCryptography {
+        /// What is wrong.
+        reason: String,
+    },
     /// A name that no certificate can carry.
     #[error("\"{name}\" is no name of a certificate: expected a DNS name like \"exporter.example\" or an IP address")]
     BadName {

@@ -23,6 +23,15 @@ pub struct IdentityFiles {
 }
 
 impl IdentityFiles {
+    /// Finds out whether the files belong together.
+    pub(crate) fn check_pair(&self) -> Result<(), TlsError> {
+        let Identity { chain, key } = Identity::load(self)?;
+        let builder =
+            rustls::ServerConfig::builder_with_provider(super::provider()).with_protocol_versions(&[&rustls::version::TLS13]);
+        let builder = builder.map_err(|error| self.refused(&error))?.with_no_client_auth();
+        builder.with_single_cert(chain, key).map(|_| ()).map_err(|error| self.refused(&error))
+    }
+
     /// What is wrong with the files, by what is wrong with what they hold.
     pub(super) fn refused(&self, error: &rustls::Error) -> TlsError {
         if matches!(error, rustls::Error::InconsistentKeys(_)) {

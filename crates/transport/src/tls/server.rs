@@ -72,7 +72,7 @@ pub(crate) fn client_verifier(options: &TlsServerOptions) -> Result<Option<Arc<d
 }
 
 /// A name as certificates carry it in subjectAltName (RFC 5280, section 4.2.1.6).
-pub(super) fn read_name(name: &str) -> Result<ServerName<'static>, TlsError> {
+pub(crate) fn read_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     if let Ok(address) = name.parse::<IpAddr>() {
         return Ok(ServerName::IpAddress(address.into()));
     }

@@ -9,6 +9,8 @@ use weir_transport::{Sender, SenderOptions, State, Url};
 mod receive;
 mod receive_drops;
 mod shards;
+mod streams;
+mod streams_tls;
 mod tcp;
 mod udp;
 

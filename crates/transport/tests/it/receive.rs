@@ -103,7 +103,7 @@ fn a_port_is_not_taken_over_from_another_listener() {
 #[test]
 fn what_cannot_be_listened_on_says_why() {
     let open = |url: &str| UdpReceiver::open(&Url::parse(url, 0).unwrap(), ReceiverOptions::default()).unwrap_err().to_string();
-    assert_eq!(open("tls://[::]:4740"), "tls://[::]:4740: listening on tls is not supported yet, use udp://");
+    assert_eq!(open("tls://[::]:4740"), "tls://[::]:4740: expected udp:// or dtls://");
     assert!(
         open("udp://no-such-name.invalid").starts_with("udp://no-such-name.invalid:0: no address for \"no-such-name.invalid\": ")
     );

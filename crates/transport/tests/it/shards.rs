@@ -14,7 +14,7 @@ use super::{ALLOCATOR, PATIENCE};
 const AT_ONCE: Duration = Duration::ZERO;
 
 fn datagram(payload: &[u8], port: u16) -> Datagram<'_> {
-    Datagram { payload, from: "2001:db8::1".parse().unwrap(), port, received: i64::from(port) * 1000, listener: 3 }
+    Datagram { payload, from: "2001:db8::1".parse().unwrap(), port, received: i64::from(port) * 1000, listener: 3, stream: None }
 }
 
 fn one_worker(batches: usize) -> (Shards, Inbox) {

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use weir_codec::{Fault, Reason};
+use weir_codec::Fault;
 
-/// A reason is told once in this time.
+/// Each kind of trouble is told once in this time.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// What was told lately.
 #[derive(Default)]
-pub(crate) struct Complaints(Mutex<BTreeMap<Reason, Told>>);
+pub(crate) struct Complaints(Mutex<BTreeMap<&'static str, Told>>);
 
 struct Told {
     at: Instant,
@@ -23,19 +23,23 @@ struct Told {
 impl Complaints {
     /// Tells of faults in a datagram of that sender, unless their reasons were told lately.
     pub(crate) fn note(&self, from: IpAddr, faults: &[Fault]) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for Fault { reason, offset, seen } in faults {
-            if let Some(suppressed) = suppressed(&mut told, *reason, Instant::now()) {
+            if let Some(suppressed) = self.is_due(reason.name()) {
                 let meaning = reason.meaning();
                 tracing::warn!(reason = reason.name(), exporter = %from, octet = offset, seen, suppressed, "bad data: {meaning}");
             }
         }
     }
+
+    /// Whether it is time to tell of this kind of trouble, and then how many times it was not since it was told last.
+    pub(crate) fn is_due(&self, kind: &'static str) -> Option<u64> {
+        suppressed(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), kind, Instant::now())
+    }
 }
 
-/// How many were not told since the reason was told last; nothing where that was just now.
-fn suppressed(told: &mut BTreeMap<Reason, Told>, reason: Reason, now: Instant) -> Option<u64> {
-    match told.get_mut(&reason) {
+/// How many were not told since its kind was told last; nothing where that was just now.
+fn suppressed(told: &mut BTreeMap<&'static str, Told>, kind: &'static str, now: Instant) -> Option<u64> {
+    match told.get_mut(kind) {
         Some(last) if now.saturating_duration_since(last.at) < PAUSE => {
             last.suppressed += 1;
             None
@@ -45,7 +49,7 @@ fn suppressed(told: &mut BTreeMap<Reason, Told>, reason: Reason, now: Instant) -
             Some(std::mem::take(&mut last.suppressed))
         }
         None => {
-            told.insert(reason, Told { at: now, suppressed: 0 });
+            told.insert(kind, Told { at: now, suppressed: 0 });
             Some(0)
         }
     }
@@ -58,11 +62,11 @@ mod tests {
     #[test]
     fn a_reason_is_told_once_in_a_while_with_what_was_not() {
         let (mut told, now) = (BTreeMap::new(), Instant::now());
-        assert_eq!(suppressed(&mut told, Reason::Truncated, now), Some(0));
-        assert_eq!(suppressed(&mut told, Reason::Truncated, now), None);
-        assert_eq!(suppressed(&mut told, Reason::BadCount, now), Some(0), "each reason by itself");
-        assert_eq!(suppressed(&mut told, Reason::Truncated, now), None);
-        assert_eq!(suppressed(&mut told, Reason::Truncated, now + PAUSE), Some(2));
-        assert_eq!(suppressed(&mut told, Reason::Truncated, now + PAUSE), None);
+        assert_eq!(suppressed(&mut told, "truncated", now), Some(0));
+        assert_eq!(suppressed(&mut told, "truncated", now), None);
+        assert_eq!(suppressed(&mut told, "bad_count", now), Some(0), "each reason by itself");
+        assert_eq!(suppressed(&mut told, "truncated", now), None);
+        assert_eq!(suppressed(&mut told, "truncated", now + PAUSE), Some(2));
+        assert_eq!(suppressed(&mut told, "truncated", now + PAUSE), None);
     }
 }

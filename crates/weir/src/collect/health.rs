@@ -46,6 +46,20 @@ pub(crate) struct Dropped {
     pub(crate) guard: u64,
 }
 
+impl std::ops::Add for Dropped {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { kernel: self.kernel + other.kernel, queue: self.queue + other.queue, guard: self.guard + other.guard }
+    }
+}
+
+impl std::ops::AddAssign for Dropped {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
 /// The begin of a minute.
 pub(crate) const fn slot_of(time: i64) -> i64 {
     time - time.rem_euclid(MINUTE)

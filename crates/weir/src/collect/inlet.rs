@@ -60,6 +60,7 @@ impl Inlet {
         self.tables.load().enrich(&mut output.flows, first..first + count, &mut self.scratch);
         let heard = Heard {
             from: Self::exporter(),
+            stream: None,
             listener: 0,
             received: now,
             octets: 0,

@@ -1,18 +1,21 @@
 //! The thread at a listener: takes datagrams from the kernel, asks the guard, hands them to workers.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use weir_codec::shard::shard_key;
-use weir_transport::{Guard, GuardCounters, GuardOptions, ReceiveCounters, ReceiverOptions, Shards, UdpReceiver, Verdict};
+use weir_transport::{
+    Guard, GuardCounters, GuardOptions, ReceiveCounters, ReceiverOptions, Shards, StreamCounters, UdpReceiver, Verdict,
+};
 
+use super::associations::{Associations, DtlsRules};
 use super::now;
+use super::refusals::{Refusals, Refused};
+use super::streams::Connections;
 use crate::config::Listen;
-use crate::exit::Failure;
 use crate::stop::Stop;
 
 /// How long it waits for datagrams before it looks whether to stop.
@@ -21,13 +24,11 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How long what still comes is taken at the end.
 const DRAINING: Duration = Duration::from_millis(500);
 
-/// Senders that were refused and are remembered by address; further ones are counted only.
-const REFUSED: usize = 4096;
-
-/// A listener that is open.
-pub(crate) struct Listener {
-    pub(crate) name: String,
+/// A listener at work.
+pub(crate) struct Receiving {
     shared: Arc<Mutex<Shared>>,
+    /// The socket again, for whoever takes it over.
+    socket: UdpSocket,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,47 +37,34 @@ pub(crate) struct Listener {
 struct Shared {
     counters: ReceiveCounters,
     guard: GuardCounters,
-    refused: HashMap<IpAddr, Refused>,
-    /// Other rules for the guard.
-    rules: Option<GuardOptions>,
+    refusals: Refusals,
+    /// Of DTLS.
+    streams: Option<StreamCounters>,
+    changes: Option<Changes>,
+    is_over: bool,
 }
 
-/// A sender that was refused.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused {
-    /// Nanoseconds since 1970.
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) not_allowed: u64,
-    pub(crate) over_rate: u64,
-}
-
-/// What a listener has counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Listened {
-    pub(crate) received: ReceiveCounters,
-    pub(crate) guard: GuardCounters,
+/// Other rules.
+struct Changes {
+    guard: GuardOptions,
+    receive_buffer: usize,
+    dtls: Option<DtlsRules>,
 }
 
 /// A socket that waits for its thread.
-pub(crate) struct Opened {
-    name: String,
+pub(crate) struct Receiver {
     receiver: UdpReceiver,
-    guard: Guard,
-    shared: Arc<Mutex<Shared>>,
+    number: u16,
+    dtls: Option<DtlsRules>,
 }
 
-/// An eye on what a listener counts.
-#[derive(Clone)]
-pub(crate) struct Eye(Arc<Mutex<Shared>>);
-
-impl Opened {
+impl Receiver {
     /// Opens the socket of a listener.
-    pub(crate) fn new(name: &str, listen: &Listen, number: u16, v6_only: bool) -> Result<Self, Failure> {
+    pub(crate) fn open(name: &str, listen: &Listen, number: u16, v6_only: bool) -> Result<Self, String> {
+        let dtls = DtlsRules::new(name, listen)?;
         let options =
             ReceiverOptions { receive_buffer: listen.receive_buffer.0, v6_only, listener: number, ..ReceiverOptions::default() };
-        let receiver =
-            UdpReceiver::open(&listen.url.0, options).map_err(|error| Failure::Failed(format!("listen.{name}: {error}")))?;
+        let receiver = UdpReceiver::open(&listen.url.0, options).map_err(|error| format!("listen.{name}: {error}"))?;
         let (address, granted) = (receiver.local_address(), receiver.receive_buffer());
         tracing::info!(listener = name, %address, receive_buffer = granted, "listening");
         if receiver.fell_back() {
@@ -91,38 +79,59 @@ impl Opened {
                 "the kernel grants a smaller receive buffer: raise net.core.rmem_max"
             );
         }
-        Ok(Self { name: name.to_owned(), receiver, guard: Guard::new(&listen.guard()), shared: Arc::default() })
+        Ok(Self { receiver, number, dtls })
     }
 
     /// Begins to receive.
-    pub(crate) fn start(self, shards: &Shards, stop: &Stop) -> io::Result<Listener> {
-        let Self { name, receiver, guard, shared } = self;
-        let (called, theirs, shards, stop) = (name.clone(), Arc::clone(&shared), shards.clone(), stop.clone());
-        let work = move || receive(&called, receiver, guard, &theirs, &shards, &stop);
+    pub(crate) fn start(
+        self,
+        connections: &Arc<Connections>,
+        listen: &Listen,
+        shards: &Shards,
+        stop: Option<&Stop>,
+    ) -> io::Result<Receiving> {
+        let Self { receiver, number, dtls } = self;
+        let (shared, socket) = (Arc::<Mutex<Shared>>::default(), receiver.socket()?);
+        let mut door = Door { receiver, number, guard: Guard::new(&listen.guard()), dtls: None, shards: shards.clone() };
+        if let Some(rules) = dtls {
+            door.dtls = Some(Associations::new(rules, socket.try_clone()?, connections, shards));
+        }
+        let (connections, theirs, stop) = (Arc::clone(connections), Arc::clone(&shared), stop.cloned());
+        let work = move || receive(connections.name(), &mut door, &theirs, stop.as_ref());
         let thread = thread::Builder::new().name("weir-receive".into()).spawn(work)?;
-        Ok(Listener { name, shared, thread: Some(thread) })
-    }
-
-    /// An eye on what it counts.
-    pub(crate) fn eye(&self) -> Eye {
-        Eye(Arc::clone(&self.shared))
+        Ok(Receiving { shared, socket, thread: Some(thread) })
     }
 }
 
-impl Listener {
-    /// Changes who may send, and how much.
-    pub(crate) fn set_rules(&self, rules: GuardOptions) {
-        lock(&self.shared).rules = Some(rules);
+impl Receiving {
+    /// Goes over to other rules.
+    pub(crate) fn change(&self, listen: &Listen, dtls: Option<DtlsRules>) {
+        lock(&self.shared).changes = Some(Changes { guard: listen.guard(), receive_buffer: listen.receive_buffer.0, dtls });
+    }
+
+    /// The same socket for another listener; both receive until this one is stopped.
+    pub(crate) fn hand_on(&self, name: &str, listen: &Listen, number: u16) -> Result<Receiver, String> {
+        let dtls = DtlsRules::new(name, listen)?;
+        let options = ReceiverOptions { receive_buffer: listen.receive_buffer.0, listener: number, ..ReceiverOptions::default() };
+        let receiver = self.socket.try_clone().and_then(|socket| UdpReceiver::take_over(socket, options));
+        let receiver = receiver.map_err(|error| format!("listen.{name}: cannot take the port over: {error}"))?;
+        Ok(Receiver { receiver, number, dtls })
     }
 
     /// What was counted so far.
-    pub(crate) fn listened(&self) -> Listened {
-        Eye(Arc::clone(&self.shared)).listened()
+    pub(crate) fn counters(&self) -> (ReceiveCounters, GuardCounters, Option<StreamCounters>) {
+        let shared = lock(&self.shared);
+        (shared.counters, shared.guard, shared.streams)
     }
 
     /// Who was refused.
     pub(crate) fn refused(&self) -> Vec<(IpAddr, Refused)> {
-        lock(&self.shared).refused.iter().map(|(from, refused)| (*from, *refused)).collect()
+        lock(&self.shared).refusals.all()
+    }
+
+    /// Takes what still comes, and ends; see [`Self::join`].
+    pub(crate) fn stop(&self) {
+        lock(&self.shared).is_over = true;
     }
 
     /// Waits until the thread has ended, after it was told to stop.
@@ -134,23 +143,25 @@ impl Listener {
     }
 }
 
-impl Eye {
-    /// What was counted so far.
-    pub(crate) fn listened(&self) -> Listened {
-        let shared = lock(&self.0);
-        Listened { received: shared.counters, guard: shared.guard }
-    }
+/// What the thread works with.
+struct Door {
+    receiver: UdpReceiver,
+    number: u16,
+    guard: Guard,
+    dtls: Option<Associations>,
+    shards: Shards,
 }
 
-fn receive(name: &str, mut receiver: UdpReceiver, mut guard: Guard, shared: &Mutex<Shared>, shards: &Shards, stop: &Stop) {
+fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, stop: Option<&Stop>) {
     let mut refusals: Vec<(IpAddr, Verdict)> = Vec::new();
     let (mut until, mut more) = (None, false);
     while until.is_none_or(|until| Instant::now() < until) {
-        if stop.is_due() && until.is_none() {
+        let is_over = lock(shared).is_over || stop.is_some_and(Stop::is_due);
+        if is_over && until.is_none() {
             until = Some(Instant::now() + DRAINING);
         }
-        let round = round(&mut receiver, &mut guard, shards, more, &mut refusals);
-        publish(&receiver, &mut guard, &mut refusals, shared);
+        let round = door.round(more, &mut refusals);
+        door.publish(&mut refusals, shared);
         match round {
             // What waited was taken, and nothing more is wanted.
             Ok(0) if until.is_some() => break,
@@ -161,51 +172,51 @@ fn receive(name: &str, mut receiver: UdpReceiver, mut guard: Guard, shared: &Mut
             }
         }
     }
+    if let Some(dtls) = &mut door.dtls {
+        dtls.close(now(), door.number);
+        door.publish(&mut refusals, shared);
+    }
 }
 
-/// Takes what waits, in one call; waits where it is not known that there is `more`. Gives how many packets it were.
-fn round(
-    receiver: &mut UdpReceiver,
-    guard: &mut Guard,
-    shards: &Shards,
-    more: bool,
-    refusals: &mut Vec<(IpAddr, Verdict)>,
-) -> io::Result<usize> {
-    if !more && !receiver.wait(PATIENCE)? {
-        return Ok(0);
-    }
-    let now = now();
-    let count = receiver.receive(now, |datagram| match guard.check(datagram.from, now) {
-        Verdict::Pass => {
-            shards.push(shard_key(datagram.payload, datagram.from.into()), &datagram);
+impl Door {
+    /// Takes what waits, in one call; waits where it is not known that there is `more`. Gives how many packets it were.
+    fn round(&mut self, more: bool, refusals: &mut Vec<(IpAddr, Verdict)>) -> io::Result<usize> {
+        let Self { receiver, guard, dtls, shards, .. } = self;
+        if !more && !receiver.wait(PATIENCE)? {
+            return Ok(0);
         }
-        verdict => refusals.push((datagram.from, verdict)),
-    })?;
-    shards.flush();
-    Ok(count)
-}
+        let now = now();
+        let count = receiver.receive(now, |datagram| match (guard.check(datagram.from, now), &mut *dtls) {
+            (Verdict::Pass, None) => {
+                shards.push(shard_key(datagram.payload, datagram.from.into()), &datagram);
+            }
+            (Verdict::Pass, Some(dtls)) => dtls.take(&datagram),
+            (verdict, _) => refusals.push((datagram.from, verdict)),
+        })?;
+        shards.flush();
+        Ok(count)
+    }
 
-/// Lets others see what was counted, and takes other rules.
-fn publish(receiver: &UdpReceiver, guard: &mut Guard, refusals: &mut Vec<(IpAddr, Verdict)>, shared: &Mutex<Shared>) {
-    let mut shared = lock(shared);
-    shared.counters = receiver.counters();
-    shared.guard = guard.counters();
-    if let Some(rules) = shared.rules.take() {
-        guard.configure(&rules);
-    }
-    let now = now();
-    for (from, verdict) in refusals.drain(..) {
-        let is_full = shared.refused.len() >= REFUSED;
-        let known = shared.refused.get_mut(&from);
-        if known.is_none() && is_full {
-            continue;
+    /// Lets others see what was counted, takes other rules, and looks after associations.
+    fn publish(&mut self, refusals: &mut Vec<(IpAddr, Verdict)>, shared: &Mutex<Shared>) {
+        let Self { receiver, number, guard, dtls, .. } = self;
+        let now = now();
+        if let Some(dtls) = dtls {
+            dtls.look_after(now, *number);
         }
-        let refused = shared.refused.entry(from).or_insert(Refused { first: now, last: now, not_allowed: 0, over_rate: 0 });
-        refused.last = now;
-        match verdict {
-            Verdict::NotAllowed => refused.not_allowed += 1,
-            Verdict::OverRate => refused.over_rate += 1,
-            Verdict::Pass => {}
+        let mut shared = lock(shared);
+        shared.counters = receiver.counters();
+        shared.guard = guard.counters();
+        shared.streams = dtls.as_ref().map(Associations::counters);
+        for (from, verdict) in refusals.drain(..) {
+            shared.refusals.note(from, verdict, now);
+        }
+        let Some(changes) = shared.changes.take() else { return };
+        drop(shared);
+        guard.configure(&changes.guard);
+        receiver.set_receive_buffer(changes.receive_buffer);
+        if let (Some(dtls), Some(rules)) = (dtls, changes.dtls) {
+            dtls.change(rules, |from| guard.allows(from), now, *number);
         }
     }
 }

@@ -7,7 +7,7 @@ use weir_codec::Protocol;
 use weir_record::Address;
 use weir_server::{SourceRow, SourceState};
 
-use super::receive::Refused;
+use super::refusals::Refused;
 use super::settings::{Known, Settings};
 use super::source::{Source, SourceKey};
 use crate::config::{OneIn, Sampling};
@@ -267,6 +267,7 @@ mod tests {
         };
         let heard = |received: i64| Heard {
             from: key().exporter,
+            stream: None,
             listener: 0,
             received,
             octets: 100,

@@ -20,6 +20,8 @@ pub(crate) struct SourceKey {
 pub(crate) struct Source {
     /// Where its latest datagram came from.
     pub(crate) from: Address,
+    /// The stream that brought it, where there is one.
+    pub(crate) stream: Option<u64>,
     /// Number of the listener that received it.
     pub(crate) listener: u16,
     /// A bit for each protocol.
@@ -56,6 +58,7 @@ pub(crate) struct Source {
 /// A datagram and what came of it.
 pub(crate) struct Heard<'a> {
     pub(crate) from: Address,
+    pub(crate) stream: Option<u64>,
     pub(crate) listener: u16,
     pub(crate) received: i64,
     pub(crate) octets: usize,
@@ -103,6 +106,7 @@ impl Source {
     pub(crate) fn new(heard: &Heard<'_>) -> Self {
         Self {
             from: heard.from,
+            stream: heard.stream,
             listener: heard.listener,
             protocols: 0,
             first_seen: heard.received,
@@ -135,7 +139,8 @@ impl Source {
             self.turn(key, heard.received, health);
         }
         let Gained { records, options_records, counter_samples, step } = heard.gained;
-        (self.from, self.listener, self.last_seen) = (heard.from, heard.listener, heard.received);
+        (self.from, self.stream) = (heard.from, heard.stream);
+        (self.listener, self.last_seen) = (heard.listener, heard.received);
         self.datagrams += 1;
         self.octets += heard.octets as u64;
         self.records += records;
@@ -281,6 +286,7 @@ mod tests {
     fn the_clock_of_a_source_is_smoothed_and_a_jump_is_seen_at_once() {
         let heard = |received: i64, exported: i64| Heard {
             from: Address::v4(1),
+            stream: None,
             listener: 0,
             received,
             octets: 100,

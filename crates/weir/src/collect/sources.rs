@@ -54,7 +54,7 @@ impl Sources {
             if now - source.last_seen > RECENT && source.facts.pending == 0 {
                 continue;
             }
-            let facts = source.protocols().find_map(|protocol| decoder.facts(source.from, key.domain?, protocol));
+            let facts = source.protocols().find_map(|protocol| decoder.facts(source.from, key.domain?, protocol, source.stream));
             source.facts = facts.unwrap_or_default();
         }
         if let Some(others) = &mut self.others {
@@ -105,7 +105,17 @@ mod tests {
 
     fn heard(from: u32, received: i64) -> Heard<'static> {
         let gained = Gained { records: 2, ..Gained::default() };
-        Heard { from: Address::v4(from), listener: 0, received, octets: 10, envelope: None, gained, faults: &[], sampling: None }
+        Heard {
+            from: Address::v4(from),
+            stream: None,
+            listener: 0,
+            received,
+            octets: 10,
+            envelope: None,
+            gained,
+            faults: &[],
+            sampling: None,
+        }
     }
 
     #[test]

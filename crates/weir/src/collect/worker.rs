@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use weir_codec::{Datagram, Decoder, Envelope, Protocol, Stats};
+use weir_codec::{Datagram, Decoder, Envelope, Faults, Protocol, Stats};
 use weir_enrich::Scratch;
 use weir_transport::{DatagramBatch, Inbox, Taken};
 
@@ -37,8 +37,25 @@ pub(crate) struct Common {
     /// What is added to rows.
     pub(crate) tables: SharedTables,
     pub(crate) complaints: Complaints,
-    /// By number of the listener.
-    pub(crate) formats: Vec<ListenFormat>,
+    /// Listeners by their number, those that are closed included.
+    pub(crate) ways: ArcSwap<Vec<Way>>,
+    /// What was wrong with streams as such.
+    pub(crate) stream_faults: Mutex<Faults>,
+}
+
+/// By which way a datagram came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Way {
+    /// The listener's name.
+    pub(crate) name: String,
+    pub(crate) format: ListenFormat,
+}
+
+impl Common {
+    /// What was wrong with streams as such.
+    pub(crate) fn stream_faults(&self) -> MutexGuard<'_, Faults> {
+        self.stream_faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What others may see of a worker.
@@ -140,18 +157,22 @@ impl Worker {
     fn decode(&mut self, datagrams: &DatagramBatch) {
         let Self { decoder, scratch, batch, common, desk, .. } = self;
         let Batch { output, health } = &mut **batch;
-        let (settings, tables) = (common.settings.load(), common.tables.load());
+        let (settings, tables, ways) = (common.settings.load(), common.tables.load(), common.ways.load());
         let mut sources = desk.sources();
         let before_all = output.flows.rows();
         for lent in datagrams.iter() {
+            if let Some(ended) = lent.stream.filter(|_| lent.payload.is_empty()) {
+                decoder.end_stream(ended);
+                continue;
+            }
             let datagram = Datagram {
                 payload: lent.payload,
                 from: lent.from.into(),
                 port: lent.port,
-                stream: None,
+                stream: lent.stream,
                 received: lent.received,
             };
-            let forced = common.formats.get(usize::from(lent.listener)) == Some(&ListenFormat::FastNetMon);
+            let forced = ways.get(usize::from(lent.listener)).is_some_and(|way| way.format == ListenFormat::FastNetMon);
             let protocol = if forced { Some(Protocol::FastNetMon) } else { Protocol::recognise(lent.payload) };
             let envelope = protocol.map(|protocol| Envelope::read(protocol, &datagram));
             let (first, before) = (output.flows.rows(), Gained::so_far(decoder.stats()));
@@ -165,6 +186,7 @@ impl Worker {
             let rows = output.flows.rows();
             let heard = Heard {
                 from: datagram.from,
+                stream: lent.stream,
                 listener: lent.listener,
                 received: lent.received,
                 octets: lent.payload.len(),

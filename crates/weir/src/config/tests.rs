@@ -158,9 +158,24 @@ fn refusals_say_where_and_what_was_expected() {
         ),
         ("[export.a]\nurl = \"udp://h\"", "[export] has nothing to send without [meter]"),
         (
-            "[listen.a]\nurl = \"tls://[::]:4740\"",
-            "line 2: listen.a.url: tls:// is not there yet: this version listens on udp://",
+            "[listen.a]\nurl = \"udp://[::]:1\"\ncertificate = \"x\"",
+            "listen.a.certificate: udp:// has no certificates, use tls:// or dtls://",
         ),
+        ("[listen.a]\nurl = \"udp://[::]:1\"\nmax_connections = 1", "listen.a.max_connections: udp:// has none, leave it out"),
+        ("[listen.a]\nurl = \"tcp://[::]:1\"\nrate_limit = 1", "listen.a.rate_limit: tcp:// slows its senders down by itself"),
+        (
+            "[listen.a]\nurl = \"tls://[::]:1\"\ncertificate = \"x\"\nprivate_key = \"y\"\nallowed_names = [\"a\"]",
+            "listen.a.allowed_names: without client_ca no client is asked for a certificate",
+        ),
+        (
+            "[listen.a]\nurl = \"dtls://[::]:1\"\ncertificate = \"x\"\nprivate_key = \"y\"\nformat = \"fastnetmon\"",
+            "listen.a.format: FastNetMon Flow has no dtls://, use tls://",
+        ),
+        (
+            "[listen.a]\nurl = \"tcp://[::]:1\"\n[listen.b]\nurl = \"tls://[::]:1\"\ncertificate = \"x\"\nprivate_key = \"y\"",
+            "listen.b.url: the address and port of tls://[::]:1 are those of listen.a",
+        ),
+        ("[listen.a]\nurl = \"tls://[::]:4740\"", "listen.a.certificate: tls:// needs a PEM file here"),
         ("[listen.a]\nurl = \"udp://[::]\"", "line 2: listen.a.url: \"udp://[::]\" names no port"),
         (
             "[listen.a]\nurl = \"udp://[::]:1\"\nallow = [\"10.0.0.0/33\"]",
@@ -172,7 +187,7 @@ fn refusals_say_where_and_what_was_expected() {
         ),
         (
             "[listen.a]\nurl = \"udp://[::]:1\"\n[listen.b]\nurl = \"udp://[::]:1\"",
-            "listen.b.url: udp://[::]:1 is that of listen.a",
+            "listen.b.url: the address and port of udp://[::]:1 are those of listen.a",
         ),
         ("[source.a]\nname = \"x\"", "line 1: source.a.match is missing"),
         ("[source.a]\nmatch = \"router\"", "line 2: source.a.match: \"router\" is not an address"),

@@ -172,7 +172,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where datagrams are received, as in `udp://[::]:2055`.
+/// Where datagrams or streams are received, as in `udp://[::]:2055`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenUrl(pub(crate) Url);
 
@@ -181,12 +181,9 @@ impl FromStr for ListenUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = Url::parse(text, NO_PORT).map_err(|error| error.to_string())?;
-        if url.scheme != Scheme::Udp {
-            return Err(format!("{}:// is not there yet: this version listens on udp://", url.scheme.name()));
-        }
         if url.port == NO_PORT {
             return Err(format!(
-                "\"{text}\" names no port: exporters send to 2055 or 9995 (NetFlow), 4739 (IPFIX), 6343 (sFlow)"
+                "\"{text}\" names no port: exporters send to 2055 or 9995 (NetFlow), 4739 (IPFIX), 4740 (IPFIX under TLS), 6343 (sFlow), 8104 (FastNetMon Flow)"
             ));
         }
         Ok(Self(url))

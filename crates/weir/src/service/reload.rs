@@ -59,8 +59,16 @@ struct Part {
 }
 
 /// In the order in which they change: what may fail comes first.
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part { differs: |old, new| old.console != new.console, apply: |running, _, new| running.serve(new.console.as_ref()) },
+    Part {
+        // Certificates may have been renewed under the same names.
+        differs: |old, new| old.listen != new.listen || new.listen.values().any(Listen::has_files),
+        apply: |running, _, new| match &*running.collector() {
+            Some(collector) => collector.apply_listeners(&new.listen),
+            None => Ok(()),
+        },
+    },
     Part {
         differs: |old, new| old.meter != new.meter,
         apply: |running, old, new| {
@@ -71,7 +79,7 @@ const PARTS: [Part; 4] = [
         },
     },
     Part {
-        differs: |old, new| (&old.listen, &old.source) != (&new.listen, &new.source),
+        differs: |old, new| old.source != new.source,
         apply: |running, _, new| {
             if let Some(collector) = &*running.collector() {
                 collector.reload(new);
@@ -128,18 +136,6 @@ impl Running {
 /// What a running service can take over of a new configuration, the rest as it was; and the sections of that rest.
 fn without_restart(old: &Config, new: &Config) -> (Config, Vec<String>) {
     let (mut can, mut late) = (new.clone(), Vec::new());
-    for name in old.listen.keys().chain(new.listen.keys().filter(|name| !old.listen.contains_key(*name))) {
-        let (before, after) = (old.listen.get(name), new.listen.get(name));
-        if before.zip(after).is_some_and(|(before, after)| before.is_same_socket(after)) {
-            continue;
-        }
-        late.push(format!("listen.{name}"));
-        can.listen.remove(name);
-        // Who may send, and how much, changes all the same.
-        let rules = after.or(before).map(|rules| (rules.allow.clone(), rules.rate_limit));
-        let stays = before.zip(rules).map(|(before, (allow, rate_limit))| Listen { allow, rate_limit, ..before.clone() });
-        can.listen.extend(stays.map(|stays| (name.clone(), stays)));
-    }
     let same_store = match (&old.store, &new.store) {
         (Some(old), Some(new)) => Store::differs_in_retention_alone(old, new),
         (None, None) => true,
@@ -177,14 +173,14 @@ mod tests {
 
     #[test]
     fn what_can_change_is_not_told() {
-        let new = "[listen.a]\nurl = \"udp://[::]:2055\"\nallow = [\"192.0.2.0/24\"]\nrate_limit = 10\n[store]\npath = \"/x\"\nretention = \"1d\"\n[source.s]\nmatch = \"192.0.2.2\"\n[enrich.prefixes]\n\"10.0.0.0/8\" = \"office\"\n";
+        let new = "[listen.a]\nurl = \"udp://[::]:2056\"\nallow = [\"192.0.2.0/24\"]\nrate_limit = 10\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/x\"\nretention = \"1d\"\n[source.s]\nmatch = \"192.0.2.2\"\n[enrich.prefixes]\n\"10.0.0.0/8\" = \"office\"\n";
         assert_eq!(left_out_of(new), [] as [&str; 0]);
         assert_eq!(left_out_of(OLD), [] as [&str; 0]);
     }
 
     #[test]
     fn what_cannot_is_told_by_section() {
-        let new = "[listen.a]\nurl = \"udp://[::]:2056\"\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/y\"\n[collector]\nworkers = 3\n[meter]\ninterfaces = [\"lo\"]\n[console]\n";
-        assert_eq!(left_out_of(new), ["listen.a", "listen.b", "store", "collector"]);
+        let new = "[listen.a]\nurl = \"udp://[::]:2055\"\n[store]\npath = \"/y\"\n[collector]\nworkers = 3\n[meter]\ninterfaces = [\"lo\"]\n[console]\n";
+        assert_eq!(left_out_of(new), ["store", "collector"]);
     }
 }

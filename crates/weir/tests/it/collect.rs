@@ -4,9 +4,11 @@ pub(crate) mod messages;
 pub(crate) mod service;
 
 mod captures;
+mod fastnetmon;
 mod guard;
 mod health;
 mod restart;
 mod room;
 mod strangers;
+mod streams;
 mod templates;

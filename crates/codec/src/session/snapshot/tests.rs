@@ -168,20 +168,20 @@ fn facts_of_an_exporter_are_told() {
     let (first, later) = messages(TemplateProtocol::Ipfix);
     let mut decoder = Decoder::new(Config::default());
     let exporter = Address::v4(0xc000_0201);
-    assert_eq!(decoder.facts(exporter, 0, Protocol::Ipfix), None);
+    assert_eq!(decoder.facts(exporter, 0, Protocol::Ipfix, None), None);
     feed(&mut decoder, &later);
-    let facts = decoder.facts(exporter, 0, Protocol::Ipfix).unwrap();
+    let facts = decoder.facts(exporter, 0, Protocol::Ipfix, None).unwrap();
     assert_eq!((facts.templates, facts.options_templates, facts.pending), (0, 0, 1));
     feed(&mut decoder, &first);
     // A template with an element that nobody knows, and one with a reverse element.
     let mut template = vec![0, 10, 0, 40, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 2, 0, 24, 1, 44, 0, 2];
     template.extend([0x80, 137, 0, 4, 0, 0, 253, 231, 0x80, 1, 0, 4, 0, 0, 0x72, 0x79]);
     feed(&mut decoder, &[template]);
-    let facts = decoder.facts(exporter, 0, Protocol::Ipfix).unwrap();
+    let facts = decoder.facts(exporter, 0, Protocol::Ipfix, None).unwrap();
     assert_eq!((facts.templates, facts.options_templates, facts.pending), (2, 1, 0));
     assert_eq!(facts.unknown, [ElementId::enterprise(64_999, 137)]);
-    assert_eq!(decoder.facts(exporter, 0, Protocol::NetFlow9), None);
+    assert_eq!(decoder.facts(exporter, 0, Protocol::NetFlow9, None), None);
     feed(&mut decoder, &messages(TemplateProtocol::NetFlow9).0);
-    assert!(decoder.facts(exporter, 0, Protocol::NetFlow9).is_some());
-    assert_eq!(decoder.facts(exporter, 0, Protocol::SFlow), None, "of the same address, without templates");
+    assert!(decoder.facts(exporter, 0, Protocol::NetFlow9, None).is_some());
+    assert_eq!(decoder.facts(exporter, 0, Protocol::SFlow, None), None, "of the same address, without templates");
 }

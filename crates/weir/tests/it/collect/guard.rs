@@ -87,7 +87,8 @@ fn a_reload_loses_nothing_and_a_bad_one_changes_nothing() {
     service.reload("[listen.lab]\nurl = \"udp://127.0.0.1:99999\"\n");
     send(2);
     assert_eq!(service.told("the configuration is refused, the one before goes on"), 1);
-    service.reload(&config(service.address, &folder.store(), "receive_buffer = \"1MiB\"", source));
+    let workers = format!("{source}\n[collector]\nworkers = 1\n");
+    service.reload(&config(service.address, &folder.store(), "receive_buffer = \"1MiB\"", &workers));
     assert_eq!(service.told("a change of this section needs a restart"), 1);
     send(3);
     let ended = service.stop();

@@ -1,0 +1,323 @@
+//! Streams, TLS and DTLS into a running service: exporters that are not ours, hostile ones, and listeners that change under load.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use weir_testkit::{Authority, Issued};
+
+use super::fastnetmon::free_ports;
+use super::messages::{ipfix, netflow5};
+use super::service::{Ended, Folder, Service, Stored, config};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A FastNetMon message of a flow of so many bytes, in the older layout of 120 octets, with its length in front.
+fn framed(bytes: u64) -> Vec<u8> {
+    let mut octets = vec![0; 128];
+    octets[0] = 120;
+    octets[12] = 14;
+    octets[20] = 11;
+    octets[22] = 2;
+    let data = &mut octets[24..];
+    (data[1], data[4], data[36], data[48]) = (4, 1, 17, 1);
+    data[8..16].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
+    data[40..48].copy_from_slice(&bytes.to_le_bytes());
+    octets
+}
+
+fn fastnetmon(address: SocketAddr, keys: &str) -> String {
+    format!("[listen.stream]\nurl = \"tcp://{address}\"\nformat = \"fastnetmon\"\n{keys}\n")
+}
+
+/// Waits until the service has closed this connection.
+fn wait_for_end(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    match stream.read(&mut [0]) {
+        Ok(0) => {}
+        Ok(_) => panic!("the service has said something"),
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+    }
+}
+
+fn faults(ended: &Ended, reason: &str) -> u64 {
+    ended.stats["faults"][reason].as_u64().unwrap_or(0)
+}
+
+fn sum_of_bytes(folder: &Folder) -> u64 {
+    Stored::read(&folder.store()).sum(|flows, row| flows.bytes.get(row))
+}
+
+#[test]
+fn hostile_streams_are_bounded_and_counted_and_others_are_unharmed() {
+    let folder = Folder::new();
+    let address = free_ports(1)[0];
+    let service = Service::start(&folder, "", &fastnetmon(address, "message_timeout = \"1s\"\nmax_connections_per_source = 50"));
+    let mut good = TcpStream::connect(address).unwrap();
+    good.write_all(&framed(1)).unwrap();
+    for length in [0_u64, 7, 12, 1 << 32, u64::MAX] {
+        let mut bad = TcpStream::connect(address).unwrap();
+        // Good messages, then garbage.
+        bad.write_all(&[framed(10), framed(10), length.to_le_bytes().to_vec(), vec![0xaa; 500]].concat()).unwrap();
+        wait_for_end(&mut bad);
+    }
+    for cut in [3, 8, 100] {
+        TcpStream::connect(address).unwrap().write_all(&framed(0)[..cut]).unwrap();
+    }
+    let mut slow = TcpStream::connect(address).unwrap();
+    let slow = thread::spawn(move || {
+        // One octet now and then; the end comes within a message all the same.
+        for octet in framed(0) {
+            if slow.write_all(&[octet]).is_err() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(40));
+        }
+        panic!("a slow sender was heard to the end");
+    });
+    slow.join().unwrap();
+
+    let before = resident(service.id());
+    let begun = Instant::now();
+    let mut held = Vec::new();
+    for _ in 0..10_000 {
+        assert!(begun.elapsed() < 4 * PATIENCE);
+        let mut stream = TcpStream::connect(address).unwrap();
+        let _ = stream.write_all(&framed(0)[..100]);
+        held.push(stream);
+    }
+    good.write_all(&framed(2)).unwrap();
+    service.wait_for("the sender has 50 connections already");
+    let grown = resident(service.id()).saturating_sub(before);
+    assert!(grown < 64 << 10, "{grown} KiB more");
+    drop(held);
+    good.write_all(&framed(4)).unwrap();
+    drop(good);
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!((faults(&ended, "bad_frame"), ended.count("records")), (5, 13), "{:#?}", ended.log);
+    assert!(faults(&ended, "truncated") >= 3, "{}", ended.stats);
+    assert_eq!(sum_of_bytes(&folder), 100 + 7);
+}
+
+/// Memory of a process, KiB.
+fn resident(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn templates_belong_to_their_connection() {
+    let folder = Folder::new();
+    let address = free_ports(1)[0];
+    let service = Service::start(&folder, "", &format!("[listen.stream]\nurl = \"tcp://{address}\""));
+    let mut first = TcpStream::connect(address).unwrap();
+    first.write_all(&[ipfix(0, true, Some(1)), ipfix(1, false, Some(2))].concat()).unwrap();
+    let mut second = TcpStream::connect(address).unwrap();
+    // It has never announced its template.
+    second.write_all(&ipfix(0, false, Some(4))).unwrap();
+    thread::sleep(Duration::from_millis(200));
+    first.write_all(&ipfix(2, false, Some(8))).unwrap();
+    drop(first);
+    second.write_all(&ipfix(1, true, Some(16))).unwrap();
+    drop(second);
+    let mut third = TcpStream::connect(address).unwrap();
+    third.write_all(&ipfix(0, false, Some(32))).unwrap();
+    drop(third);
+    let mut other = TcpStream::connect(address).unwrap();
+    other.write_all(b"\x16\x03\x01 this is TLS").unwrap();
+    wait_for_end(&mut other);
+    let ended = service.stop();
+    ended.check_identity();
+    // What waited for its template came in with it; what waited when its connection ended is a fault.
+    assert_eq!(sum_of_bytes(&folder), 1 + 2 + 4 + 8 + 16);
+    assert_eq!(
+        (faults(&ended, "unknown_template"), faults(&ended, "bad_frame"), ended.count("pending")),
+        (1, 1, 0),
+        "{}",
+        ended.stats
+    );
+    assert_eq!((ended.count("lost"), ended.count("restarts")), (0, 0), "numbers are those of a connection");
+}
+
+/// `openssl s_client`, which sends what it is given.
+fn openssl(address: SocketAddr, ca: &Path, arguments: &[&str]) -> Child {
+    let mut command = Command::new("openssl");
+    command
+        .args(["s_client", "-quiet", "-no_ign_eof", "-verify_return_error", "-verify_hostname", "localhost", "-CAfile"])
+        .arg(ca);
+    command.args(["-connect", &address.to_string()]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Files of a certificate, and the keys that name them.
+fn certificate(folder: &Folder, issued: &Issued) -> String {
+    let (certificate, key) = issued.write(&folder.0, "server");
+    format!("certificate = {certificate:?}\nprivate_key = {key:?}\n")
+}
+
+#[test]
+fn ipfix_comes_over_tls_and_dtls_from_openssl() {
+    let (folder, root) = (Folder::new(), Authority::new());
+    let ca = root.write(&folder.0, "ca.pem");
+    let tls = free_ports(1)[0];
+    let dtls = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let keys = certificate(&folder, &root.issue(&["localhost"]));
+    let text = format!("[listen.tls]\nurl = \"tls://{tls}\"\n{keys}[listen.dtls]\nurl = \"dtls://{dtls}\"\n{keys}");
+    let service = Service::start(&folder, "", &text);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let mut child = openssl(tls, &ca, &[version]);
+        let messages = [ipfix(0, true, Some(1)), ipfix(1, false, Some(2))].concat();
+        child.stdin.take().unwrap().write_all(&messages).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{version}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let mut child = openssl(dtls, &ca, &["-dtls1_2"]);
+    let mut input = child.stdin.take().unwrap();
+    for (sequence, bytes) in [4, 8, 16].into_iter().enumerate() {
+        // It makes a datagram of what it reads at once.
+        input.write_all(&ipfix(sequence as u32, sequence == 0, Some(bytes))).unwrap();
+        thread::sleep(Duration::from_millis(700));
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!(sum_of_bytes(&folder), 2 * 3 + 4 + 8 + 16, "{} {:#?}", ended.stats, ended.log);
+    assert_eq!((ended.count("lost"), ended.count("pending")), (0, 0));
+}
+
+#[test]
+fn softflowd_exports_over_tcp() {
+    let Some(program) =
+        ["softflowd", "/usr/sbin/softflowd"].into_iter().find(|program| Command::new(program).arg("-h").output().is_ok())
+    else {
+        println!("skipped: no softflowd (scripts/setup-tests.sh installs it)");
+        return;
+    };
+    let Some(capture) = weir_testkit::shared_dir()
+        .map(|shared| shared.join("captures/packets/ipfixprobe/mixed.pcap"))
+        .filter(|path| path.exists())
+    else {
+        println!("skipped: no capture of packets");
+        return;
+    };
+    let folder = Folder::new();
+    let address = free_ports(1)[0];
+    let service = Service::start(&folder, "", &format!("[listen.stream]\nurl = \"tcp://{address}\""));
+    let mut command = Command::new(program);
+    command
+        .args(["-d", "-v", "10", "-P", "tcp", "-n", &address.to_string(), "-c", "none", "-p"])
+        .arg(folder.0.join("softflowd.pid"));
+    let output = command.arg("-r").arg(&capture).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let ended = service.stop();
+    ended.check_identity();
+    // "Flows exported: 40 (41 records) in 2 packets (0 failures)".
+    let exported = said.lines().find(|line| line.contains("Flows exported")).unwrap_or_else(|| panic!("{said}"));
+    let (_, exported) = exported.split_once('(').unwrap();
+    let exported: u64 = exported.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(ended.count("records"), exported, "{}", ended.stats);
+    assert_eq!((ended.count("options_records"), ended.stats["faults"].as_object().unwrap().len()), (1, 0), "{}", ended.stats);
+}
+
+#[test]
+fn a_certificate_is_renewed_and_a_bad_one_changes_nothing() {
+    let (folder, root) = (Folder::new(), Authority::new());
+    let ca = root.write(&folder.0, "ca.pem");
+    let address = free_ports(1)[0];
+    // The first one is not the service's own name: clients refuse it.
+    let keys = certificate(&folder, &root.issue(&["elsewhere"]));
+    let text = format!("[listen.tls]\nurl = \"tls://{address}\"\n{keys}");
+    let service = Service::start(&folder, "", &text);
+    let send = |bytes: u32| {
+        let mut child = openssl(address, &ca, &["-tls1_3"]);
+        let _ = child.stdin.take().unwrap().write_all(&ipfix(0, true, Some(bytes)));
+        child.wait_with_output().unwrap().status.success()
+    };
+    assert!(!send(1));
+    let whole = config(service.address, &folder.store(), "", &text);
+    fs::write(folder.0.join("server.pem"), "nothing\n").unwrap();
+    service.reload(&whole);
+    assert_eq!(service.told("expected certificates between"), 1);
+    certificate(&folder, &root.issue(&["localhost"]));
+    service.reload(&whole);
+    assert!(send(2));
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!(sum_of_bytes(&folder), 2);
+    assert!(ended.log.iter().any(|line| line.contains("no TLS: ")), "{:#?}", ended.log);
+}
+
+#[test]
+fn listeners_come_go_and_change_under_load_without_loss() {
+    let folder = Folder::new();
+    let ports = free_ports(2);
+    let service = Service::start(&folder, "", &fastnetmon(ports[0], ""));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (udp, tcp) = (service.address, ports[0]);
+    let theirs = Arc::clone(&stop);
+    let datagrams = thread::spawn(move || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut sent = 0;
+        while !theirs.load(Ordering::Relaxed) {
+            for _ in 0..10 {
+                socket.send_to(&netflow5(sent, 1), udp).unwrap();
+                sent += 1;
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        u64::from(sent)
+    });
+    let theirs = Arc::clone(&stop);
+    let stream = thread::spawn(move || {
+        let mut stream = TcpStream::connect(tcp).unwrap();
+        let messages = framed(1).repeat(20);
+        let mut sent = 0;
+        while !theirs.load(Ordering::Relaxed) {
+            stream.write_all(&messages).unwrap();
+            sent += 20;
+            thread::sleep(Duration::from_millis(2));
+        }
+        sent
+    });
+    let with = |listen: &str, more: &str| {
+        config(service.address, &folder.store(), listen, &format!("{}\n{more}", fastnetmon(ports[0], "")))
+    };
+    let second = format!("[listen.second]\nurl = \"tcp://{}\"\n", ports[1]);
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let clash = format!("{second}[listen.third]\nurl = \"udp://{}\"\n", taken.local_addr().unwrap());
+    for _ in 0..3 {
+        service.reload(&with("", &second));
+        TcpStream::connect(ports[1]).unwrap().write_all(&ipfix(0, true, Some(1000))).unwrap();
+        service.reload(&with("receive_buffer = \"8MiB\"\nallow = [\"127.0.0.0/8\"]", &second));
+        // The same port under another name.
+        service.reload(&with("", &second.replace("second", "renamed")));
+        TcpStream::connect(ports[1]).unwrap().write_all(&ipfix(0, true, Some(1000))).unwrap();
+        service.reload(&with("", ""));
+        assert!(TcpStream::connect(ports[1]).is_err());
+        // One of two ports is taken: neither is opened.
+        service.reload(&with("", &clash));
+        assert!(TcpStream::connect(ports[1]).is_err());
+        // Over to another reading of the same datagrams, and back.
+        service.reload(&with("", "").replace("[listen.lab]", "[listen.other]"));
+        service.reload(&with("", ""));
+    }
+    assert_eq!(service.told("listen.third: "), 3);
+    stop.store(true, Ordering::Relaxed);
+    let (datagrams, messages) = (datagrams.join().unwrap(), stream.join().unwrap());
+    let ended = service.stop();
+    assert_eq!(ended.count("kernel_dropped") + ended.count("queue_dropped"), 0);
+    assert_eq!(ended.count("records"), datagrams + messages + 6, "{} {:#?}", ended.stats, ended.log);
+    assert_eq!(ended.count("lost"), 0);
+    assert_eq!(sum_of_bytes(&folder), datagrams + messages + 6000);
+}
