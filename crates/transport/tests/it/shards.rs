@@ -36,12 +36,12 @@ fn sum(shards: &Shards) -> ShardCounters {
 #[test]
 fn a_batch_is_what_was_pushed() {
     let (shards, mut inbox) = one_worker(4);
-    let longest = vec![9; 65_535];
+    let longest = vec![9; 65_536];
     let payloads: [&[u8]; 5] = [b"one", b"", b"three", &longest, b"five"];
     for (port, payload) in payloads.iter().enumerate() {
         assert!(shards.push(7, &datagram(payload, port as u16)));
     }
-    assert!(!shards.push(7, &datagram(&[0; 65_536], 9)), "no batch can hold it");
+    assert!(!shards.push(7, &datagram(&[0; 65_537], 9)), "no batch can hold it");
     let mut batch = DatagramBatch::default();
     let mut port = 0;
     // The long one does not fit beside those before it, and the last one not beside the long one.
@@ -76,8 +76,8 @@ fn a_key_has_one_worker() {
 
 #[test]
 fn the_newest_are_dropped_when_a_queue_is_full() {
-    // A batch has room for 65,535 octets, and one datagram for each 128 of them.
-    for (payload, room) in [(&[7; 1400][..], 3 * 46), (&[7; 3], 3 * 511), (&[], 3 * 511), (&[7; 65_535], 3)] {
+    // A batch has room for 65,536 octets, and one datagram for each 128 of them.
+    for (payload, room) in [(&[7; 1400][..], 3 * 46), (&[7; 3], 3 * 512), (&[], 3 * 512), (&[7; 65_536], 3)] {
         let (shards, mut inbox) = one_worker(3);
         let accepted =
             (0..room + 5).map(|port| shards.push(0, &datagram(payload, port))).filter(|is_accepted| *is_accepted).count();

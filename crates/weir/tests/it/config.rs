@@ -20,7 +20,10 @@ fn a_bad_configuration_is_refused_by_file_line_and_key() {
     let cases = [
         ("[meter]\ninterface = [\"eth0\"]\n", " line 2: meter.interface: unknown key; did you mean interfaces?"),
         ("[meter]\nactive_timeout = 60\n", " line 2: meter.active_timeout: invalid value: integer `60`, expected a duration"),
-        ("[listen.a]\nurl = \"tcp://[::]:2055\"\n", " line 2: listen.a.url: tcp:// is not there yet"),
+        (
+            "[listen.a]\nurl = \"http://[::]:2055\"\n",
+            " line 2: listen.a.url: \"http://\" is unknown, expected udp://, tcp://, tls:// or dtls://",
+        ),
         ("[store]\npth = \"/x\"\n", " line 2: store.pth: unknown key; did you mean path?"),
         ("[export.a]\nurl = \"udp://h\"\n", ": [export] has nothing to send without [meter]"),
     ];
