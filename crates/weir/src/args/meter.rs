@@ -90,7 +90,8 @@ impl std::str::FromStr for ExportUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let export: Export = text.parse()?;
-        Ok(Self { name: export.url.to_string(), export })
+        let name = export.targets().next().map(ToString::to_string).unwrap_or_default();
+        Ok(Self { name, export })
     }
 }
 

@@ -13,6 +13,7 @@ use weir_transport::{Guard, GuardCounters, GuardOptions, ReceiveCounters, Receiv
 use super::now;
 use crate::config::Listen;
 use crate::exit::Failure;
+use crate::replicate::{Copies, Replications};
 use crate::stop::Stop;
 
 /// How long it waits for datagrams before it looks whether to stop.
@@ -95,10 +96,11 @@ impl Opened {
     }
 
     /// Begins to receive.
-    pub(crate) fn start(self, shards: &Shards, stop: &Stop) -> io::Result<Listener> {
+    pub(crate) fn start(self, shards: &Shards, replications: &Arc<Replications>, stop: &Stop) -> io::Result<Listener> {
         let Self { name, receiver, guard, shared } = self;
         let (called, theirs, shards, stop) = (name.clone(), Arc::clone(&shared), shards.clone(), stop.clone());
-        let work = move || receive(&called, receiver, guard, &theirs, &shards, &stop);
+        let replications = Arc::clone(replications);
+        let work = move || receive(&called, receiver, guard, &theirs, &shards, &replications, &stop);
         let thread = thread::Builder::new().name("weir-receive".into()).spawn(work)?;
         Ok(Listener { name, shared, thread: Some(thread) })
     }
@@ -142,14 +144,22 @@ impl Eye {
     }
 }
 
-fn receive(name: &str, mut receiver: UdpReceiver, mut guard: Guard, shared: &Mutex<Shared>, shards: &Shards, stop: &Stop) {
+fn receive(
+    name: &str,
+    mut receiver: UdpReceiver,
+    mut guard: Guard,
+    shared: &Mutex<Shared>,
+    shards: &Shards,
+    replications: &Replications,
+    stop: &Stop,
+) {
     let mut refusals: Vec<(IpAddr, Verdict)> = Vec::new();
     let (mut until, mut more) = (None, false);
     while until.is_none_or(|until| Instant::now() < until) {
         if stop.is_due() && until.is_none() {
             until = Some(Instant::now() + DRAINING);
         }
-        let round = round(&mut receiver, &mut guard, shards, more, &mut refusals);
+        let round = round(&mut receiver, &mut guard, shards, &replications.of(name), more, &mut refusals);
         publish(&receiver, &mut guard, &mut refusals, shared);
         match round {
             // What waited was taken, and nothing more is wanted.
@@ -168,6 +178,7 @@ fn round(
     receiver: &mut UdpReceiver,
     guard: &mut Guard,
     shards: &Shards,
+    copies: &Copies,
     more: bool,
     refusals: &mut Vec<(IpAddr, Verdict)>,
 ) -> io::Result<usize> {
@@ -178,10 +189,12 @@ fn round(
     let count = receiver.receive(now, |datagram| match guard.check(datagram.from, now) {
         Verdict::Pass => {
             shards.push(shard_key(datagram.payload, datagram.from.into()), &datagram);
+            copies.push(&datagram);
         }
         verdict => refusals.push((datagram.from, verdict)),
     })?;
     shards.flush();
+    copies.flush();
     Ok(count)
 }
 

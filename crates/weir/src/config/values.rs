@@ -156,13 +156,7 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text, NO_PORT).map_err(|error| error.to_string())?;
-        match url.scheme {
-            Scheme::Udp | Scheme::Tcp => Ok(Self(url)),
-            Scheme::Tls | Scheme::Dtls => {
-                Err(format!("{}:// is not there yet: this version exports over udp:// and tcp://", url.scheme.name()))
-            }
-        }
+        Url::parse(text, NO_PORT).map(Self).map_err(|error| error.to_string())
     }
 }
 
