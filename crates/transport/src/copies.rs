@@ -1,6 +1,6 @@
 //! Copies of datagrams, unchanged, to one peer: from an address of ours, or with the address and port of the original sender.
 //!
-//! Many leave in one call (`sendmmsg`), and nothing is allocated for a datagram. With the original sender, whole IP packets are made for a raw socket, for which the
+//! Many leave in one call (`sendmmsg`), and nothing is allocated for each datagram. With the original sender, whole IP packets are made for a raw socket, for which the
 //! kernel asks the capability CAP_NET_RAW; its checks of source addresses do not apply there, but those of routers on the way may (BCP 38).
 
 mod packet;
@@ -84,7 +84,6 @@ pub struct CopySender {
     session: Option<Session>,
     counters: CopyCounters,
     packets: Packets,
-    headers: MultiHeaders<SockaddrStorage>,
     /// What went wrong last.
     trouble: Option<String>,
 }
@@ -119,7 +118,6 @@ impl CopySender {
             session: None,
             counters: CopyCounters::default(),
             packets: Packets::default(),
-            headers: MultiHeaders::preallocate(BATCH, None),
             trouble: None,
         })
     }
@@ -160,7 +158,7 @@ impl CopySender {
 
     /// Sends copies of datagrams, or drops and counts them.
     pub fn send<'a>(&mut self, datagrams: impl IntoIterator<Item = Datagram<'a>>) {
-        let Self { options, session, counters, packets, headers, trouble, .. } = self;
+        let Self { options, session, counters, packets, trouble, .. } = self;
         let mut datagrams = datagrams.into_iter().peekable();
         let Some(session) = session else {
             counters.dropped += datagrams.count() as u64;
@@ -180,7 +178,7 @@ impl CopySender {
                     filled += packets.make(&datagram, source, target, mtu, rest);
                 }
             }
-            session.send(batch.get(..filled).unwrap_or_default(), counters, headers, trouble);
+            session.send(batch.get(..filled).unwrap_or_default(), counters, trouble);
         }
     }
 
@@ -229,21 +227,17 @@ impl CopySender {
 
 impl Session {
     /// Hands packets to the kernel. One that it does not take is dropped, and the others are sent.
-    fn send(
-        &mut self,
-        packets: &[Packet<'_>],
-        counters: &mut CopyCounters,
-        headers: &mut MultiHeaders<SockaddrStorage>,
-        trouble: &mut Option<String>,
-    ) {
+    fn send(&mut self, packets: &[Packet<'_>], counters: &mut CopyCounters, trouble: &mut Option<String>) {
         let nobody: [Option<SockaddrStorage>; BATCH] = [const { None }; BATCH];
+        // One for all calls: it cannot go from thread to thread, as a sender can.
+        let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(packets.len(), None);
         let mut sent = 0;
         let mut was_refused = false;
         while let Some(rest) = packets.get(sent..).filter(|rest| !rest.is_empty()) {
             let slices: [[IoSlice<'_>; 2]; BATCH] =
                 std::array::from_fn(|place| rest.get(place).map_or([IoSlice::new(&[]), IoSlice::new(&[])], Packet::slices));
             let slices = slices.get(..rest.len()).unwrap_or_default();
-            let taken = match sendmmsg(self.socket.as_raw_fd(), headers, slices, nobody, [], MsgFlags::empty()) {
+            let taken = match sendmmsg(self.socket.as_raw_fd(), &mut headers, slices, nobody, [], MsgFlags::empty()) {
                 Ok(results) => results.count(),
                 Err(error) => {
                     counters.errors += 1;

@@ -138,8 +138,8 @@ impl Sender {
         }
     }
 
-    /// Octets of messages that wait until a slow peer has room for them.
-    pub const fn waiting(&self) -> usize {
+    /// Octets of messages that wait until a slow peer has room for them, about; 0 only where all are with the kernel.
+    pub fn waiting(&self) -> usize {
         match self {
             Self::Udp(_) => 0,
             Self::Tcp(sender) => sender.waiting(),

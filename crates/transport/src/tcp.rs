@@ -211,8 +211,9 @@ impl TcpSender {
     }
 
     /// See [`Sender::waiting`](crate::Sender::waiting).
-    pub const fn waiting(&self) -> usize {
-        self.waiting.octets()
+    pub fn waiting(&self) -> usize {
+        let is_pushed = !matches!(&self.link, Link::Up { stream, .. } if stream.has_more());
+        self.waiting.octets() + usize::from(!is_pushed)
     }
 
     /// See [`Sender::settled`](crate::Sender::settled).

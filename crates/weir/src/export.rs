@@ -104,15 +104,17 @@ impl Exports {
             .collect::<Result<_, _>>()?;
         let gone: Vec<String> =
             running.keys().filter(|name| new.get(*name).is_none_or(|export| !is_same(name, export))).cloned().collect();
-        let mut ended: BTreeMap<String, Vec<Lane>> = BTreeMap::new();
-        let gone: Vec<_> = gone.into_iter().filter_map(|name| running.remove_entry(&name)).collect();
-        for (name, old) in &gone {
-            let ending = if new.contains_key(name) { Ending::HandedOver } else { Ending::Sent(Instant::now() + REMOVED) };
+        let mut changed: Vec<(String, Running)> = Vec::new();
+        for (name, old) in gone.into_iter().filter_map(|name| running.remove_entry(&name)) {
+            let ending = if new.contains_key(&name) { Ending::HandedOver } else { Ending::Sent(Instant::now() + REMOVED) };
             old.lanes.iter().for_each(|lane| lane.end(ending));
+            // One that is removed ends by itself.
+            if new.contains_key(&name) {
+                changed.push((name, old));
+            }
         }
-        for (name, old) in gone {
-            ended.insert(name, old.lanes.into_iter().filter_map(|mut lane| lane.join()).collect());
-        }
+        let join = |(name, old): (String, Running)| (name, old.lanes.into_iter().filter_map(|mut lane| lane.join()).collect());
+        let mut ended: BTreeMap<String, Vec<Lane>> = changed.into_iter().map(join).collect();
         for (name, export, mut lanes) in begun {
             let mut before = ended.remove(&name).unwrap_or_default();
             for lane in &mut lanes {

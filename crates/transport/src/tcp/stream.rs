@@ -91,6 +91,11 @@ impl Stream {
         }
     }
 
+    /// Something was taken and is not with the kernel yet.
+    pub(super) fn has_more(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.connection.wants_write())
+    }
+
     /// Hands to the kernel what was taken and is not with it yet. True when nothing is left.
     pub(super) fn push(&mut self) -> io::Result<bool> {
         match self {

@@ -194,6 +194,9 @@ impl Lane {
                 self.name
             ));
         }
+        if !self.has_rows() {
+            self.progressed = Instant::now();
+        }
         self.counted.dropped += self.buffer.push(chosen.map_or(flows, Arc::new));
     }
 
@@ -208,6 +211,8 @@ impl Lane {
 
     /// Sees which target has a session: the first that can be reached.
     fn connect(&mut self) {
+        // What the session that may be over now has settled.
+        self.settle();
         let mut place = 0;
         while place < self.targets.len() && self.current.is_none_or(|current| place <= current) {
             let Some(target) = self.targets.get_mut(place) else { return };
@@ -216,6 +221,7 @@ impl Lane {
                 State::Ending if is_current => return,
                 State::Ending => {}
                 State::Waiting if is_current => {
+                    // What it has settled to the end.
                     self.settle();
                     self.current = None;
                     self.send_again();
@@ -223,7 +229,9 @@ impl Lane {
                 State::Waiting => {}
                 State::Ready if is_current => return,
                 State::Began | State::Ready => {
-                    self.leave();
+                    if !is_current {
+                        self.leave();
+                    }
                     self.current = Some(place);
                     self.send_again();
                     self.encoding.begin_session();
@@ -270,7 +278,8 @@ impl Lane {
                 encoding.encode(flows, *row..end, now, &mut |message| tap.send(message));
                 let rows = (end - *row) as u64;
                 counted.sent += rows;
-                session.marks.push_back(Mark { messages: *tap.handed, place: (*number, end), rows });
+                let place = if end < flows.rows() { (*number, end) } else { (*number + 1, 0) };
+                session.marks.push_back(Mark { messages: *tap.handed, place, rows });
                 *row = end;
             }
             if *row >= flows.rows() {

@@ -1,3 +1,11 @@
-//! Records sent on from one service to another, or to other programs, over real sockets.
+//! Records and datagrams sent on from one service to others, over real sockets.
+
+mod target;
 
 mod service;
+
+mod loss;
+mod targets;
+mod tls;
+
+mod copies;

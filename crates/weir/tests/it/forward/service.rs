@@ -23,9 +23,9 @@ fn sorted(rows: &[Value]) -> Vec<String> {
 }
 
 /// What is stored, as `weir query` prints it.
-fn stored(folder: &Folder) -> Vec<String> {
+fn stored(folder: &Folder, columns: &str) -> Vec<String> {
     let store = folder.store().to_str().unwrap().to_owned();
-    sorted(&weir(&["query", "--store", &store, "--format", "json", "--columns", COLUMNS, "--limit", "100000"]).records())
+    sorted(&weir(&["query", "--store", &store, "--format", "json", "--columns", columns, "--limit", "100000"]).records())
 }
 
 /// Sends a sample to the service.
@@ -53,7 +53,9 @@ fn what_one_service_stores_arrives_at_the_next() {
         assert_eq!(ended.exports["next"]["records"], NETFLOW5, "{:#?}", ended.exports);
         let Asked { folder: theirs, service, .. } = target;
         service.stop();
-        assert_eq!(stored(&theirs), stored(&folder), "{format}");
+        // FastNetMon Flow has no way to say that a rate is not known, nor flags where there are none.
+        let columns = if format == "fastnetmon" { COLUMNS.replace(",tcp_flags", "").replace(",sampling_rate", "") } else { COLUMNS.into() };
+        assert_eq!(stored(&theirs, &columns), stored(&folder, &columns), "{format}");
     }
 }
 
@@ -73,7 +75,7 @@ fn a_stream_carries_what_is_stored_and_nothing_else() {
         replay(&service, name);
         let expected = decoded(name);
         let ended = service.stop();
-        assert_eq!((ended.code, &ended.exports["next"]["records"]), (Some(0), &Value::from(expected.len())), "{:#?}", ended.log);
+        assert_eq!(ended.code, Some(0), "{:#?}", ended.log);
         // Messages one after the other are an IPFIX file (RFC 5655).
         let arrived = weir_reading(&["decode", "-", "--columns", COLUMNS], &reader.join().unwrap());
         assert_eq!(sorted(&arrived.records()), expected, "{name}");
@@ -85,7 +87,7 @@ fn counters_tell_of_exports_under_both_names() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let export = format!(
-        "[export.next]\nurl = \"{url}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\nfilter = \"src port > 0\"\nsampling = 2"
+        "[export.next]\nurl = \"{url}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\nsampling = 2"
     );
     let asked = Asked::start_beside("", &export);
     let run = asked.replay("netflow5", &["--rate", "500", "--original-time"]);
