@@ -37,9 +37,12 @@ fn each_target_gets_every_datagram_as_it_was() {
     let service = Service::start(&folder, "", &replicate(&targets, ""));
     // Anything, also what no protocol has.
     let sent: Vec<Vec<u8>> = (0..200u32).map(|number| vec![number as u8; 1 + (number as usize * 97) % 9000]).collect();
-    Exporter::new(1).send(&service, sent.iter().map(Vec::as_slice));
-    for (socket, _) in &collectors {
-        for payload in &sent {
+    let exporter = Exporter::new(1);
+    // No more at a time than the sockets of the collectors keep.
+    for sent in sent.chunks(10) {
+        exporter.send(&service, sent.iter().map(Vec::as_slice));
+        for ((socket, _), payload) in collectors.iter().flat_map(|collector| sent.iter().map(move |payload| (collector, payload)))
+        {
             let (octets, from) = receive(socket);
             assert!(octets == *payload && from.ip().to_string() == "127.0.0.1", "{from}");
         }
