@@ -22,7 +22,7 @@ fn a_bad_configuration_is_refused_by_file_line_and_key() {
         ("[meter]\nactive_timeout = 60\n", " line 2: meter.active_timeout: invalid value: integer `60`, expected a duration"),
         ("[listen.a]\nurl = \"tcp://[::]:2055\"\n", " line 2: listen.a.url: tcp:// is not there yet"),
         ("[store]\npth = \"/x\"\n", " line 2: store.pth: unknown key; did you mean path?"),
-        ("[export.a]\nurl = \"udp://h\"\n", ": [export] has nothing to send without [meter]"),
+        ("[export.a]\nurl = \"udp://h\"\n", ": export.a has nothing to send without [meter]"),
     ];
     for (text, expected) in cases {
         let file = File::new("bad.toml", text.as_bytes());
