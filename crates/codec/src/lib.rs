@@ -36,6 +36,7 @@ mod sets;
 pub mod template;
 
 pub mod decoder;
+pub mod replay;
 pub mod shard;
 
 pub use datagram::{Datagram, Output, Protocol};

@@ -11,7 +11,7 @@
 //! let mut sender = Sender::open(&url, SenderOptions::default())?;
 //! match sender.state() {
 //!     State::Began => { /* a new session: announce templates again */ }
-//!     State::Ready | State::Waiting => {}
+//!     State::Ready | State::Ending | State::Waiting => {}
 //! }
 //! sender.send(b"one whole message");
 //! sender.flush();
@@ -45,6 +45,7 @@
 
 mod url;
 
+mod copies;
 mod counters;
 mod peer;
 mod sender;
@@ -61,6 +62,7 @@ mod udp_receiver;
 pub mod dtls;
 pub mod tls;
 
+pub use copies::{CopyCounters, CopyError, CopyOptions, CopySender};
 pub use counters::Counters;
 pub use datagram::Datagram;
 pub use guard::{Guard, GuardCounters, GuardOptions, Verdict};

@@ -1,9 +1,16 @@
 //! The addresses of a peer, and when to try it again.
+//!
+//! A name is looked up by a thread of its own, since that may wait for a DNS server for long, and whoever sends has other things to do meanwhile.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::{SenderOptions, Url};
+
+/// What is wrong where a look-up finds nothing.
+pub(crate) const NO_ADDRESS: &str = "its name has no address";
 
 /// A peer that is looked for: its addresses one after the other, with pauses that grow between failures.
 #[derive(Debug)]
@@ -11,8 +18,10 @@ pub(crate) struct Peer {
     url: Url,
     source: Option<IpAddr>,
     retry: (Duration, Duration),
-    /// Addresses of the last resolution that are still to be tried, last first.
+    /// Addresses of the last look-up that are still to be tried, last first.
     addresses: Vec<SocketAddr>,
+    /// The system is being asked for the addresses.
+    asked: Option<Receiver<Vec<SocketAddr>>>,
     failures: u32,
     next_try: Option<Instant>,
 }
@@ -20,16 +29,16 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(url: &Url, options: &SenderOptions) -> Self {
         let retry = (options.retry_min, options.retry_max);
-        Self { url: url.clone(), source: options.source, retry, addresses: Vec::new(), failures: 0, next_try: None }
+        Self { url: url.clone(), source: options.source, retry, addresses: Vec::new(), asked: None, failures: 0, next_try: None }
     }
 
-    /// The next address to try, when its time has come. Resolves the name anew once all addresses were tried; that may wait for a DNS server.
+    /// The next address to try, when its time has come and it is known. The name is looked up anew once all addresses were tried.
     pub(crate) fn next(&mut self, now: Instant, errors: &mut u64) -> Option<SocketAddr> {
         if self.next_try.is_some_and(|time| now < time) {
             return None;
         }
         if self.addresses.is_empty() {
-            self.addresses = self.resolve();
+            self.addresses = self.look_up()?;
         }
         let address = self.addresses.pop();
         if address.is_none() {
@@ -50,41 +59,65 @@ impl Peer {
         self.next_try = Some(now + pause);
     }
 
-    /// An address worked: the next failure begins with the shortest pause and a fresh resolution.
+    /// An address worked: the next failure begins with the shortest pause and a fresh look-up.
     pub(crate) fn succeeded(&mut self) {
         self.failures = 0;
         self.next_try = None;
         self.forget_addresses();
     }
 
-    /// The next try begins with a fresh resolution.
+    /// The next try begins with a fresh look-up.
     pub(crate) fn forget_addresses(&mut self) {
         self.addresses.clear();
     }
 
-    /// True where the address may change: the host is a name.
-    pub(crate) fn is_name(&self) -> bool {
-        self.url.host.parse::<IpAddr>().is_err()
-    }
-
-    /// The first address now, if the name can be resolved.
-    pub(crate) fn current(&self) -> Option<SocketAddr> {
-        self.resolve().pop()
-    }
-
-    /// Addresses of the source's family, in the system's order of preference, last first.
-    fn resolve(&self) -> Vec<SocketAddr> {
-        let found = (self.url.host.as_str(), self.url.port).to_socket_addrs();
-        let fits = |address: &SocketAddr| self.source.is_none_or(|source| source.is_ipv4() == address.is_ipv4());
-        let mut addresses: Vec<SocketAddr> = found.into_iter().flatten().filter(fits).collect();
-        addresses.reverse();
-        addresses
+    /// Addresses of the source's family, in the system's order of preference, last first; empty where there are none. Nothing as long as the system is being
+    /// asked: ask again.
+    pub(crate) fn look_up(&mut self) -> Option<Vec<SocketAddr>> {
+        let source = self.source;
+        let fits = move |address: &SocketAddr| source.is_none_or(|source| source.is_ipv4() == address.is_ipv4());
+        if let Ok(address) = self.url.host.parse::<IpAddr>() {
+            return Some(Some(SocketAddr::new(address, self.url.port)).filter(fits).into_iter().collect());
+        }
+        let asked = self.asked.take().or_else(|| {
+            let (tell, asked) = sync_channel(1);
+            let (host, port) = (self.url.host.clone(), self.url.port);
+            let ask = move || {
+                let found = (host.as_str(), port).to_socket_addrs();
+                let mut addresses: Vec<SocketAddr> = found.into_iter().flatten().filter(fits).collect();
+                addresses.reverse();
+                // Nobody waits for it any more where this fails.
+                let _ = tell.send(addresses);
+            };
+            thread::Builder::new().name("weir-resolve".into()).spawn(ask).ok().map(|_| asked)
+        });
+        let Some(asked) = asked else { return Some(Vec::new()) };
+        match asked.try_recv() {
+            Ok(addresses) => Some(addresses),
+            Err(TryRecvError::Disconnected) => Some(Vec::new()),
+            Err(TryRecvError::Empty) => {
+                self.asked = Some(asked);
+                None
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Asks until the answer is there.
+    fn look_up(peer: &mut Peer) -> Vec<SocketAddr> {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(addresses) = peer.look_up() {
+                return addresses;
+            }
+            assert!(Instant::now() < end, "no answer");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest() {
@@ -108,8 +141,15 @@ mod tests {
     fn a_source_address_chooses_the_family() {
         let url = Url::parse("udp://localhost", 9).unwrap();
         let options = SenderOptions { source: Some("127.0.0.1".parse().unwrap()), ..SenderOptions::default() };
-        let peer = Peer::new(&url, &options);
-        assert!(peer.is_name());
-        assert!(peer.current().unwrap().is_ipv4());
+        let mut peer = Peer::new(&url, &options);
+        let addresses = look_up(&mut peer);
+        assert!(!addresses.is_empty() && addresses.iter().all(SocketAddr::is_ipv4), "{addresses:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_none_has_no_address_and_is_asked_for_again() {
+        let url = Url::parse("udp://no-such-name.invalid", 9).unwrap();
+        let mut peer = Peer::new(&url, &SenderOptions::default());
+        assert_eq!((look_up(&mut peer), look_up(&mut peer)), (Vec::new(), Vec::new()));
     }
 }

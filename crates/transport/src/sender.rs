@@ -3,21 +3,26 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::tls::{TlsClient, TlsClientOptions, TlsError, TlsVersions};
 use crate::{Counters, Scheme, TcpSender, UdpSender, Url};
 
 /// How a sender behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SenderOptions {
     /// The address to send from; the kernel chooses where there is none.
     pub source: Option<IpAddr>,
-    /// How long a TCP connection may take to be made.
+    /// How long a connection may take to be made, and its handshake as long again.
     pub connect_timeout: Duration,
     /// The first pause after a failure; each further one doubles it.
     pub retry_min: Duration,
     /// The longest pause after failures.
     pub retry_max: Duration,
-    /// Most octets that wait for a TCP peer that reads slowly.
+    /// Most octets that wait for a peer of a stream that reads slowly.
     pub buffer: usize,
+    /// A refusal of datagrams ends the session, so that another peer can take over.
+    pub gives_way: bool,
+    /// Whom to trust and who we are, for `tls://` and `dtls://`.
+    pub tls: Option<TlsClientOptions>,
 }
 
 impl Default for SenderOptions {
@@ -29,6 +34,8 @@ impl Default for SenderOptions {
             retry_min: Duration::from_secs(1),
             retry_max: Duration::from_secs(60),
             buffer: 1 << 20,
+            gives_way: false,
+            tls: None,
         }
     }
 }
@@ -40,18 +47,28 @@ pub enum State {
     Began,
     /// The session goes on.
     Ready,
+    /// The peer has ended the session, and it is being found out what it has taken; messages sent now are dropped and counted.
+    Ending,
     /// There is none: messages sent now are dropped and counted.
     Waiting,
 }
 
 /// Why a sender cannot be made at all. That a peer does not answer is no such reason.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// TLS and DTLS.
-    #[error("{url}: sending over {} is not supported yet, use udp:// or tcp://", url.scheme.name())]
+    /// DTLS.
+    #[error("{url}: sending over {} is not supported yet, use udp://, tcp:// or tls://", url.scheme.name())]
     NotYet {
         /// The peer.
         url: Url,
+    },
+    /// What TLS needs cannot be had.
+    #[error("{url}: {source}")]
+    Tls {
+        /// The peer.
+        url: Url,
+        /// What is wrong with a file, or with the name.
+        source: TlsError,
     },
     /// The peer's address is of the other family than the source address.
     #[error("{url}: the source address {source_address} is of the other IP version")]
@@ -71,8 +88,8 @@ pub enum OpenError {
 pub enum Sender {
     /// Datagrams.
     Udp(UdpSender),
-    /// A stream.
-    Tcp(TcpSender),
+    /// A stream, over TCP or under TLS.
+    Tcp(Box<TcpSender>),
 }
 
 impl Sender {
@@ -83,14 +100,21 @@ impl Sender {
         {
             return Err(OpenError::OtherFamily { url: url.clone(), source_address: source });
         }
+        let tls = || {
+            let unasked = TlsClientOptions { name: url.host.clone(), ca: None, identity: None, versions: TlsVersions::From12 };
+            TlsClient::load(options.tls.as_ref().unwrap_or(&unasked))
+                .map_err(|source| OpenError::Tls { url: url.clone(), source })
+        };
         match url.scheme {
             Scheme::Udp => Ok(Self::Udp(UdpSender::new(url, options))),
-            Scheme::Tcp => Ok(Self::Tcp(TcpSender::new(url, options))),
-            Scheme::Tls | Scheme::Dtls => Err(OpenError::NotYet { url: url.clone() }),
+            Scheme::Tcp => Ok(Self::Tcp(Box::new(TcpSender::new(url, options, None)))),
+            Scheme::Tls => Ok(Self::Tcp(Box::new(TcpSender::new(url, options.clone(), Some(tls()?))))),
+            Scheme::Dtls => Err(OpenError::NotYet { url: url.clone() }),
         }
     }
 
-    /// Moves the connection on as far as it goes without waiting (a name that must be resolved aside), and says whether messages can be sent.
+    /// Moves the connection on as far as it goes without waiting, and says whether messages can be sent. The end of a session is told by one
+    /// [`State::Waiting`] at least.
     pub fn state(&mut self) -> State {
         match self {
             Self::Udp(sender) => sender.state(),
@@ -114,12 +138,44 @@ impl Sender {
         }
     }
 
-    /// Waits, at most so long, until all that was sent is with the kernel, or the session is lost. For the end of the program.
-    pub fn close(self, patience: Duration) -> Counters {
+    /// Octets of messages that wait until a slow peer has room for them, about; 0 only where all are with the kernel.
+    pub fn waiting(&self) -> usize {
         match self {
-            Self::Udp(sender) => sender.close(),
-            Self::Tcp(sender) => sender.close(patience),
+            Self::Udp(_) => 0,
+            Self::Tcp(sender) => sender.waiting(),
         }
+    }
+
+    /// How many of the messages of the session, from its first on, are with the peer: they need not be sent again when the session is lost. Once it is, this stays
+    /// what it was until [`Self::state`] tells of the next one. Of datagrams that is each one that was sent.
+    pub fn settled(&mut self) -> u64 {
+        match self {
+            Self::Udp(sender) => sender.settled(),
+            Self::Tcp(sender) => sender.settled(),
+        }
+    }
+
+    /// What went wrong last, if anything did.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Udp(sender) => sender.trouble(),
+            Self::Tcp(sender) => sender.trouble(),
+        }
+    }
+
+    /// Waits, at most so long, until all that was sent is with the kernel, or the session is lost; and ends the session in order. The next [`Self::state`] begins
+    /// another one.
+    pub fn finish(&mut self, patience: Duration) {
+        match self {
+            Self::Udp(sender) => sender.finish(),
+            Self::Tcp(sender) => sender.finish(patience),
+        }
+    }
+
+    /// The same for the end of the program; says what became of the messages.
+    pub fn close(mut self, patience: Duration) -> Counters {
+        self.finish(patience);
+        *self.counters()
     }
 
     /// What became of the messages so far.

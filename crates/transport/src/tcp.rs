@@ -1,11 +1,15 @@
-//! A stream of whole messages to one peer.
+//! A stream of whole messages to one peer, over TCP or under TLS.
 //!
 //! Nothing here waits: the connection is made while the caller does other things, messages are gathered and written together, and what a slow
 //! peer does not take waits in a bounded buffer. Messages are dropped whole, never in part, so the stream stays readable. What waits when a
-//! connection is lost is dropped with it, because the peer would not understand it without the beginning of its session.
+//! connection is lost is dropped with it, because the peer would not understand it without the beginning of its session; [`progress`] says what of the
+//! session need not be sent again.
+
+mod progress;
+mod stream;
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -14,31 +18,60 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::peer::Peer;
+use crate::peer::{NO_ADDRESS, Peer};
+use crate::tls::{Side, TlsClient, explain};
 use crate::{Counters, SenderOptions, State, Url};
+use progress::{Progress, UNANSWERED};
+use stream::Stream;
 
 /// Octets that are gathered before they are written.
 const CHUNK: usize = 32 << 10;
 /// The longest message must fit into the buffer, whatever the options say.
 const LEAST_BUFFER: usize = 1 << 16;
+/// How long it may take to see whether the end of a connection was one in order.
+const ENDING: Duration = Duration::from_secs(3);
+/// How long the peer's end is waited for after ours: what it still says must not meet a socket that is closed, or it would be told that the connection is broken.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Sends messages over a TCP connection, and makes a new one when it is lost.
 #[derive(Debug)]
 pub struct TcpSender {
     peer: Peer,
     options: SenderOptions,
+    /// Read from its files, and again for each connection.
+    tls: Option<TlsClient>,
     link: Link,
     waiting: Waiting,
+    progress: Progress,
     /// Connections made.
     sessions: u64,
     counters: Counters,
+    /// What went wrong last.
+    trouble: Option<String>,
 }
 
 #[derive(Debug)]
 enum Link {
     Down,
-    Connecting { socket: OwnedFd, since: Instant },
-    Up { stream: TcpStream, since: Instant },
+    Connecting {
+        socket: OwnedFd,
+        since: Instant,
+    },
+    /// TLS begins.
+    Greeting {
+        stream: Stream,
+        since: Instant,
+    },
+    Up {
+        stream: Stream,
+        since: Instant,
+    },
+    /// The peer has ended it, and a reset shows whether it had read everything.
+    Ending {
+        stream: Stream,
+        up: Instant,
+        since: Instant,
+    },
 }
 
 /// Messages that are not with the kernel yet.
@@ -52,48 +85,97 @@ struct Waiting {
 }
 
 impl TcpSender {
-    pub(crate) fn new(url: &Url, options: SenderOptions) -> Self {
+    pub(crate) fn new(url: &Url, options: SenderOptions, tls: Option<TlsClient>) -> Self {
         let peer = Peer::new(url, &options);
-        Self { peer, options, link: Link::Down, waiting: Waiting::default(), sessions: 0, counters: Counters::default() }
+        Self {
+            peer,
+            options,
+            tls,
+            link: Link::Down,
+            waiting: Waiting::default(),
+            progress: Progress::default(),
+            sessions: 0,
+            counters: Counters::default(),
+            trouble: None,
+        }
     }
 
     /// See [`Sender::state`](crate::Sender::state).
     pub fn state(&mut self) -> State {
         let now = Instant::now();
-        if let Link::Up { stream, .. } = &mut self.link {
-            if !is_closed(stream) {
-                return State::Ready;
-            }
-            self.lose(now);
-        }
         // Addresses that fail at once are followed by the next one.
         loop {
             match std::mem::replace(&mut self.link, Link::Down) {
                 Link::Down => {
+                    let errors = self.counters.errors;
                     let Some(address) = self.peer.next(now, &mut self.counters.errors) else {
+                        if self.counters.errors > errors {
+                            self.trouble = Some(NO_ADDRESS.into());
+                        }
                         return State::Waiting;
                     };
                     match begin_connecting(self.options.source, address) {
                         Ok(socket) => self.link = Link::Connecting { socket, since: now },
-                        Err(_) => self.fail(now),
+                        Err(error) => self.fail(now, error.into()),
                     }
                 }
                 Link::Connecting { socket, since } => match is_connected(&socket) {
-                    Ok(true) => {
-                        self.link = Link::Up { stream: self.adopt(socket), since: now };
-                        self.counters.reconnects += u64::from(self.sessions > 0);
-                        self.sessions += 1;
-                        return State::Began;
-                    }
+                    Ok(true) => match self.adopt(socket) {
+                        Ok(stream) => self.link = Link::Greeting { stream, since },
+                        Err(error) => self.fail(now, error),
+                    },
                     Ok(false) if now.duration_since(since) < self.options.connect_timeout => {
                         self.link = Link::Connecting { socket, since };
                         return State::Waiting;
                     }
-                    Ok(false) | Err(_) => self.fail(now),
+                    Ok(false) => self.fail(now, ErrorKind::TimedOut.into()),
+                    Err(error) => self.fail(now, error.into()),
                 },
-                up @ Link::Up { .. } => {
-                    self.link = up;
-                    return State::Ready;
+                Link::Greeting { mut stream, since } => match stream.greet() {
+                    Ok(true) => {
+                        self.link = Link::Up { stream, since: now };
+                        self.counters.reconnects += u64::from(self.sessions > 0);
+                        self.sessions += 1;
+                        self.progress = Progress::default();
+                        return State::Began;
+                    }
+                    Ok(false) if now.duration_since(since) < self.options.connect_timeout => {
+                        self.link = Link::Greeting { stream, since };
+                        return State::Waiting;
+                    }
+                    Ok(false) => self.fail(now, ErrorKind::TimedOut.into()),
+                    Err(error) => self.fail(now, error),
+                },
+                Link::Up { mut stream, since } => {
+                    match stream.is_closed() {
+                        Ok(false) => {
+                            self.link = Link::Up { stream, since };
+                            return State::Ready;
+                        }
+                        Ok(true) => {
+                            stream.shut();
+                            self.link = Link::Ending { stream, up: since, since: now };
+                        }
+                        Err(error) => {
+                            self.link = Link::Up { stream, since };
+                            self.lose(now, error);
+                            // The caller sees the end of the session before the next one begins.
+                            return State::Waiting;
+                        }
+                    }
+                }
+                Link::Ending { stream, up, since } => {
+                    let ended = has_ended(stream.socket());
+                    if matches!(ended, Ok(false)) && now.duration_since(since) < ENDING {
+                        self.link = Link::Ending { stream, up, since };
+                        return State::Ending;
+                    }
+                    if matches!(ended, Ok(true)) {
+                        self.progress.end_in_order(now);
+                    }
+                    self.link = Link::Up { stream, since: up };
+                    self.lose(now, ErrorKind::UnexpectedEof.into());
+                    return State::Waiting;
                 }
             }
         }
@@ -119,9 +201,29 @@ impl TcpSender {
     /// Writes what waits, as far as the kernel takes it at once.
     pub fn flush(&mut self) {
         let Link::Up { stream, .. } = &mut self.link else { return };
-        if self.waiting.write(stream, &mut self.counters).is_err() {
-            self.lose(Instant::now());
+        let before = self.counters;
+        let written = self.waiting.write(stream, &mut self.counters).and_then(|()| stream.push());
+        let now = Instant::now();
+        self.progress.hand(self.counters.messages - before.messages, self.counters.octets - before.octets, now);
+        if let Err(error) = written {
+            self.lose(now, error);
         }
+    }
+
+    /// See [`Sender::waiting`](crate::Sender::waiting).
+    pub fn waiting(&self) -> usize {
+        let is_pushed = !matches!(&self.link, Link::Up { stream, .. } if stream.has_more());
+        self.waiting.octets() + usize::from(!is_pushed)
+    }
+
+    /// See [`Sender::settled`](crate::Sender::settled).
+    pub fn settled(&mut self) -> u64 {
+        self.progress.settled(Instant::now())
+    }
+
+    /// See [`Sender::trouble`](crate::Sender::trouble).
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// What became of the messages.
@@ -129,47 +231,53 @@ impl TcpSender {
         &self.counters
     }
 
-    /// Writes what waits, for at most so long, and ends the connection.
-    pub(crate) fn close(mut self, patience: Duration) -> Counters {
+    /// Writes what waits, for at most so long, and ends the connection in order.
+    pub(crate) fn finish(&mut self, patience: Duration) {
         let end = Instant::now() + patience;
         loop {
             self.flush();
-            let Link::Up { stream, .. } = &self.link else { break };
+            let Link::Up { stream, .. } = &mut self.link else { break };
             let left = end.saturating_duration_since(Instant::now());
-            if self.waiting.messages.is_empty() || left.is_zero() {
+            let is_done = self.waiting.messages.is_empty() && stream.push().unwrap_or(true);
+            if is_done || left.is_zero() {
+                stream.shut();
+                self.progress.finish();
+                linger(stream, LINGER.min(left));
                 break;
             }
-            let Ok(left) = Timespec::try_from(left) else { break };
-            // A signal ends the wait early, and the loop begins the next one.
-            let _ = poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(&left));
+            wait_for(stream.socket(), PollFlags::OUT, left);
         }
         self.waiting.drop_all(&mut self.counters);
-        self.counters
+        self.link = Link::Down;
     }
 
-    /// A stream from a socket that is connected.
-    fn adopt(&self, socket: OwnedFd) -> TcpStream {
+    /// A stream over a socket that is connected.
+    fn adopt(&mut self, socket: OwnedFd) -> std::io::Result<Stream> {
         // Both are comforts: messages are gathered already, and a peer that is silently gone is noticed later without.
         let _ = sockopt::set_tcp_nodelay(&socket, true);
-        let patience = u32::try_from(self.options.retry_max.as_millis()).unwrap_or(u32::MAX);
-        let _ = sockopt::set_tcp_user_timeout(&socket, patience);
-        TcpStream::from(socket)
+        let _ = sockopt::set_tcp_user_timeout(&socket, u32::try_from(UNANSWERED.as_millis()).unwrap_or(u32::MAX));
+        // Renewed files count from the next connection on; those that cannot be read any more are no reason to end.
+        if let Some(Ok(tls)) = self.options.tls.as_ref().map(TlsClient::load) {
+            self.tls = Some(tls);
+        }
+        Stream::new(TcpStream::from(socket), self.tls.as_ref())
     }
 
-    fn fail(&mut self, now: Instant) {
+    fn fail(&mut self, now: Instant, error: std::io::Error) {
+        self.trouble = Some(explain(&error, Side::Client));
         self.counters.errors += 1;
         self.peer.failed(now);
     }
 
     /// The connection is gone, with what waited. One that held is followed by the shortest pause.
-    fn lose(&mut self, now: Instant) {
+    fn lose(&mut self, now: Instant, error: std::io::Error) {
         if let Link::Up { since, .. } = std::mem::replace(&mut self.link, Link::Down)
             && now.duration_since(since) >= self.options.retry_max
         {
             self.peer.succeeded();
         }
         self.peer.forget_addresses();
-        self.fail(now);
+        self.fail(now, error);
         self.waiting.drop_all(&mut self.counters);
     }
 }
@@ -185,7 +293,7 @@ impl Waiting {
     }
 
     /// Writes as much as is taken at once.
-    fn write(&mut self, stream: &mut TcpStream, counters: &mut Counters) -> std::io::Result<()> {
+    fn write(&mut self, stream: &mut Stream, counters: &mut Counters) -> std::io::Result<()> {
         while let Some(rest) = self.octets.get(self.written..).filter(|rest| !rest.is_empty()) {
             match stream.write(rest) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -251,10 +359,28 @@ fn is_connected(socket: &OwnedFd) -> Result<bool, Errno> {
     }
 }
 
-/// Whether the peer has ended the connection. What it says otherwise is not looked at: exporters are not spoken to (RFC 7011, section 10.4).
-fn is_closed(stream: &mut TcpStream) -> bool {
-    match stream.read(&mut [0; 256]) {
-        Ok(count) => count == 0,
-        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+/// Whether both sides have ended the connection and everything was taken; an error where it was reset.
+fn has_ended(socket: &TcpStream) -> Result<bool, Errno> {
+    let mut polled = [PollFd::new(socket, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    match poll(&mut polled, Some(&at_once)) {
+        Ok(0) | Err(Errno::INTR) => Ok(false),
+        Ok(_) => sockopt::socket_error(socket)?.map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes what the peer still says until it has ended too, for at most so long.
+fn linger(stream: &mut Stream, patience: Duration) {
+    let end = Instant::now() + patience;
+    while matches!(stream.is_closed(), Ok(false)) && Instant::now() < end {
+        wait_for(stream.socket(), PollFlags::IN, end.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Waits for at most so long. A signal ends the wait early.
+fn wait_for(socket: &TcpStream, flags: PollFlags, patience: Duration) {
+    if let Ok(patience) = Timespec::try_from(patience) {
+        let _ = poll(&mut [PollFd::new(socket, flags)], Some(&patience));
     }
 }

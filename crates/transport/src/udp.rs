@@ -5,9 +5,9 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::peer::Peer;
+use crate::peer::{NO_ADDRESS, Peer};
 use crate::{Counters, SenderOptions, State, Url};
 
 /// Sends datagrams to one peer.
@@ -18,19 +18,30 @@ pub struct UdpSender {
     session: Option<Session>,
     /// Sessions begun.
     sessions: u64,
+    /// Messages of the session.
+    sent: u64,
     counters: Counters,
+    /// What went wrong last.
+    trouble: Option<String>,
 }
 
 #[derive(Debug)]
 struct Session {
     socket: UdpSocket,
     address: SocketAddr,
-    /// When the name was resolved last.
-    resolved: Instant,
+    /// When the name was looked up last.
+    looked_up: Instant,
+    /// It is being looked up.
+    is_asked: bool,
     trouble: Trouble,
 }
 
-/// What sending has met since the name was resolved.
+/// A name is looked up again after this time, in case its address has changed.
+const LOOK_UP: Duration = Duration::from_secs(60);
+/// And after this time where datagrams are refused or cannot be sent.
+const LOOK_UP_IN_TROUBLE: Duration = Duration::from_secs(5);
+
+/// What sending has met since the name was looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
     None,
@@ -42,7 +53,15 @@ enum Trouble {
 
 impl UdpSender {
     pub(crate) fn new(url: &Url, options: SenderOptions) -> Self {
-        Self { peer: Peer::new(url, &options), options, session: None, sessions: 0, counters: Counters::default() }
+        Self {
+            peer: Peer::new(url, &options),
+            options,
+            session: None,
+            sessions: 0,
+            sent: 0,
+            counters: Counters::default(),
+            trouble: None,
+        }
     }
 
     /// See [`Sender::state`](crate::Sender::state).
@@ -52,31 +71,51 @@ impl UdpSender {
         if self.session.is_some() {
             return State::Ready;
         }
+        let errors = self.counters.errors;
         let Some(address) = self.peer.next(now, &mut self.counters.errors) else {
+            if self.counters.errors > errors {
+                self.trouble = Some(NO_ADDRESS.into());
+            }
             return State::Waiting;
         };
-        let Ok(socket) = connect(self.options.source, address) else {
-            self.counters.errors += 1;
-            self.peer.failed(now);
-            return State::Waiting;
+        let socket = match connect(self.options.source, address) {
+            Ok(socket) => socket,
+            Err(error) => {
+                self.trouble = Some(error.to_string());
+                self.counters.errors += 1;
+                self.peer.failed(now);
+                return State::Waiting;
+            }
         };
-        self.peer.succeeded();
-        self.session = Some(Session { socket, address, resolved: now, trouble: Trouble::None });
+        if !self.options.gives_way {
+            self.peer.succeeded();
+        }
+        self.session = Some(Session { socket, address, looked_up: now, is_asked: false, trouble: Trouble::None });
         self.counters.reconnects += u64::from(self.sessions > 0);
         self.sessions += 1;
+        self.sent = 0;
         State::Began
     }
 
-    /// After errors, and not too often, sees whether the peer has moved.
+    /// Now and then, and sooner after errors, sees whether the peer has moved.
     fn look_again(&mut self, now: Instant) {
         let Some(session) = &mut self.session else { return };
-        if session.trouble == Trouble::None || now.duration_since(session.resolved) < self.options.retry_max {
+        if session.trouble != Trouble::None && self.options.gives_way {
+            self.session = None;
+            self.peer.forget_addresses();
+            self.peer.failed(now);
             return;
         }
+        let pause = if session.trouble == Trouble::None { LOOK_UP } else { LOOK_UP_IN_TROUBLE.min(self.options.retry_max) };
+        if !session.is_asked && now.duration_since(session.looked_up) < pause {
+            return;
+        }
+        session.is_asked = true;
+        let Some(addresses) = self.peer.look_up() else { return };
+        (session.is_asked, session.looked_up) = (false, now);
         let trouble = std::mem::replace(&mut session.trouble, Trouble::None);
-        session.resolved = now;
-        let moved = self.peer.is_name() && self.peer.current().is_some_and(|address| address != session.address);
-        if trouble == Trouble::Other || moved {
+        let has_moved = !addresses.is_empty() && !addresses.contains(&session.address);
+        if trouble == Trouble::Other || has_moved {
             self.session = None;
         }
     }
@@ -87,6 +126,7 @@ impl UdpSender {
             self.counters.dropped += 1;
             return;
         };
+        self.sent += 1;
         // A refusal is about an earlier datagram, and this one has not been sent by the call that tells it.
         for _ in 0..2 {
             match session.socket.send(message) {
@@ -99,6 +139,7 @@ impl UdpSender {
                     self.counters.errors += 1;
                     let refused = error.kind() == ErrorKind::ConnectionRefused;
                     session.trouble = session.trouble.max(if refused { Trouble::Refused } else { Trouble::Other });
+                    self.trouble = Some(error.to_string());
                     if !refused {
                         break;
                     }
@@ -106,6 +147,16 @@ impl UdpSender {
             }
         }
         self.counters.dropped += 1;
+    }
+
+    /// See [`Sender::settled`](crate::Sender::settled): nobody knows more of a datagram than that it was sent.
+    pub const fn settled(&self) -> u64 {
+        self.sent
+    }
+
+    /// See [`Sender::trouble`](crate::Sender::trouble).
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
     }
 
     /// Datagrams do not wait.
@@ -116,8 +167,8 @@ impl UdpSender {
         &self.counters
     }
 
-    pub(crate) fn close(self) -> Counters {
-        self.counters
+    pub(crate) fn finish(&mut self) {
+        self.session = None;
     }
 }
 

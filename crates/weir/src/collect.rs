@@ -1,6 +1,6 @@
 //! The life of a datagram: what `weir run` does with what exporters send, stage by stage.
 //!
-//! batch of datagrams, with their time of arrival ([`receive`]) -> guard -> *bounded queue* of the worker that the exporter's address and domain choose ->
+//! batch of datagrams, with their time of arrival ([`receive`]) -> guard (from here copies leave, [`replicate`](crate::replicate)) -> *bounded queue* of the worker that the exporter's address and domain choose ->
 //! decode into rows, settings of the source, enrich ([`worker`]) -> *bounded queue* -> store, durable within a second ([`journal`]). Beside it: what is known of
 //! each source ([`sources`], [`rows`]), what is known to be missing ([`health`]), templates and names across restarts ([`state`]).
 //!
@@ -49,6 +49,7 @@ pub(crate) use worker::Desk;
 use crate::config::{Config, Listen};
 use crate::exit::Failure;
 use crate::pipeline::queue::Queue;
+use crate::replicate::Replications;
 use crate::service::SharedTables;
 use crate::stop::Stop;
 use complaints::Complaints;
@@ -143,7 +144,12 @@ impl Ready {
     }
 
     /// Begins to receive, until `stop`.
-    pub(crate) fn start(self, queue: &Arc<Queue<Batch>>, stop: &Stop) -> Result<Collector, Failure> {
+    pub(crate) fn start(
+        self,
+        queue: &Arc<Queue<Batch>>,
+        replications: &Arc<Replications>,
+        stop: &Stop,
+    ) -> Result<Collector, Failure> {
         let Self { listeners, shards, inboxes, decoders, common, keeper, max_sources } = self;
         let places = (max_sources / inboxes.len().max(1)).max(1);
         let (mut workers, mut desks) = (Vec::new(), Vec::new());
@@ -154,7 +160,7 @@ impl Ready {
             workers.push(thread.map_err(no_thread)?);
             desks.push(desk);
         }
-        let count = listeners.start(stop).map_err(Failure::Failed)?;
+        let count = listeners.start(replications, stop).map_err(Failure::Failed)?;
         tracing::info!(listeners = count, workers = workers.len(), "receiving");
         Ok(Collector { listeners, shards, workers, desks, common, keeper, max_sources })
     }

@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod listen;
 mod meter;
+mod replicate;
 mod source;
 mod store;
 mod values;
@@ -25,9 +26,10 @@ pub(crate) use console::Console;
 pub(crate) use control::Control;
 pub(crate) use enrich::Enrich;
 pub(crate) use error::nearest;
-pub(crate) use export::{Export, Format, Profile, Times};
+pub(crate) use export::{Export, Format, Mode, Origin, Profile, Times};
 pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
+pub(crate) use replicate::Replicate;
 pub(crate) use source::{Clock, Source};
 pub(crate) use store::Store;
 pub(crate) use values::{Condition, Endpoint, ListenUrl, Network, Number, OneIn, Sample, Sampling, Size, Span, Speed};
@@ -55,6 +57,9 @@ pub(crate) struct Config {
     /// Where flows are sent, by name.
     #[serde(default)]
     pub(crate) export: BTreeMap<String, Export>,
+    /// Where datagrams are copied to, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) replicate: BTreeMap<String, Replicate>,
     /// Where records are kept; without it nowhere.
     pub(crate) store: Option<Store>,
     /// Where the service answers over HTTP; without it nowhere.
@@ -81,9 +86,11 @@ impl Config {
     /// Reads a text; `name` stands in errors, which are sentences.
     pub(crate) fn parse(text: &str, name: &str) -> Result<Self, String> {
         let mut config: Self = error::read_toml(text, name)?;
-        if config.meter.is_none() && !config.export.is_empty() {
+        if let Some((export_name, _)) = config.export.iter().find(|(_, export)| export.from == Origin::Meter)
+            && config.meter.is_none()
+        {
             return Err(format!(
-                "{name}: [export] has nothing to send without [meter]: add [meter] with interfaces = [\"eth0\"]"
+                "{name}: export.{export_name} has nothing to send without [meter]: add [meter] with interfaces = [\"eth0\"], or write from = \"all\" to send on what [listen] receives"
             ));
         }
         for (export_name, export) in &mut config.export {
@@ -93,6 +100,12 @@ impl Config {
             meter.check().map_err(|error| format!("{name}: meter.{error}"))?;
             for (export_name, export) in &config.export {
                 export.check_with(meter).map_err(|error| format!("{name}: export.{export_name}.{error}"))?;
+            }
+        }
+        for (section, replicate) in &config.replicate {
+            replicate.check().map_err(|error| format!("{name}: replicate.{section}.{error}"))?;
+            if let Some(unknown) = replicate.from.iter().find(|from| !config.listen.contains_key(*from)) {
+                return Err(format!("{name}: replicate.{section}.from: there is no listen.{unknown}"));
             }
         }
         config.collector.check().map_err(|error| format!("{name}: collector.{error}"))?;
@@ -135,6 +148,13 @@ impl Config {
             && self.store.is_none()
         {
             return Err(format!("{name}: what listen.{listen} receives would go nowhere: add [store] with a path"));
+        }
+        if let Some((export, _)) = self.export.iter().find(|(_, export)| export.from == Origin::All)
+            && self.store.is_none()
+        {
+            return Err(format!(
+                "{name}: export.{export}.from: all is what the store has taken, so that nothing is sent on that is lost here: add [store] with a path"
+            ));
         }
         if self.meter.as_ref().is_some_and(|meter| meter.interfaces.is_empty()) {
             let message = "meter.interfaces is empty: name interfaces, as `weir meter --list-interfaces` prints them";

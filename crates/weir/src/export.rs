@@ -1,37 +1,56 @@
-//! Flows on their way to a collector: filter, sample, encode, send; for each endpoint by itself.
+//! Records on their way to collectors: those of the meter, and those that the store has taken.
+//!
+//! Each endpoint has a thread of its own (two that are sent everything have two), so that none waits for another. Whoever makes records lends them to all:
+//! [`Exports::offer`] costs a lock and a pointer for each endpoint.
 
+mod lane;
+
+mod buffer;
+mod choice;
 mod encoding;
-mod health;
+mod waiting;
 
-use std::sync::Arc;
+mod counted;
+mod health;
+mod pace;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use weir_query::{Filter, Mask};
-use weir_record::{FlowBatch, names};
-use weir_transport::{Counters, Scheme, Sender, SenderOptions, State};
+use arc_swap::ArcSwap;
+use weir_record::FlowBatch;
+use weir_transport::{Scheme, Sender, SenderOptions, Url};
 
-use crate::config::Export;
-use crate::exit::tell;
+pub(crate) use counted::{Counted, Sent, TargetCounted};
+
+use crate::config::{Config, Export, Mode, Origin};
+use crate::pipeline::queue::Queue;
+use buffer::Buffer;
+use choice::Choice;
 use encoding::Encoding;
 use health::Health;
+use lane::{Ending, Lane, Piece, Session, Shared, Target};
+use pace::Pace;
 
-/// Sends flows to one endpoint.
-pub(crate) struct Exporter {
-    name: String,
-    /// None where every record is wanted.
-    filter: Option<Filter>,
-    sampling: Sampling,
-    encoding: Encoding,
-    wire: Wire,
-    mask: Mask,
-    chosen: FlowBatch,
-    records: u64,
-    health: Health,
+/// Batches that may wait for an endpoint's thread: past it the oldest is given up and counted.
+const QUEUE_BATCHES: usize = 64;
+/// Octets that may wait in a sender: a step of the longest messages.
+const SENDER_BUFFER: usize = 64 << 20;
+/// How long a collector that is not sent anything any more may take what waits.
+const REMOVED: Duration = Duration::from_secs(2);
+
+/// All endpoints, and the way to them.
+pub(crate) struct Exports {
+    is_live: bool,
+    about: Arc<ArcSwap<About>>,
+    running: Mutex<BTreeMap<String, Running>>,
 }
 
-/// What a collector is told besides flows.
+/// What a collector is told besides records.
 #[derive(Debug, Default)]
 pub(crate) struct About {
     /// 1 in so many packets, or of their connections, is metered.
@@ -46,247 +65,242 @@ pub(crate) struct About {
     pub(crate) lost_records: AtomicU64,
 }
 
-/// What became of the records for an endpoint.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    pub(crate) name: String,
-    /// Records that were to be sent.
-    records: u64,
-    /// Values, and records of another family, for which the protocol has no place.
-    left_out: u64,
-    counters: Counters,
+/// An endpoint while it runs.
+struct Running {
+    export: Export,
+    lanes: Vec<LaneHandle>,
 }
 
-/// Chooses 1 in N connections, both directions together.
-struct Sampling {
-    every: u32,
-    /// Connections until the next that is chosen.
-    skip: u32,
+/// A hand on the thread of a lane.
+struct LaneHandle {
+    shared: Arc<Shared>,
+    /// Where its records wait on disk.
+    folder: Option<PathBuf>,
+    thread: Option<JoinHandle<Lane>>,
 }
 
-/// The sender, with a hand on the tap.
-pub(super) struct Wire {
-    sender: Sender,
-    /// Waits for a peer that is slow; else messages for which there is no room are dropped and counted.
-    is_patient: bool,
-    datagrams: bool,
-    burst: u32,
-    burst_began: Instant,
-    /// Messages handed to the sender.
-    handed: u64,
-    /// There is a session.
-    is_up: bool,
-}
+impl Exports {
+    /// No endpoint yet. Live, what comes is more urgent than a collector that is slow; otherwise whoever makes records waits for it.
+    pub(crate) fn new(is_live: bool) -> Self {
+        Self { is_live, about: Arc::default(), running: Mutex::default() }
+    }
 
-/// Datagrams that leave at once: so many find room in the socket of a collector with the default buffer of Linux.
-const BURST: u32 = 32;
-/// The least time for a burst.
-const BURST_TIME: Duration = Duration::from_millis(1);
-/// How long a collector is waited for where nobody loses anything by it: to answer, to read on, to take the rest.
-const PATIENCE: Duration = Duration::from_secs(10);
+    /// Goes over to the exports of a configuration: those that are the same go on undisturbed, a changed one keeps what waits for its collector. After an error
+    /// nothing has changed. The error is a sentence.
+    pub(crate) fn apply(&self, new: &Config) -> Result<(), String> {
+        self.go_over(&new.export)
+    }
 
-impl Exporter {
-    /// An exporter to this endpoint; nothing is sent yet. Live, packets are more urgent than a collector that is slow.
-    /// The error is a sentence.
-    pub(crate) fn open(name: &str, export: &Export, is_live: bool, about: &Arc<About>) -> Result<Self, String> {
-        let options = SenderOptions { source: export.source, ..SenderOptions::default() };
-        let sender = Sender::open(&export.url.0, options).map_err(|error| error.to_string())?;
-        Ok(Self {
-            name: name.to_owned(),
-            filter: Some(export.filter.0.clone()).filter(|filter| *filter != Filter::any()),
-            sampling: Sampling { every: export.sampling.0, skip: 0 },
-            encoding: Encoding::new(export, Arc::clone(about)),
-            wire: Wire {
-                sender,
-                is_patient: !is_live,
-                datagrams: export.url.0.scheme == Scheme::Udp,
-                burst: 0,
-                burst_began: Instant::now(),
-                handed: 0,
-                is_up: false,
-            },
-            mask: Mask::new(),
-            chosen: FlowBatch::new(),
-            records: 0,
-            health: Health::new(export.url.0.scheme == Scheme::Udp),
+    /// The same for endpoints without a configuration around them.
+    pub(crate) fn go_over(&self, new: &BTreeMap<String, Export>) -> Result<(), String> {
+        let mut running = self.lock();
+        let is_same = |name: &str, export: &Export| running.get(name).is_some_and(|old| old.export == *export);
+        let begun = new.iter().filter(|(name, export)| !is_same(name, export));
+        let begun: Vec<_> = begun
+            .map(|(name, export)| match self.lanes(name, export, running.get(name)) {
+                Ok(lanes) => Ok((name.clone(), export.clone(), lanes)),
+                Err(error) => Err(format!("export.{name}.{error}")),
+            })
+            .collect::<Result<_, _>>()?;
+        let gone: Vec<String> =
+            running.keys().filter(|name| new.get(*name).is_none_or(|export| !is_same(name, export))).cloned().collect();
+        let mut changed: Vec<(String, Running)> = Vec::new();
+        for (name, old) in gone.into_iter().filter_map(|name| running.remove_entry(&name)) {
+            let ending = if new.contains_key(&name) { Ending::HandedOver } else { Ending::Sent(Instant::now() + REMOVED) };
+            old.lanes.iter().for_each(|lane| lane.end(ending));
+            // One that is removed ends by itself.
+            if new.contains_key(&name) {
+                changed.push((name, old));
+            }
+        }
+        let join = |(name, old): (String, Running)| (name, old.lanes.into_iter().filter_map(|mut lane| lane.join()).collect());
+        let mut ended: BTreeMap<String, Vec<Lane>> = changed.into_iter().map(join).collect();
+        for (name, export, mut lanes) in begun {
+            let mut before = ended.remove(&name).unwrap_or_default();
+            for lane in &mut lanes {
+                // What waited goes to the same collector, or to whoever takes over.
+                let is_same = |old: &Lane| old.targets.iter().any(|old| lane.targets.iter().any(|new| new.url == old.url));
+                let same = before.iter().position(|old| is_same(old) || old.folder.is_some() && old.folder == lane.folder);
+                if let Some(place) = same.or((before.len() == 1).then_some(0)) {
+                    lane.take_over(before.swap_remove(place), export.buffer());
+                }
+            }
+            let lanes = lanes.into_iter().map(LaneHandle::start).collect::<Result<_, _>>();
+            let lanes = lanes.map_err(|error| format!("export.{name}: cannot start a thread: {error}"))?;
+            running.insert(name, Running { export, lanes });
+        }
+        Ok(())
+    }
+
+    /// Tells collectors of the meter from now on.
+    pub(crate) fn set_about(&self, about: Arc<About>) {
+        self.about.store(about);
+    }
+
+    /// Whether somebody wants records of this origin.
+    pub(crate) fn wants(&self, origin: Origin) -> bool {
+        self.lock().values().any(|endpoint| endpoint.export.from == origin)
+    }
+
+    /// Takes the rows of a batch, which is empty afterwards, to all who want records of this origin.
+    pub(crate) fn offer(&self, origin: Origin, flows: &mut FlowBatch) {
+        if flows.is_empty() || !self.wants(origin) {
+            return;
+        }
+        self.lend(origin, std::mem::take(flows));
+    }
+
+    /// The same with a copy of the rows.
+    pub(crate) fn offer_copy(&self, origin: Origin, flows: &FlowBatch) {
+        if !flows.is_empty() && self.wants(origin) {
+            self.lend(origin, flows.clone());
+        }
+    }
+
+    fn lend(&self, origin: Origin, mut flows: FlowBatch) {
+        flows.finish();
+        let flows = Arc::new(flows);
+        // A collector that is waited for must not keep others from being changed.
+        let wanting: Vec<Arc<Shared>> = {
+            let running = self.lock();
+            let wanting = running.values().filter(|endpoint| endpoint.export.from == origin);
+            wanting.flat_map(|endpoint| &endpoint.lanes).map(|lane| Arc::clone(&lane.shared)).collect()
+        };
+        for shared in wanting {
+            let mut piece = Box::new(Piece(Some(Arc::clone(&flows))));
+            if self.is_live {
+                shared.queue.push_or_drop(&mut piece);
+            } else {
+                shared.queue.push(&mut piece);
+            }
+        }
+    }
+
+    /// What was counted so far, by name.
+    pub(crate) fn counted(&self) -> Vec<Sent> {
+        let running = self.lock();
+        running.iter().map(|(name, endpoint)| Sent { name: name.clone(), counted: endpoint.counted() }).collect()
+    }
+
+    /// Lets the last records go out, until then at the latest, and says what became of all.
+    pub(crate) fn close(&self, until: Instant) -> Vec<Sent> {
+        let running = std::mem::take(&mut *self.lock());
+        running.values().flat_map(|endpoint| &endpoint.lanes).for_each(|lane| lane.end(Ending::Sent(until)));
+        let end = |(name, mut endpoint): (String, Running)| {
+            for lane in &mut endpoint.lanes {
+                lane.join();
+            }
+            Sent { name, counted: endpoint.counted() }
+        };
+        running.into_iter().map(end).collect()
+    }
+
+    /// The lanes of an endpoint before they run. The error is a sentence that begins with the key.
+    fn lanes(&self, name: &str, export: &Export, before: Option<&Running>) -> Result<Vec<Lane>, String> {
+        let targets: Vec<&Url> = export.targets().collect();
+        let groups: Vec<Vec<&Url>> = match export.mode {
+            Mode::FailOver => vec![targets],
+            Mode::Duplicate => targets.into_iter().map(|target| vec![target]).collect(),
+        };
+        groups.into_iter().map(|targets| self.lane(name, export, &targets, before)).collect()
+    }
+
+    fn lane(&self, name: &str, export: &Export, urls: &[&Url], before: Option<&Running>) -> Result<Lane, String> {
+        let first = urls.first().copied().ok_or("targets: is empty")?;
+        let open = |url: &&Url| {
+            let options = SenderOptions {
+                source: export.source,
+                buffer: SENDER_BUFFER,
+                gives_way: urls.len() > 1,
+                tls: export.tls(url),
+                ..SenderOptions::default()
+            };
+            let sender = Sender::open(url, options).map_err(|error| format!("url: {error}"))?;
+            Ok::<Target, String>(Target { url: (*url).clone(), sender })
+        };
+        let targets = urls.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let folder = folder(name, export, first);
+        let is_held =
+            |folder: &PathBuf| before.is_some_and(|old| old.lanes.iter().any(|lane| lane.folder.as_ref() == Some(folder)));
+        let buffer = match &folder {
+            Some(folder) if !is_held(folder) => {
+                Buffer::on_disk(folder, export.buffer()).map_err(|error| format!("buffer_path: {error}"))?
+            }
+            // One that is on disk already is taken over.
+            _ => Buffer::in_memory(export.buffer()),
+        };
+        let counted =
+            Counted { restored: buffer.rows(), targets: vec![TargetCounted::default(); targets.len()], ..Counted::default() };
+        Ok(Lane {
+            name: if export.mode == Mode::Duplicate { format!("{name} ({first})") } else { name.to_owned() },
+            choice: Choice::new(export),
+            session: Session::begin(buffer.position()),
+            buffer,
+            folder,
+            encoding: Encoding::new(export, first, Arc::clone(&self.about)),
+            targets,
+            current: None,
+            pace: Pace::new(),
+            health: Health::new(matches!(first.scheme, Scheme::Udp | Scheme::Dtls)),
+            is_patient: !self.is_live,
+            counted,
+            progressed: Instant::now(),
+            has_warned: false,
         })
     }
 
-    /// Sends the rows of a batch that this endpoint wants. `now` is the time of export, nanoseconds since 1970.
-    pub(crate) fn send(&mut self, batch: &FlowBatch, now: i64) {
-        let Self { filter, sampling, encoding, wire, mask, chosen, records, .. } = self;
-        if batch.is_empty() {
-            return;
-        }
-        let batch = if filter.is_none() && sampling.every == 1 {
-            batch
-        } else {
-            match filter {
-                Some(filter) => filter.evaluate(batch, mask),
-                None => mask.select_all(batch.rows()),
-            }
-            sampling.choose(batch, mask, chosen);
-            chosen
-        };
-        *records += batch.rows() as u64;
-        wire.prepare(encoding);
-        encoding.encode(batch, now, wire);
-        wire.sender.flush();
-        self.tell_changes();
-    }
-
-    /// To be called now and then while nothing is to be sent: connections are built up, and what was said is said again.
-    pub(crate) fn idle(&mut self, now: i64) {
-        self.wire.prepare(&mut self.encoding);
-        self.encoding.refresh(now, &mut self.wire);
-        self.wire.sender.flush();
-        self.tell_changes();
-    }
-
-    /// Says that the collector has gone, or has come back.
-    fn tell_changes(&mut self) {
-        if let Some(said) = self.health.look(self.wire.is_up, self.wire.sender.counters(), Instant::now()) {
-            tell(&format!("{}: {said}", self.name));
-        }
-    }
-
-    /// Lets the last messages go out, until then at the latest, and says what became of all.
-    pub(crate) fn close(self, until: Instant) -> Sent {
-        let Self { name, encoding, wire, records, .. } = self;
-        let patience = until.saturating_duration_since(Instant::now());
-        Sent { name, records, left_out: encoding.left_out(), counters: wire.sender.close(patience) }
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Sent {
-    /// Whether the endpoint lacks what it was to be sent; said in words.
-    pub(crate) fn tell_failure(&self) -> bool {
-        let Counters { messages, errors, dropped, .. } = self.counters;
-        if dropped > 0 {
-            let what = if messages == 0 { "nothing was sent, " } else { "" };
-            tell(&format!("{}: {what}{dropped} messages were dropped", self.name));
-        } else if messages == 0 && errors > 0 {
-            tell(&format!("{}: nothing was sent", self.name));
-        }
-        dropped > 0 || messages == 0 && errors > 0
+/// Where the records for a collector wait on disk: each export has a folder of its own, and in it each target that is sent everything.
+fn folder(name: &str, export: &Export, target: &Url) -> Option<PathBuf> {
+    let plain = |text: &str| -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+    };
+    // Neither this folder nor the one above.
+    let mut folder = export.buffer_path.as_ref()?.join(format!("export-{}", plain(name)));
+    if export.mode == Mode::Duplicate {
+        folder.push(plain(&target.to_string()));
     }
+    Some(folder)
+}
 
-    /// By name.
-    pub(crate) fn counters(&self) -> [(&'static str, u64); 6] {
-        let Counters { messages, octets, errors, dropped, .. } = self.counters;
-        [
-            ("records", self.records),
-            ("messages", messages),
-            ("octets", octets),
-            ("dropped_messages", dropped),
-            ("errors", errors),
-            ("left_out", self.left_out),
-        ]
+impl Running {
+    fn counted(&self) -> Counted {
+        let mut sum = Counted::default();
+        self.lanes.iter().for_each(|lane| sum += lane.counted());
+        sum
     }
 }
 
-impl Sampling {
-    /// Takes 1 in N of the connections with rows in `mask` into `chosen`, and says so in their sampling rate.
-    fn choose(&mut self, batch: &FlowBatch, mask: &Mask, chosen: &mut FlowBatch) {
-        chosen.clear();
-        if self.every == 1 {
-            chosen.append_where(batch, |row| mask.get(row));
-            return;
-        }
-        let mut rows = Vec::with_capacity(mask.count() / self.every as usize + 2);
-        let (mut before, mut takes) = (None, false);
-        for row in mask.iter() {
-            let is_second = before.is_some_and(|before| is_pair(batch, before, row));
-            before = Some(row);
-            if !is_second {
-                takes = self.skip == 0;
-                self.skip = if takes { self.every - 1 } else { self.skip - 1 };
-            }
-            if takes {
-                rows.push(row);
-            }
-        }
-        chosen.append_where(batch, |row| rows.binary_search(&row).is_ok());
-        let rates = std::mem::take(&mut chosen.sampling_rate);
-        for row in 0..chosen.rows() {
-            chosen.sampling_rate.push(row, rates.get(row).unwrap_or(1).saturating_mul(self.every));
-        }
-    }
-}
-
-/// True where the second row is the responder's half of the first: it stands behind it, and goes the other way.
-fn is_pair(batch: &FlowBatch, first: usize, second: usize) -> bool {
-    let halves = [first, second].map(|row| batch.biflow.get(row));
-    second == first + 1
-        && halves == [Some(names::INITIATOR), Some(names::RESPONDER)]
-        && batch.src_addr.get(first) == batch.dst_addr.get(second)
-        && batch.src_port.get(first) == batch.dst_port.get(second)
-}
-
-impl Wire {
-    /// Waits for the peer where that is allowed, and tells the encoding of a new session.
-    fn prepare(&mut self, encoding: &mut Encoding) {
-        let begun = Instant::now();
-        loop {
-            let state = self.sender.state();
-            self.is_up = state != State::Waiting;
-            match state {
-                State::Began => return encoding.begin_session(),
-                State::Ready => return,
-                State::Waiting if self.is_patient && begun.elapsed() < PATIENCE => thread::sleep(BURST_TIME),
-                State::Waiting => {
-                    // Once is enough for a peer that is not there.
-                    self.is_patient = false;
-                    return;
-                }
-            }
-        }
+impl LaneHandle {
+    fn start(lane: Lane) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(QUEUE_BATCHES, 1),
+            counted: Mutex::new(lane.counted.clone()),
+            // Until somebody says otherwise.
+            ending: Mutex::new(Ending::HandedOver),
+        });
+        let (theirs, folder) = (Arc::clone(&shared), lane.folder.clone());
+        let thread = thread::Builder::new().name("weir-export".into()).spawn(move || lane.run(&theirs))?;
+        Ok(Self { shared, folder, thread: Some(thread) })
     }
 
-    /// Octets sent so far.
-    const fn octets(&self) -> u64 {
-        self.sender.counters().octets
+    /// Nothing comes any more.
+    fn end(&self, ending: Ending) {
+        *self.shared.ending.lock().unwrap_or_else(PoisonError::into_inner) = ending;
+        self.shared.queue.leave();
     }
 
-    /// Sends a message.
-    pub(super) fn send(&mut self, message: &[u8]) {
-        self.sender.send(message);
-        self.handed += 1;
-        if self.datagrams {
-            self.pace();
-        } else if self.is_patient {
-            self.wait_for_room();
-        }
+    /// Waits until it has ended. One that panicked has told why.
+    fn join(&mut self) -> Option<Lane> {
+        self.thread.take()?.join().ok()
     }
 
-    /// A collector on a fast link loses what comes faster than it reads: no more than a burst leaves in its time.
-    fn pace(&mut self) {
-        self.burst += 1;
-        if self.burst < BURST {
-            return;
-        }
-        if let Some(rest) = BURST_TIME.checked_sub(self.burst_began.elapsed()) {
-            thread::sleep(rest);
-        }
-        self.burst = 0;
-        self.burst_began = Instant::now();
-    }
-
-    /// Waits until the peer has read what was sent, since more might be dropped.
-    fn wait_for_room(&mut self) {
-        let begun = Instant::now();
-        loop {
-            self.sender.flush();
-            let Counters { messages, dropped, .. } = *self.sender.counters();
-            let waiting = self.handed.saturating_sub(messages + dropped);
-            if waiting < u64::from(BURST) {
-                return;
-            }
-            if begun.elapsed() > PATIENCE {
-                self.is_patient = false;
-                return;
-            }
-            thread::sleep(BURST_TIME);
-        }
+    fn counted(&self) -> Counted {
+        self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

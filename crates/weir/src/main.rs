@@ -37,6 +37,7 @@ mod export;
 mod output;
 mod pipeline;
 mod progress;
+mod replicate;
 mod report;
 mod stop;
 

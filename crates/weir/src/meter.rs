@@ -1,6 +1,7 @@
 //! `weir meter` and the metering part of `weir run`: what was typed becomes a job that can be done, or is refused
 //! before any work.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,9 +9,10 @@ use std::time::Duration;
 
 use crate::args::{ExportUrl, FlowArgs, Format, Kind, MeterArgs, PacketArgs};
 use crate::collect::inlet::Inlet;
-use crate::config::{Config, Export, Meter};
+use crate::config::{Export, Meter, Origin};
 use crate::decode::check_files;
 use crate::exit::{Failure, Outcome};
+use crate::export::Exports;
 use crate::output::{Columns, Rows, Selection, Sink};
 use crate::pipeline::live::{Captures, Changes};
 
@@ -20,8 +22,8 @@ pub(crate) struct Job {
     pub(crate) files: Vec<PathBuf>,
     /// Which packets, and how they become flows.
     pub(crate) meter: Meter,
-    /// Where flows are sent, by name.
-    pub(crate) exports: Vec<(String, Export)>,
+    /// Where flows are sent.
+    pub(crate) exports: Arc<Exports>,
     /// Where flows are printed.
     pub(crate) rows: Option<Rows>,
     /// The way into a store.
@@ -61,16 +63,22 @@ impl Job {
         set_flows(&mut meter, typed.flows);
         set_packets(&mut meter, typed.packets);
         meter.check().map_err(|error| Failure::Misuse(as_flag(&error)))?;
-        let exports = named(typed.export);
-        for (name, export) in &exports {
+        let named = named(typed.export);
+        for (name, export) in &named {
+            if export.from == Origin::All {
+                let message = "from: all is what a service receives; here are only records of the meter";
+                return Err(Failure::Misuse(format!("{name}: {message}")));
+            }
             export.check_with(&meter).map_err(|error| Failure::Misuse(format!("{name}: {error}")))?;
         }
+        let exports = Exports::new(typed.read.is_empty());
+        exports.go_over(&named).map_err(Failure::Misuse)?;
         Ok(Self {
             files: typed.read,
             captures: None,
             changes: Arc::new(Changes::new(&meter)),
             meter,
-            exports,
+            exports: Arc::new(exports),
             rows,
             inlet: None,
             limit: typed.limit.unwrap_or(u64::MAX),
@@ -81,13 +89,13 @@ impl Job {
     }
 
     /// The metering part of `weir run`.
-    pub(crate) fn of_service(meter: Meter, config: &Config, inlet: Option<Inlet>) -> Self {
+    pub(crate) fn of_service(meter: Meter, exports: Arc<Exports>, inlet: Option<Inlet>) -> Self {
         Self {
             files: Vec::new(),
             captures: None,
             changes: Arc::new(Changes::new(&meter)),
             meter,
-            exports: config.export.clone().into_iter().collect(),
+            exports,
             rows: None,
             inlet,
             limit: u64::MAX,
@@ -99,11 +107,11 @@ impl Job {
 }
 
 /// Endpoints by their URLs; one that is named again, as for another filter, gets a number.
-fn named(urls: Vec<ExportUrl>) -> Vec<(String, Export)> {
-    let mut exports: Vec<(String, Export)> = Vec::new();
+fn named(urls: Vec<ExportUrl>) -> BTreeMap<String, Export> {
+    let mut exports: BTreeMap<String, Export> = BTreeMap::new();
     for ExportUrl { name, export } in urls {
-        let again = exports.iter().filter(|(_, other)| other.url == export.url).count();
-        exports.push((if again > 0 { format!("{name} {}", again + 1) } else { name }, export));
+        let again = exports.values().filter(|other| other.url == export.url).count();
+        exports.insert(if again > 0 { format!("{name} {}", again + 1) } else { name }, export);
     }
     exports
 }

@@ -11,6 +11,8 @@ use weir_transport::{Scheme, StreamEnd};
 
 use crate::collect::{Counted, Listened};
 use crate::config::ListenFormat;
+use crate::export::Sent;
+use crate::replicate::Replicated;
 use crate::service::running::Running;
 
 /// Makes a static for each metric, and the list of all.
@@ -59,6 +61,27 @@ metrics! {
     JOURNAL_STUCK Gauge "weir_journal_stuck" [] "1 while the store takes nothing.";
     JOURNAL_TRIED Counter "weir_journal_retries_total" [] "Batches that the store did not take at once.";
     JOURNAL_GIVEN_UP Counter "weir_journal_given_up_rows_total" [] "Rows that were dropped because the store took nothing.";
+    EXPORT_SEEN Counter "weir_export_seen_records_total" ["export"] "Records that passed the filter of an export, offered to its sampling.";
+    EXPORT_RECORDS Counter "weir_export_records_total" ["export"] "Records that were to be sent: seen, and chosen by sampling.";
+    EXPORT_RESTORED Counter "weir_export_restored_records_total" ["export"] "Records that an earlier run has left on disk.";
+    EXPORT_SENT Counter "weir_export_sent_records_total" ["export"] "Records that were sent, each time that they were.";
+    EXPORT_RESENT Counter "weir_export_resent_records_total" ["export"] "Records that are sent again because a session was lost before the collector was known to have them.";
+    EXPORT_DROPPED Counter "weir_export_dropped_records_total" ["export", "reason"] "Records that were given up: no_room (where they wait), queue_full (on their way there).";
+    EXPORT_LEFT_OUT Counter "weir_export_left_out_total" ["export"] "Values and records for which the protocol has no place.";
+    EXPORT_WAITING Gauge "weir_export_waiting_records" ["export"] "Records that wait to be sent now.";
+    EXPORT_WAITING_BYTES Gauge "weir_export_waiting_bytes" ["export"] "Octets of the records that wait, or that may have to be sent again.";
+    EXPORT_MESSAGES Counter "weir_export_messages_total" ["export", "target"] "Messages that were handed to the network.";
+    EXPORT_BYTES Counter "weir_export_bytes_total" ["export", "target"] "Octets of these.";
+    EXPORT_ERRORS Counter "weir_export_errors_total" ["export", "target"] "Calls that failed: refused, unreachable, reset, no address for the name, no handshake.";
+    EXPORT_RECONNECTS Counter "weir_export_reconnects_total" ["export", "target"] "Sessions that were begun after the first one.";
+    EXPORT_UP Gauge "weir_export_up" ["export", "target"] "1 where the target has a session and gets the records.";
+    COPY_QUEUED Counter "weir_replicate_queued_datagrams_total" ["replicate"] "Datagrams that are copied to each target of the section.";
+    COPY_DROPPED Counter "weir_replicate_queue_dropped_datagrams_total" ["replicate"] "Datagrams that were not copied because the queue of the section was full.";
+    COPY_TEMPLATES Counter "weir_replicate_template_messages_total" ["replicate"] "Messages of templates that were said again to targets that had just come up.";
+    COPY_SENT Counter "weir_replicate_datagrams_total" ["replicate", "target"] "Copies that were handed to the network.";
+    COPY_BYTES Counter "weir_replicate_bytes_total" ["replicate", "target"] "Octets of these.";
+    COPY_LOST Counter "weir_replicate_dropped_datagrams_total" ["replicate", "target", "reason"] "Copies that were given up: not_taken (by the network, or the target has no address), other_family (the exporter's address is of another IP version than the target's).";
+    COPY_ERRORS Counter "weir_replicate_errors_total" ["replicate", "target"] "Calls that failed: refused, unreachable, no address for the name.";
     STORE_ROWS Counter "weir_store_rows_total" [] "Rows written to the journal.";
     STORE_BLOCKS Counter "weir_store_blocks_total" [] "Blocks written to the journal.";
     STORE_BYTES Counter "weir_store_bytes_total" [] "Octets written to the journal.";
@@ -95,6 +118,8 @@ pub(crate) fn counters(running: &Running) -> Vec<Counter> {
         sheet.put(&JOURNAL_TRIED, &[], journal.stuck.load(Ordering::Relaxed));
         sheet.put(&JOURNAL_GIVEN_UP, &[], journal.given_up.load(Ordering::Relaxed));
     }
+    exported(&mut sheet, &running.exports().counted());
+    copied(&mut sheet, &running.replications().counted());
     if let Some(store) = running.store() {
         stored(&mut sheet, store);
     }
@@ -172,6 +197,62 @@ fn decoded(sheet: &mut Sheet, stats: &Stats) {
     }
     for (reason, count) in stats.faults.iter() {
         sheet.put(&FAULTS, &[reason.name()], count);
+    }
+}
+
+fn exported(sheet: &mut Sheet, exports: &[Sent]) {
+    for (metric, value) in [
+        (&EXPORT_SEEN, (|counted| counted.chosen.seen) as fn(&crate::export::Counted) -> u64),
+        (&EXPORT_RECORDS, |counted| counted.chosen.selected),
+        (&EXPORT_RESTORED, |counted| counted.restored),
+        (&EXPORT_SENT, |counted| counted.sent),
+        (&EXPORT_RESENT, |counted| counted.resent),
+        (&EXPORT_LEFT_OUT, |counted| counted.left_out + counted.chosen.left_out),
+        (&EXPORT_WAITING, |counted| counted.waiting),
+        (&EXPORT_WAITING_BYTES, |counted| counted.waiting_octets),
+    ] {
+        for Sent { name, counted } in exports {
+            sheet.put(metric, &[name], value(counted));
+        }
+    }
+    for Sent { name, counted } in exports {
+        sheet.put(&EXPORT_DROPPED, &[name, "no_room"], counted.dropped);
+        sheet.put(&EXPORT_DROPPED, &[name, "queue_full"], counted.queue_dropped);
+    }
+    for (metric, value) in [
+        (&EXPORT_MESSAGES, (|target| target.counters.messages) as fn(&crate::export::TargetCounted) -> u64),
+        (&EXPORT_BYTES, |target| target.counters.octets),
+        (&EXPORT_ERRORS, |target| target.counters.errors),
+        (&EXPORT_RECONNECTS, |target| target.counters.reconnects),
+        (&EXPORT_UP, |target| target.is_up.into()),
+    ] {
+        for Sent { name, counted } in exports {
+            for target in &counted.targets {
+                sheet.put(metric, &[name, &target.url], value(target));
+            }
+        }
+    }
+}
+
+fn copied(sheet: &mut Sheet, sections: &[Replicated]) {
+    for (metric, value) in [
+        (&COPY_QUEUED, (|section| section.queued) as fn(&Replicated) -> u64),
+        (&COPY_DROPPED, |section| section.dropped),
+        (&COPY_TEMPLATES, |section| section.templates),
+    ] {
+        for section in sections {
+            sheet.put(metric, &[&section.name], value(section));
+        }
+    }
+    for (section, url, counters) in
+        sections.iter().flat_map(|section| section.targets.iter().map(move |(url, counters)| (&section.name, url, counters)))
+    {
+        let url = url.to_string();
+        sheet.put(&COPY_SENT, &[section, &url], counters.datagrams);
+        sheet.put(&COPY_BYTES, &[section, &url], counters.octets);
+        sheet.put(&COPY_LOST, &[section, &url, "not_taken"], counters.dropped);
+        sheet.put(&COPY_LOST, &[section, &url, "other_family"], counters.other_family);
+        sheet.put(&COPY_ERRORS, &[section, &url], counters.errors);
     }
 }
 

@@ -1,8 +1,8 @@
 //! `weir run`: whatever the configuration enables, started in order, and ended in the reverse.
 //!
 //! ```text
-//! start:  log -> store -> sockets, saved state -> journal -> workers, receivers -> meter -> HTTP
-//! end:    HTTP -> receivers -> workers, meter -> journal (all is durable) -> saved state -> store (files are made)
+//! start:  log -> store -> sockets, saved state -> exports, replication -> journal -> workers, receivers -> meter -> HTTP
+//! end:    HTTP -> receivers -> workers, meter -> journal (all is durable) -> saved state -> exports -> store (files are made)
 //! ```
 
 mod metering;
@@ -12,7 +12,7 @@ pub(crate) mod running;
 use std::fs;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use weir_analytics::Windows;
@@ -27,13 +27,16 @@ use crate::collect::{Desk, Ready};
 use crate::config::{self, Config};
 use crate::control::{self, Editor, Socket};
 use crate::exit::{Failure, Outcome};
+use crate::export::Exports;
 use crate::log;
 use crate::meter::Job;
+use crate::pipeline;
+use crate::replicate::Replications;
 use crate::report;
 use crate::stop::Stop;
 use metering::{MakeJob, Metering};
 use reload::{Hangup, tables};
-use running::Running;
+use running::{Parts, Running};
 
 /// The folder of what is known of exporters, in that of the store.
 const STATE_FOLDER: &str = "state";
@@ -83,17 +86,23 @@ impl Service {
         // Also without listeners: the first may come later.
         let ready = |store: &config::Store| Ready::new(&config, &store.path.join(STATE_FOLDER), &tables);
         let ready = config.store.as_ref().map(ready).transpose()?;
-        let journal = store.as_ref().map(|store| start_journal(store, &config, ready.as_ref(), stop)).transpose()?;
+        let exports = Arc::new(Exports::new(true));
+        exports.apply(&config).map_err(Failure::Misuse)?;
+        let replications = Arc::new(Replications::default());
+        replications.apply(&config).map_err(Failure::Failed)?;
+        let start = |store| start_journal(store, &config, ready.as_ref(), &exports, stop);
+        let journal = store.as_ref().map(start).transpose()?;
         let desk = Arc::new(Desk::new(1));
-        let metering = Metering::new(make_meter(&config, journal.as_ref(), &tables, &desk), stop);
+        let metering = Metering::new(make_meter(&exports, journal.as_ref(), &tables, &desk), stop);
         metering.apply(None, config.meter.as_ref())?;
         let collector = match (ready, &journal) {
-            (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, stop)?),
+            (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, &replications, stop)?),
             _ => None,
         };
         let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
         let console = config.console.clone();
-        let running = Arc::new(Running::new(config, tables, store, collector, state, desk, metering));
+        let parts = Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications };
+        let running = Arc::new(Running::new(config, parts));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
         Ok(Self { running, journal })
     }
@@ -111,15 +120,18 @@ impl Service {
         running.close_server();
         let metered = running.metering().end();
         running.close_collector();
+        running.replications().close();
         let given_up = journal.map_or(0, Journal::close);
         running.end_collector();
+        let sent = running.exports().close(Instant::now() + pipeline::meter::CLOSING);
         let closed = running.close_store(CLOSING);
         let metered = metered.transpose()?;
+        let missed = sent.iter().filter(|sent| sent.tell_failure()).count() as u64;
         if stats {
-            report::service::print(metered.as_ref().map(|done| &done.totals), running.ended().as_ref());
+            report::service::print(metered.as_ref().map(|done| &done.totals), &sent, running.ended().as_ref());
         }
         closed?;
-        let failures = metered.map_or(0, |done| done.failures) + given_up;
+        let failures = metered.map_or(0, |done| done.failures) + given_up + missed;
         Ok(if failures == 0 { Outcome::Done } else { Outcome::PartlyFailed })
     }
 }
@@ -171,21 +183,27 @@ pub(crate) fn summary() -> MakeSummary {
     Arc::new(|| Box::new(Sums(Windows::new(weir_analytics::Config::default()))))
 }
 
-fn start_journal(store: &Arc<Store>, config: &Config, ready: Option<&Ready>, stop: &Stop) -> Result<Journal, Failure> {
+fn start_journal(
+    store: &Arc<Store>,
+    config: &Config,
+    ready: Option<&Ready>,
+    exports: &Arc<Exports>,
+    stop: &Stop,
+) -> Result<Journal, Failure> {
     let sides = ready.map_or(0, Ready::workers);
     let dropped = ready.map(Ready::dropped);
     let dropped = move || dropped.as_ref().map(|dropped| dropped()).unwrap_or_default();
     let durable_after = config.collector.commit_interval.of();
-    Journal::start(Arc::clone(store), sides, durable_after, dropped, stop)
+    Journal::start(Arc::clone(store), sides, durable_after, dropped, Arc::clone(exports), stop)
         .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))
 }
 
 /// The work of a meter: its flows go to the collectors of this configuration, and to the journal where there is one.
-fn make_meter(config: &Config, journal: Option<&Journal>, tables: &SharedTables, desk: &Arc<Desk>) -> MakeJob {
-    let (config, tables, desk) = (config.clone(), Arc::clone(tables), Arc::clone(desk));
+fn make_meter(exports: &Arc<Exports>, journal: Option<&Journal>, tables: &SharedTables, desk: &Arc<Desk>) -> MakeJob {
+    let (exports, tables, desk) = (Arc::clone(exports), Arc::clone(tables), Arc::clone(desk));
     let queue = journal.map(|journal| Arc::clone(&journal.queue));
     Box::new(move |meter| {
         let inlet = queue.as_ref().map(|queue| Inlet::new(queue, &tables, &desk));
-        Job::of_service(meter.clone(), &config, inlet)
+        Job::of_service(meter.clone(), Arc::clone(&exports), inlet)
     })
 }

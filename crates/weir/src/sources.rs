@@ -1,5 +1,7 @@
 //! `weir sources` and `weir counters`: what the running service knows of who sends, and of itself.
 
+mod aliases;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -133,7 +135,8 @@ fn local(time: i64, zone: &TimeZone) -> String {
 /// Prints the counters.
 pub(crate) fn run_counters(typed: &CountersArgs) -> Result<Outcome, Failure> {
     let client = Client::new(typed.service.config.as_deref())?;
-    let counters: Vec<CounterRow> = client.get("/api/v1/counters")?;
+    let mut counters: Vec<CounterRow> = client.get("/api/v1/counters")?;
+    aliases::add(&mut counters);
     let wanted: Vec<CounterRow> = counters.into_iter().filter(|counter| counter.name.contains(&typed.grep)).collect();
     let form = form(typed.format);
     let nothing = wanted.is_empty();

@@ -23,9 +23,10 @@ Examples:
   weir meter -i eth0 --export 'udp://192.0.2.9:2055?format=netflow9&filter=not port 22&sampling=10'
   tcpdump -w - -i eth0 | weir meter -r -
 
-Endpoints: udp:// (or tcp:// for ipfix and fastnetmon) HOST:PORT, then ?key=value&key=value with the keys of [export.NAME] in the configuration:
+Endpoints: udp:// (for ipfix also tcp://, tls://, dtls://, for fastnetmon tcp://, tls://) HOST:PORT, then ?key=value&key=value with the keys of [export.NAME] in the configuration:
   format=ipfix|netflow9|netflow5|fastnetmon, filter=TEXT, sampling=N, source=ADDRESS, profile=uniflow|biflow, times=ms|us,
-  private_enterprise=N, domain=N, template_refresh=10m, template_messages=N, mtu=N";
+  private_enterprise=N, domain=N, template_refresh=10m, template_messages=N, mtu=N, buffer=64MiB, buffer_path=FOLDER, ca=FILE, certificate=FILE,
+  private_key=FILE, server_name=NAME";
 
 #[derive(Debug, Args)]
 #[command(long_about = METER_ABOUT, after_help = METER_EXAMPLES)]
@@ -90,7 +91,8 @@ impl std::str::FromStr for ExportUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let export: Export = text.parse()?;
-        Ok(Self { name: export.url.to_string(), export })
+        let name = export.targets().next().map(ToString::to_string).unwrap_or_default();
+        Ok(Self { name, export })
     }
 }
 

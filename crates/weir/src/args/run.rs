@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum, ValueHint};
 const RUN_ABOUT: &str = "\
 Run the service: whatever the configuration enables.
 
-[listen.NAME] receives flow export, [meter] makes flows of packets, [store] keeps the records of both, [export.NAME] sends on what the meter makes, \
-[console] answers over HTTP. SIGHUP loads the configuration anew. SIGTERM or SIGINT ends the intake, stores and exports all that was received, and \
+[listen.NAME] receives flow export, [meter] makes flows of packets, [store] keeps the records of both, [export.NAME] sends them on, \
+[replicate.NAME] copies datagrams, [console] answers over HTTP. SIGHUP loads the configuration anew. SIGTERM or SIGINT ends the intake, stores and exports all that was received, and \
 exits; a second one ends at once.";
 
 #[derive(Debug, Args)]

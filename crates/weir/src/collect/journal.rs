@@ -15,6 +15,8 @@ use weir_store::{Rows, Store, StoreError};
 use super::batch::Batch;
 use super::health::{Dropped, MINUTE, Service, slot_of};
 use super::now;
+use crate::config::Origin;
+use crate::export::Exports;
 use crate::pipeline::queue::{Queue, Taken};
 use crate::stop::Stop;
 
@@ -62,6 +64,8 @@ struct Writer {
     is_dirty: bool,
     committed: Instant,
     uptime: Uptime,
+    /// Who is sent what the store has taken.
+    exports: Arc<Exports>,
 }
 
 /// How long the service was receiving, and what it dropped, not yet written as a row.
@@ -87,6 +91,7 @@ impl Journal {
         sides: usize,
         durable_after: Duration,
         dropped: impl Fn() -> Dropped + Send + 'static,
+        exports: Arc<Exports>,
         stop: &Stop,
     ) -> std::io::Result<Self> {
         // One side is the journal's own: others may come and go until it is closed.
@@ -102,6 +107,7 @@ impl Journal {
             is_dirty: false,
             committed: Instant::now(),
             uptime: Uptime::new(Box::new(dropped)),
+            exports,
         };
         // From now on account is kept: whoever asks at once is told so, and how long the service was away.
         writer.write_service();
@@ -122,8 +128,10 @@ impl Writer {
     fn run(mut self) {
         loop {
             match self.queue.take(self.patience()) {
-                Taken::Batch(batch) => {
-                    self.write(&batch);
+                Taken::Batch(mut batch) => {
+                    if self.write(&batch) {
+                        self.exports.offer(Origin::All, &mut batch.output.flows);
+                    }
                     self.queue.give_back(batch);
                 }
                 Taken::Nothing => {}
@@ -146,8 +154,8 @@ impl Writer {
         if self.is_dirty { commit } else { self.commit_interval }
     }
 
-    /// Writes a batch; as long as the store takes nothing it waits, and at the end gives up.
-    fn write(&mut self, batch: &Batch) {
+    /// Writes a batch; as long as the store takes nothing it waits, and at the end gives up. True where the store has taken it.
+    fn write(&mut self, batch: &Batch) -> bool {
         let Batch { output, health } = batch;
         let rows = Rows {
             flows: Some(&output.flows).filter(|rows| !rows.is_empty()),
@@ -156,26 +164,27 @@ impl Writer {
         };
         let count = (output.flows.rows() + output.counters.rows() + health.rows()) as u64;
         if count == 0 {
-            return;
+            return false;
         }
         loop {
             match self.store.append(rows) {
                 Ok(_) => {
                     self.state.rows.fetch_add(count, Ordering::Relaxed);
                     self.is_dirty = true;
-                    return self.unstick();
+                    self.unstick();
+                    return true;
                 }
                 Err(error @ StoreError::TooLarge { .. }) => {
                     tracing::error!(%error, rows = count, "records are given up");
                     self.state.given_up.fetch_add(count, Ordering::Relaxed);
-                    return;
+                    return false;
                 }
                 Err(error) => self.stick(&error),
             }
             if self.stop.is_due() {
                 tracing::error!(rows = count, "records are given up: the store took nothing until the end");
                 self.state.given_up.fetch_add(count, Ordering::Relaxed);
-                return;
+                return false;
             }
             thread::sleep(AGAIN);
         }

@@ -17,6 +17,7 @@ use super::refusals::Refused;
 use super::streams::{self, Connections};
 use super::worker::{Common, Way};
 use crate::config::{Listen, ListenFormat};
+use crate::replicate::Replications;
 use crate::stop::Stop;
 
 /// Threads that all connections share.
@@ -36,6 +37,8 @@ struct Inside {
     open: Vec<Listener>,
     /// From here on; set when they start.
     stop: Option<Stop>,
+    /// Who is sent copies of datagrams.
+    replications: Arc<Replications>,
     /// Where connections are served; made for the first of them.
     runtime: Option<Runtime>,
     /// What those dropped that are closed.
@@ -110,8 +113,9 @@ impl Listeners {
     }
 
     /// Begins to receive, until `stop`; gives how many there are.
-    pub(crate) fn start(&self, stop: &Stop) -> Result<usize, String> {
+    pub(crate) fn start(&self, replications: &Arc<Replications>, stop: &Stop) -> Result<usize, String> {
         let mut inside = self.lock();
+        inside.replications = Arc::clone(replications);
         inside.stop = Some(stop.clone());
         for opened in std::mem::take(&mut inside.waiting) {
             let listener = self.start_one(&mut inside, opened)?;
@@ -207,7 +211,7 @@ impl Listeners {
         let connections = Arc::new(Connections::new(&name, &listen, &self.common));
         let work = match port {
             Port::Datagrams(receiver) => {
-                let started = receiver.start(&connections, &listen, &self.shards, inside.stop.as_ref());
+                let started = receiver.start(&connections, &listen, &self.shards, &inside.replications, inside.stop.as_ref());
                 Work::Datagrams(started.map_err(no_thread)?, connections)
             }
             Port::Streams(listener, rules) => {

@@ -16,6 +16,7 @@ use super::now;
 use super::refusals::{Refusals, Refused};
 use super::streams::Connections;
 use crate::config::Listen;
+use crate::replicate::{Copies, Replications};
 use crate::stop::Stop;
 
 /// How long it waits for datagrams before it looks whether to stop.
@@ -88,6 +89,7 @@ impl Receiver {
         connections: &Arc<Connections>,
         listen: &Listen,
         shards: &Shards,
+        replications: &Arc<Replications>,
         stop: Option<&Stop>,
     ) -> io::Result<Receiving> {
         let Self { receiver, number, dtls } = self;
@@ -97,7 +99,8 @@ impl Receiver {
             door.dtls = Some(Associations::new(rules, socket.try_clone()?, connections, shards));
         }
         let (connections, theirs, stop) = (Arc::clone(connections), Arc::clone(&shared), stop.cloned());
-        let work = move || receive(connections.name(), &mut door, &theirs, stop.as_ref());
+        let replications = Arc::clone(replications);
+        let work = move || receive(connections.name(), &mut door, &theirs, &replications, stop.as_ref());
         let thread = thread::Builder::new().name("weir-receive".into()).spawn(work)?;
         Ok(Receiving { shared, socket, thread: Some(thread) })
     }
@@ -152,7 +155,7 @@ struct Door {
     shards: Shards,
 }
 
-fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, stop: Option<&Stop>) {
+fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, replications: &Replications, stop: Option<&Stop>) {
     let mut refusals: Vec<(IpAddr, Verdict)> = Vec::new();
     let (mut until, mut more) = (None, false);
     while until.is_none_or(|until| Instant::now() < until) {
@@ -160,7 +163,7 @@ fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, stop: Option<&St
         if is_over && until.is_none() {
             until = Some(Instant::now() + DRAINING);
         }
-        let round = door.round(more, &mut refusals);
+        let round = door.round(more, &replications.of(name), &mut refusals);
         door.publish(&mut refusals, shared);
         match round {
             // What waited was taken, and nothing more is wanted.
@@ -180,7 +183,7 @@ fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, stop: Option<&St
 
 impl Door {
     /// Takes what waits, in one call; waits where it is not known that there is `more`. Gives how many packets it were.
-    fn round(&mut self, more: bool, refusals: &mut Vec<(IpAddr, Verdict)>) -> io::Result<usize> {
+    fn round(&mut self, more: bool, copies: &Copies, refusals: &mut Vec<(IpAddr, Verdict)>) -> io::Result<usize> {
         let Self { receiver, guard, dtls, shards, .. } = self;
         if !more && !receiver.wait(PATIENCE)? {
             return Ok(0);
@@ -189,11 +192,13 @@ impl Door {
         let count = receiver.receive(now, |datagram| match (guard.check(datagram.from, now), &mut *dtls) {
             (Verdict::Pass, None) => {
                 shards.push(shard_key(datagram.payload, datagram.from.into()), &datagram);
+                copies.push(&datagram);
             }
             (Verdict::Pass, Some(dtls)) => dtls.take(&datagram),
             (verdict, _) => refusals.push((datagram.from, verdict)),
         })?;
         shards.flush();
+        copies.flush();
         Ok(count)
     }
 

@@ -38,7 +38,7 @@ fn what_is_written_is_read_and_the_rest_has_defaults() {
     assert_eq!((table.sample_connections, table.sampled_packets, table.seed), (10, 1, 7));
     assert_eq!(config.export["collector"].sampling, OneIn(4));
     // The port of the format.
-    assert_eq!(config.export["old"].url.to_string(), "udp://192.0.2.9:2055");
+    assert_eq!(config.export["old"].targets().next().unwrap().to_string(), "udp://192.0.2.9:2055");
     assert_eq!(config.export["old"].source, Some("192.0.2.1".parse().unwrap()));
 }
 
@@ -145,18 +145,20 @@ fn refusals_say_where_and_what_was_expected() {
         ("[meter]\ninterfaces = [\"a\", \"b\", \"a\"]", "meter.interfaces: \"a\" stands twice"),
         ("[meter]\nworkers = 0", "meter.workers: 0, expected 1 or more"),
         ("[meter]\nworkers = 300", "line 2: meter.workers: invalid value: integer `300`, expected u8"),
-        ("[meter]\n[export.a]", "line 2: export.a.url is missing"),
-        ("[meter]\n[export.a]\nurl = \"tls://h\"", "line 3: export.a.url: tls:// is not there yet"),
+        ("[meter]\n[export.a]", "export.a.url: is missing; write url = "),
         (
             "[meter]\n[export.a]\nurl = \"udp://h\"\nformat = \"netflow8\"",
             "line 4: export.a.format: unknown word \"netflow8\"; did you mean netflow9?",
         ),
-        ("[meter]\n[export.a]\nurl = \"tcp://h\"\nformat = \"netflow9\"", "export.a.url: NetFlow goes over UDP alone"),
+        (
+            "[meter]\n[export.a]\nurl = \"tcp://h\"\nformat = \"netflow9\"",
+            "export.a.url: tcp://h:2055: NetFlow v9 does not go over tcp; write udp://, or choose format ipfix",
+        ),
         (
             "[meter]\n[export.a]\nurl = \"udp://h\"\nformat = \"netflow9\"\nprofile = \"biflow\"",
             "export.a.profile: reverse elements are IPFIX's alone",
         ),
-        ("[export.a]\nurl = \"udp://h\"", "[export] has nothing to send without [meter]"),
+        ("[export.a]\nurl = \"udp://h\"", "export.a has nothing to send without [meter]"),
         (
             "[listen.a]\nurl = \"udp://[::]:1\"\ncertificate = \"x\"",
             "listen.a.certificate: udp:// has no certificates, use tls:// or dtls://",
@@ -225,6 +227,45 @@ fn refusals_say_where_and_what_was_expected() {
 }
 
 #[test]
+fn targets_are_checked_together() {
+    let parse = |keys: &str| Config::parse(&format!("[meter]\n[export.a]\n{keys}\n"), "weir.toml");
+    let good =
+        parse("targets = [\"tls://a\", \"tls://b:1\"]\nmode = \"duplicate\"\nca = \"/ca.pem\"\nbuffer = \"2MiB\"").unwrap();
+    let export = &good.export["a"];
+    assert_eq!(export.targets().map(ToString::to_string).collect::<Vec<_>>(), ["tls://a:4739", "tls://b:1"]);
+    assert_eq!((export.mode, export.buffer()), (Mode::Duplicate, 2 << 20));
+    let tls = export.tls(export.targets().next().unwrap()).unwrap();
+    assert_eq!((tls.name.as_str(), tls.ca), ("a", Some("/ca.pem".into())));
+    let cases = [
+        ("url = \"udp://a\"\ntargets = [\"udp://b\"]", "export.a.targets: stands beside url"),
+        ("targets = [\"udp://a\", \"udp://a:4739\"]", "export.a.targets: udp://a:4739 stands twice"),
+        ("targets = [\"udp://a\", \"tcp://b\"]", "targets that take over from each other have one transport"),
+        (
+            "url = \"dtls://a\"\nformat = \"fastnetmon\"",
+            "FastNetMon Flow does not go over dtls; write udp://, tcp://, tls://, or choose",
+        ),
+        ("url = \"tls://a\"\nformat = \"netflow5\"", "NetFlow v5 does not go over tls; write udp://, or choose format ipfix"),
+        ("url = \"tcp://a\"\nca = \"/ca.pem\"", "export.a.ca: is for tls:// and dtls:// alone"),
+        ("url = \"tls://a\"\ncertificate = \"/c.pem\"", "export.a.private_key: is missing beside certificate"),
+        ("url = \"tls://a\"\nprivate_key = \"/k.pem\"", "export.a.certificate: is missing beside private_key"),
+        ("url = \"udp://a\"\nbuffer = \"1KiB\"", "export.a.buffer: 1KiB, expected 1MiB or more"),
+    ];
+    for (keys, expected) in cases {
+        let error = parse(keys).unwrap_err();
+        assert!(error.contains(expected), "{keys}\n{error}");
+    }
+}
+
+#[test]
+fn everything_is_sent_on_once_it_is_stored() {
+    let text = "[listen.a]\nurl = \"udp://[::]:1\"\n[export.b]\nurl = \"udp://h\"\nfrom = \"all\"\n";
+    let stored = format!("{text}[store]\npath = \"/x\"\n");
+    assert_eq!(Config::parse(&stored, "weir.toml").unwrap().check_service("weir.toml"), Ok(()));
+    let error = Config::parse(text, "weir.toml").unwrap().check_service("weir.toml").unwrap_err();
+    assert!(error.contains("add [store]"), "{error}");
+}
+
+#[test]
 fn a_url_has_the_keys_of_the_configuration_behind_it() {
     let text = "udp://h:4739?format=netflow9&filter=src net 10.0.0.0/8 and port 443&sampling=1/10&source=192.0.2.1&domain=7&template_refresh=1m";
     let export: Export = text.parse().unwrap();
@@ -233,7 +274,7 @@ fn a_url_has_the_keys_of_the_configuration_behind_it() {
         (export.filter.to_string().as_str(), export.template_refresh),
         ("src ip 10.0.0.0/8 and port 443", Span::seconds(60))
     );
-    assert_eq!("udp://h".parse::<Export>().unwrap().url.to_string(), "udp://h:4739");
+    assert_eq!("udp://h".parse::<Export>().unwrap().targets().next().unwrap().to_string(), "udp://h:4739");
     let biflow: Export = "tcp://[::1]:1?profile=biflow&times=us&private_enterprise=64512&filter=port%20%3e%201".parse().unwrap();
     assert_eq!((biflow.profile, biflow.times, biflow.private_enterprise), (Profile::Biflow, Times::Microseconds, Some(64_512)));
     assert_eq!(biflow.filter.to_string(), "port > 1");

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
 use weir_enrich::{ParsePrefixError, Prefix};
-use weir_transport::{Scheme, Url};
+use weir_transport::Url;
 
 use super::control::Mode;
 
@@ -156,13 +156,7 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text, NO_PORT).map_err(|error| error.to_string())?;
-        match url.scheme {
-            Scheme::Udp | Scheme::Tcp => Ok(Self(url)),
-            Scheme::Tls | Scheme::Dtls => {
-                Err(format!("{}:// is not there yet: this version exports over udp:// and tcp://", url.scheme.name()))
-            }
-        }
+        Url::parse(text, NO_PORT).map(Self).map_err(|error| error.to_string())
     }
 }
 

@@ -1,20 +1,24 @@
 //! From rows to the messages of the protocol that an endpoint was given.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arc_swap::ArcSwap;
 use weir_codec::encode::{self, EncodeOptions, Lost, Records, Refresh, Statement, TemplateProtocol};
 use weir_codec::{fastnetmon, netflow5};
 use weir_record::FlowBatch;
-use weir_transport::Scheme;
+use weir_transport::{Scheme, Url};
 
-use super::{About, Wire};
-use crate::config::{Export, Format, Profile, Times};
+use super::About;
+use crate::config::{Export, Format, Origin, Profile, Times};
 
 /// Makes messages for an endpoint.
 pub(super) struct Encoding {
     export: Export,
-    about: Arc<About>,
+    /// A target: all that take over from each other have one transport.
+    target: Url,
+    about: Arc<ArcSwap<About>>,
     /// Made with the first rows, whose time says since when the exporter runs.
     encoder: Option<Encoder>,
 }
@@ -29,12 +33,14 @@ enum Encoder {
 const UPTIME_BEFORE: i64 = 3_600_000_000_000;
 /// Largest message of a stream, octets: few enough for the buffers of collectors.
 const STREAM_MESSAGE: usize = 8192;
+/// Octets that DTLS adds to a datagram: header, nonce and tag of a record.
+const DTLS: usize = 13 + 8 + 16;
 /// Octets of the IP and UDP headers before a message.
 const HEADERS: [usize; 2] = [20 + 8, 40 + 8];
 
 impl Encoding {
-    pub(super) fn new(export: &Export, about: Arc<About>) -> Self {
-        Self { export: export.clone(), about, encoder: None }
+    pub(super) fn new(export: &Export, target: &Url, about: Arc<ArcSwap<About>>) -> Self {
+        Self { export: export.clone(), target: target.clone(), about, encoder: None }
     }
 
     /// The peer knows nothing of earlier messages.
@@ -44,30 +50,27 @@ impl Encoding {
         }
     }
 
-    /// Makes messages of all rows.
-    pub(super) fn encode(&mut self, batch: &FlowBatch, now: i64, wire: &mut Wire) {
-        self.refresh(now, wire);
-        let rows = 0..batch.rows();
-        match self.encoder.get_or_insert_with(|| Encoder::new(&self.export, now)) {
-            Encoder::Templates { encoder, .. } => encoder.encode(batch, rows, now, &mut |message| wire.send(message)),
-            Encoder::NetFlow5 { encoder, left_out } => {
-                *left_out += encoder.encode(batch, rows, now, &mut |message| wire.send(message)) as u64;
-            }
-            Encoder::FastNetMon { encoder, left_out } => {
-                *left_out += encoder.encode(batch, rows, &mut |message| wire.send(message)) as u64;
-            }
+    /// Makes messages of these rows, and hands each to `sink`.
+    pub(super) fn encode(&mut self, batch: &FlowBatch, rows: Range<usize>, now: i64, sink: &mut impl FnMut(&[u8])) {
+        let Self { export, target, encoder, .. } = self;
+        match encoder.get_or_insert_with(|| Encoder::new(export, target, now)) {
+            Encoder::Templates { encoder, .. } => encoder.encode(batch, rows, now, sink),
+            Encoder::NetFlow5 { encoder, left_out } => *left_out += encoder.encode(batch, rows, now, sink) as u64,
+            Encoder::FastNetMon { encoder, left_out } => *left_out += encoder.encode(batch, rows, sink) as u64,
         }
     }
 
-    /// Says again, when it is time, what a collector must know that began after us or missed it.
-    pub(super) fn refresh(&mut self, now: i64, wire: &mut Wire) {
-        let Encoder::Templates { encoder, refresh } = self.encoder.get_or_insert_with(|| Encoder::new(&self.export, now)) else {
+    /// Says again, when it is time, what a collector must know that began after us or missed it. So many octets were sent so far.
+    pub(super) fn refresh(&mut self, now: i64, octets: u64, sink: &mut impl FnMut(&[u8])) {
+        let Self { export, target, encoder, about } = self;
+        let Encoder::Templates { encoder, refresh } = encoder.get_or_insert_with(|| Encoder::new(export, target, now)) else {
             return;
         };
         if refresh.is_due(now, encoder.messages()) {
             encoder.announce_again();
-            let told = statements(&self.about, &self.export, encoder, wire.octets());
-            encoder.tell(&told, now, &mut |message| wire.send(message));
+            let about = about.load();
+            let told = statements(&about, export, encoder, octets);
+            encoder.tell(&told, now, sink);
         }
     }
 
@@ -84,7 +87,9 @@ impl Encoding {
 /// What is said in options data.
 fn statements<'a>(about: &'a About, export: &Export, encoder: &encode::Encoder, octets: u64) -> Vec<Statement<'a>> {
     let mut told = vec![Statement::PrivateElements];
-    let interval = about.sampling.saturating_mul(export.sampling.0);
+    // What others have metered was sampled in many ways, which their records tell.
+    let metered = if export.from == Origin::Meter { about.sampling.max(1) } else { 1 };
+    let interval = metered.saturating_mul(export.sampling.0);
     if interval > 1 {
         told.push(Statement::Sampling { interval, random: about.random });
     }
@@ -101,7 +106,7 @@ fn statements<'a>(about: &'a About, export: &Export, encoder: &encode::Encoder, 
 }
 
 impl Encoder {
-    fn new(export: &Export, now: i64) -> Self {
+    fn new(export: &Export, target: &Url, now: i64) -> Self {
         // A whole millisecond, so that times told in milliseconds of uptime are those that were measured.
         let boot_time = (now - UPTIME_BEFORE) / 1_000_000 * 1_000_000;
         let protocol = match export.format {
@@ -114,13 +119,13 @@ impl Encoder {
                 return Self::NetFlow5 { encoder: Box::new(netflow5::Encoder::new(options)), left_out: 0 };
             }
             Format::FastNetMon => {
-                let framed = export.url.0.scheme != Scheme::Udp;
+                let framed = target.scheme != Scheme::Udp;
                 return Self::FastNetMon { encoder: fastnetmon::Encoder { framed }, left_out: 0 };
             }
         };
         let options = EncodeOptions {
             domain: export.domain,
-            payload_limit: payload_limit(export),
+            payload_limit: payload_limit(export, target),
             records: match export.profile {
                 Profile::Uniflow => Records::OneWay,
                 Profile::Biflow => Records::TwoWay,
@@ -139,12 +144,14 @@ impl Encoder {
     }
 }
 
-fn payload_limit(export: &Export) -> usize {
-    if export.url.0.scheme != Scheme::Udp {
-        return STREAM_MESSAGE;
-    }
+fn payload_limit(export: &Export, target: &Url) -> usize {
+    let room = match target.scheme {
+        Scheme::Udp => usize::from(export.mtu),
+        Scheme::Dtls => usize::from(export.mtu).saturating_sub(DTLS),
+        Scheme::Tcp | Scheme::Tls => return STREAM_MESSAGE,
+    };
     // A name may have addresses of either family, so the larger header counts.
-    let is_v4 = export.url.0.host.parse::<std::net::Ipv4Addr>().is_ok();
+    let is_v4 = target.host.parse::<std::net::Ipv4Addr>().is_ok();
     let [v4, v6] = HEADERS;
-    usize::from(export.mtu).saturating_sub(if is_v4 { v4 } else { v6 })
+    room.saturating_sub(if is_v4 { v4 } else { v6 })
 }

@@ -2,66 +2,77 @@
 
 use std::time::{Duration, Instant};
 
-use weir_transport::Counters;
+/// What is known of an endpoint at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// There is a session.
+    pub(super) is_up: bool,
+    /// Messages handed to the network so far.
+    pub(super) messages: u64,
+    /// Calls that failed so far.
+    pub(super) errors: u64,
+    /// Records that found no room so far.
+    pub(super) dropped: u64,
+}
 
 /// What was seen of an endpoint, and said.
 pub(super) struct Health {
     datagrams: bool,
-    seen: Counters,
+    seen: Seen,
     /// What was said to be wrong.
     told: Option<Trouble>,
     /// When it was seen last.
     last: Option<Instant>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
-    /// No session, or one that was lost.
-    Unreachable,
     /// The host says that nobody listens; datagrams are sent all the same.
     Refused,
-    /// The collector takes less than it is sent.
-    Slow,
+    /// No session, or one that was lost.
+    Unreachable,
+    /// More comes than the collector takes and than there is room for.
+    Full,
 }
 
 /// Refusals are rationed by the hosts that tell them, and slow collectors come and go: only after this time without any it is over.
 const QUIET: Duration = Duration::from_secs(10);
 
 impl Health {
-    pub(super) const fn new(datagrams: bool) -> Self {
-        let seen = Counters { messages: 0, octets: 0, errors: 0, dropped: 0, reconnects: 0 };
-        Self { datagrams, seen, told: None, last: None }
+    pub(super) fn new(datagrams: bool) -> Self {
+        Self { datagrams, seen: Seen::default(), told: None, last: None }
     }
 
-    /// What is to be said, if anything has changed. `is_up`: there is a session.
-    pub(super) fn look(&mut self, is_up: bool, counters: &Counters, now: Instant) -> Option<&'static str> {
-        let before = std::mem::replace(&mut self.seen, *counters);
-        let (failed, dropped) = (counters.errors > before.errors, counters.dropped > before.dropped);
+    /// What is to be said, if anything has changed. `network` and `disk` are what these said last.
+    pub(super) fn look(&mut self, seen: Seen, network: Option<&str>, disk: Option<&str>, now: Instant) -> Option<String> {
+        let before = std::mem::replace(&mut self.seen, seen);
+        let (failed, dropped) = (seen.errors > before.errors, seen.dropped > before.dropped);
         if failed || dropped {
             self.last = Some(now);
-            if self.told.is_some() {
-                return None;
-            }
-            let trouble = match (is_up, self.datagrams) {
-                (true, true) if !dropped => Trouble::Refused,
-                (true, false) if !failed => Trouble::Slow,
+            let met = match (dropped, seen.is_up, self.datagrams) {
+                (true, ..) => Trouble::Full,
+                (false, true, true) => Trouble::Refused,
                 _ => Trouble::Unreachable,
             };
-            self.told = Some(trouble);
-            return Some(match trouble {
-                Trouble::Unreachable => {
-                    "cannot be reached (see its name, its port and the source address): messages are dropped until it can"
-                }
-                Trouble::Refused => "refuses datagrams: nobody seems to listen there",
-                Trouble::Slow => "reads too slowly: messages are dropped",
+            if self.told >= Some(met) {
+                return None;
+            }
+            self.told = Some(met);
+            let cause = disk.or(network).unwrap_or("see its name, its port and the source address");
+            return Some(match met {
+                Trouble::Unreachable => format!("cannot be reached ({cause}): records wait until it can"),
+                Trouble::Refused => "refuses datagrams: nobody seems to listen there".into(),
+                Trouble::Full if disk.is_some() => format!("records cannot wait on disk and are dropped: {cause}"),
+                Trouble::Full if seen.is_up => "reads too slowly: the oldest records that wait are dropped".into(),
+                Trouble::Full => "no room for more records that wait: the oldest are dropped".into(),
             });
         }
         let quiet = self.last.is_none_or(|last| now.saturating_duration_since(last) >= QUIET);
-        let is_over = is_up && counters.messages > before.messages && (quiet || self.told == Some(Trouble::Unreachable));
+        let is_over = seen.is_up && seen.messages > before.messages && (quiet || self.told == Some(Trouble::Unreachable));
         if !is_over {
             return None;
         }
-        self.told.take().map(|_| "is there again")
+        self.told.take().map(|_| "is there again".into())
     }
 }
 
@@ -69,27 +80,34 @@ impl Health {
 mod tests {
     use super::*;
 
+    fn seen(is_up: bool, messages: u64, errors: u64, dropped: u64) -> Seen {
+        Seen { is_up, messages, errors, dropped }
+    }
+
     #[test]
     fn trouble_and_its_end_are_said_once() {
         let (mut health, start) = (Health::new(false), Instant::now());
-        let counted = |messages, errors, dropped| Counters { messages, errors, dropped, ..Counters::default() };
-        assert_eq!(health.look(false, &counted(0, 0, 0), start), None, "a connection on its way is no trouble");
-        assert!(health.look(false, &counted(0, 1, 0), start).unwrap().starts_with("cannot be reached"));
-        assert_eq!(health.look(false, &counted(0, 2, 9), start), None);
-        assert_eq!(health.look(true, &counted(1, 2, 9), start), Some("is there again"));
-        assert_eq!(health.look(true, &counted(2, 2, 9), start), None);
-        assert!(health.look(true, &counted(3, 2, 10), start).unwrap().starts_with("reads too slowly"));
-        assert_eq!(health.look(true, &counted(4, 2, 10), start), None, "not quiet for long enough");
-        assert_eq!(health.look(true, &counted(5, 2, 10), start + QUIET), Some("is there again"));
+        let mut look = |seen, at| health.look(seen, Some("connection refused"), None, at);
+        assert_eq!(look(seen(false, 0, 0, 0), start), None, "a connection on its way is no trouble");
+        let said = look(seen(false, 0, 1, 0), start).unwrap();
+        assert_eq!(said, "cannot be reached (connection refused): records wait until it can");
+        assert_eq!(look(seen(false, 0, 2, 0), start), None);
+        assert!(look(seen(false, 0, 2, 9), start).unwrap().starts_with("no room for more"), "worse than before");
+        assert_eq!(look(seen(false, 0, 3, 12), start), None);
+        assert_eq!(look(seen(true, 1, 3, 12), start), None, "not quiet for long enough");
+        assert_eq!(look(seen(true, 2, 3, 12), start + QUIET).unwrap(), "is there again");
+        assert_eq!(look(seen(false, 2, 4, 12), start + QUIET).map(|said| said.len() > 9), Some(true));
+        assert_eq!(look(seen(true, 3, 4, 12), start + QUIET).unwrap(), "is there again", "at once where nothing was lost");
+        assert!(look(seen(true, 3, 4, 13), start + QUIET).unwrap().starts_with("reads too slowly"));
     }
 
     #[test]
     fn refused_datagrams_are_told_apart() {
         let (mut health, start) = (Health::new(true), Instant::now());
-        let counted = |messages, errors| Counters { messages, errors, ..Counters::default() };
-        assert_eq!(health.look(true, &counted(1, 0), start), None);
-        assert!(health.look(true, &counted(2, 1), start).unwrap().starts_with("refuses datagrams"));
-        assert_eq!(health.look(true, &counted(3, 1), start), None, "its host may only have been silent");
-        assert_eq!(health.look(true, &counted(4, 1), start + QUIET), Some("is there again"));
+        let mut look = |messages, errors, at| health.look(seen(true, messages, errors, 0), None, None, at);
+        assert_eq!(look(1, 0, start), None);
+        assert!(look(2, 1, start).unwrap().starts_with("refuses datagrams"));
+        assert_eq!(look(3, 1, start), None, "its host may only have been silent");
+        assert_eq!(look(4, 1, start + QUIET).unwrap(), "is there again");
     }
 }

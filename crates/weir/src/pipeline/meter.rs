@@ -13,9 +13,9 @@ use super::front::Front;
 use super::outlet::Outlet;
 use super::{files, live};
 use crate::collect::now;
-use crate::config::{Export, Sample};
+use crate::config::Sample;
 use crate::exit::{Failure, Outcome};
-use crate::export::{About, Exporter};
+use crate::export::About;
 use crate::meter::Job;
 use crate::report::meter::Totals;
 use crate::stop::Stop;
@@ -27,13 +27,16 @@ pub(super) const BATCH_ROWS: usize = 4096;
 pub(super) const ROWS_WAIT: Duration = Duration::from_millis(500);
 
 /// How long collectors that read slowly are waited for at the end.
-const CLOSING: Duration = Duration::from_secs(20);
+pub(crate) const CLOSING: Duration = Duration::from_secs(20);
 
 /// Meters what a job names.
 pub(crate) fn run(job: Job) -> Result<Outcome, Failure> {
     let stop = Stop::on_signals(job.duration).map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?;
     let (stats, must_match) = (job.stats, job.must_match);
-    let done = run_until(job, &stop)?;
+    let exports = Arc::clone(&job.exports);
+    let mut done = run_until(job, &stop)?;
+    done.totals.exports = exports.close(Instant::now() + CLOSING);
+    done.failures += done.totals.exports.iter().filter(|sent| sent.tell_failure()).count() as u64;
     done.totals.print(stats);
     Ok(match done.failures {
         0 if must_match && done.matched == 0 => Outcome::NothingMatched,
@@ -47,7 +50,7 @@ pub(crate) struct Done {
     pub(crate) totals: Totals,
     /// Records reported.
     matched: u64,
-    /// Files, interfaces and endpoints that failed; each was told.
+    /// Files, interfaces and (of `weir meter`) endpoints that failed; each was told.
     pub(crate) failures: u64,
 }
 
@@ -59,9 +62,8 @@ pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
     }
     let is_live = job.files.is_empty();
     let about = Arc::new(about(&job)?);
-    let open = |(name, export): &(String, Export)| Exporter::open(name, export, is_live, &about).map_err(Failure::Misuse);
-    let exporters = job.exports.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let mut outlet = Outlet::new(&mut job, exporters);
+    job.exports.set_about(Arc::clone(&about));
+    let mut outlet = Outlet::new(&mut job);
 
     // A secret of this run, so that nobody who can only send packets makes flows collide.
     let front = |worker: usize| Front::new(&job.meter, !is_live, RandomState::new().hash_one(worker));
@@ -75,14 +77,11 @@ pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
         Ok(totals)
     });
     let matched = outlet.matched;
-    let mut totals = ended?;
-    let until = Instant::now() + CLOSING;
-    totals.exports = outlet.exporters.into_iter().map(|exporter| exporter.close(until)).collect();
+    let totals = ended?;
     if let Some(inlet) = outlet.inlet {
         inlet.close(now());
     }
-    let missed = totals.exports.iter().filter(|sent| sent.tell_failure()).count() as u64;
-    Ok(Done { matched, failures: totals.failures + missed, totals })
+    Ok(Done { matched, failures: totals.failures, totals })
 }
 
 /// What collectors are told of this run.

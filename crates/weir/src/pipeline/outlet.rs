@@ -1,13 +1,14 @@
 //! Where flows go: those that were asked for are printed, sent to collectors, and stored.
 
 use std::io;
+use std::sync::Arc;
 
 use weir_query::{Filter, Mask};
 use weir_record::FlowBatch;
 
 use crate::collect::inlet::Inlet;
-use crate::config::Condition;
-use crate::export::Exporter;
+use crate::config::{Condition, Origin};
+use crate::export::Exports;
 use crate::meter::Job;
 use crate::output::Rows;
 
@@ -22,13 +23,14 @@ pub(super) struct Outlet {
     mask: Mask,
     chosen: FlowBatch,
     rows: Option<Rows>,
-    pub(super) exporters: Vec<Exporter>,
+    /// The way to collectors.
+    pub(super) exports: Arc<Exports>,
     /// The way into the store.
     pub(super) inlet: Option<Inlet>,
 }
 
 impl Outlet {
-    pub(super) fn new(job: &mut Job, exporters: Vec<Exporter>) -> Self {
+    pub(super) fn new(job: &mut Job) -> Self {
         let filter = job.meter.filter.0.clone();
         Self {
             filter: Some(filter).filter(|filter| *filter != Filter::any()),
@@ -37,7 +39,7 @@ impl Outlet {
             mask: Mask::new(),
             chosen: FlowBatch::new(),
             rows: job.rows.take(),
-            exporters,
+            exports: Arc::clone(&job.exports),
             inlet: job.inlet.take(),
         }
     }
@@ -49,7 +51,7 @@ impl Outlet {
 
     /// Takes the rows that were asked for further. `now` is the time of export, nanoseconds since 1970.
     pub(super) fn take(&mut self, batch: &FlowBatch, now: i64) -> io::Result<()> {
-        let Self { filter, left, mask, chosen, rows, exporters, inlet, .. } = self;
+        let Self { filter, left, mask, chosen, rows, exports, inlet, .. } = self;
         let everything = filter.is_none() && *left >= batch.rows() as u64;
         let batch = if everything {
             batch
@@ -65,14 +67,13 @@ impl Outlet {
         };
         *left -= batch.rows() as u64;
         self.matched += batch.rows() as u64;
-        exporters.iter_mut().for_each(|exporter| exporter.send(batch, now));
+        exports.offer_copy(Origin::Meter, batch);
         inlet.iter_mut().for_each(|inlet| inlet.take(batch, now));
         rows.as_mut().map_or(Ok(()), |rows| rows.write_flows(batch))
     }
 
     /// Lets go what is held back for the sake of larger portions; somebody may be looking on.
     pub(super) fn flush(&mut self, now: i64) -> io::Result<()> {
-        self.exporters.iter_mut().for_each(|exporter| exporter.idle(now));
         self.inlet.iter_mut().for_each(|inlet| inlet.flush(now));
         self.rows.as_mut().map_or(Ok(()), Rows::flush)
     }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use weir_capture::CaptureFile;
 use weir_codec::{Datagram, Protocol};
 use weir_record::Address;
-use weir_transport::{Counters, Sender, SenderOptions, Url};
+use weir_transport::{Counters, Sender, SenderOptions, State, Url};
 
 use super::pace::Pace;
 use super::shift::Shifter;
@@ -27,8 +28,10 @@ const MAX_EXPORTERS: usize = 4_096;
 const LAST: Duration = Duration::from_secs(10);
 
 pub(super) fn run(typed: &ReplayArgs, pace: Pace, stop: &Stop) -> Result<Outcome, Failure> {
+    let url = typed.to.export.targets().next().cloned();
+    let url = url.ok_or_else(|| Failure::Misuse("--to: names no collector".into()))?;
     let mut replay = Replay {
-        line: Line { url: typed.to.export.url.0.clone(), senders: HashMap::new(), others: None },
+        line: Line { url, senders: HashMap::new(), others: None },
         shifter: Shifter::default(),
         clock: Clock::new(typed.original_time),
         pace,
@@ -188,5 +191,12 @@ fn open(url: &Url, number: usize) -> Result<Sender, Failure> {
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     let own = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits().saturating_add(number));
     let source = (is_loopback && number > 0).then_some(IpAddr::V4(own));
-    Sender::open(url, SenderOptions { source, ..SenderOptions::default() }).map_err(|error| Failure::Misuse(error.to_string()))
+    let opened = Sender::open(url, SenderOptions { source, ..SenderOptions::default() });
+    let mut sender = opened.map_err(|error| Failure::Misuse(error.to_string()))?;
+    // A name is being looked up.
+    let end = Instant::now() + LAST;
+    while sender.state() == State::Waiting && sender.counters().errors == 0 && Instant::now() < end {
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(sender)
 }

@@ -1,8 +1,8 @@
 //! Stored flows on their way to a collector, encoded anew.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
@@ -15,8 +15,9 @@ use super::pace::Pace;
 use super::{Clock, SECOND, now, tell};
 use crate::args::ReplayArgs;
 use crate::backend;
+use crate::config::{Export, Origin};
 use crate::exit::{Failure, Outcome};
-use crate::export::{About, Exporter};
+use crate::export::{Exports, Sent};
 use crate::progress::Waiting;
 use crate::stop::Stop;
 
@@ -30,8 +31,9 @@ pub(super) fn run(typed: &ReplayArgs, store: &Path, mut pace: Pace, stop: &Stop)
     let (from, to) = range(typed)?;
     let filter = typed.filter.as_deref().map_or_else(|| Ok(Filter::any()), Filter::parse);
     let filter = filter.map_err(|error| Failure::Misuse(error.to_string()))?;
-    let exporter = Exporter::open(&typed.to.name, &typed.to.export, false, &Arc::new(About::default()));
-    let mut exporter = exporter.map_err(Failure::Misuse)?;
+    let exports = Exports::new(false);
+    let only = BTreeMap::from([(typed.to.name.clone(), Export { from: Origin::Meter, ..typed.to.export.clone() })]);
+    exports.go_over(&only).map_err(Failure::Misuse)?;
     let mut clock = Clock::new(typed.original_time);
     let mut records = 0;
     loop {
@@ -50,8 +52,8 @@ pub(super) fn run(typed: &ReplayArgs, store: &Path, mut pace: Pace, stop: &Stop)
                 part.finish();
                 let now = now();
                 shift(&mut part, clock.seconds(captured, now).saturating_mul(SECOND));
-                exporter.send(&part, now);
                 records += part.rows() as u64;
+                exports.offer(Origin::Meter, &mut part);
             }
             ControlFlow::Continue(())
         })?;
@@ -59,9 +61,9 @@ pub(super) fn run(typed: &ReplayArgs, store: &Path, mut pace: Pace, stop: &Stop)
             break;
         }
     }
-    let sent = exporter.close(Instant::now() + LAST);
-    tell(typed.stats, &sent.counters());
-    Ok(match (sent.tell_failure(), records) {
+    let sent = exports.close(Instant::now() + LAST);
+    sent.iter().for_each(|sent| tell(typed.stats, &sent.counters()));
+    Ok(match (sent.iter().any(Sent::tell_failure), records) {
         (true, _) => Outcome::PartlyFailed,
         (false, 0) => Outcome::NothingMatched,
         (false, _) => Outcome::Done,

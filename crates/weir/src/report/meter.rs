@@ -93,20 +93,26 @@ impl Totals {
         line.extend_from_slice(b",\"faults\":");
         write_counters(&mut line, stats.faults.iter().map(|(name, count)| (*name, *count)));
         if !self.exports.is_empty() {
-            line.extend_from_slice(b",\"exports\":{");
-            for (index, sent) in self.exports.iter().enumerate() {
-                if index > 0 {
-                    line.push(b',');
-                }
-                write_string(&mut line, sent.name.as_bytes());
-                line.push(b':');
-                write_counters(&mut line, sent.counters());
-            }
-            line.push(b'}');
+            line.push(b',');
+            write_exports(&mut line, &self.exports);
         }
         line.extend_from_slice(b"}\n");
         line
     }
+}
+
+/// The member `exports`: what became of the records for each endpoint.
+pub(crate) fn write_exports(line: &mut Vec<u8>, exports: &[Sent]) {
+    line.extend_from_slice(b"\"exports\":{");
+    for (index, sent) in exports.iter().enumerate() {
+        if index > 0 {
+            line.push(b',');
+        }
+        write_string(line, sent.name.as_bytes());
+        line.push(b':');
+        write_counters(line, sent.counters());
+    }
+    line.push(b'}');
 }
 
 /// An object of counters.

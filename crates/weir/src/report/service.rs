@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::meter::{Totals, write_counters};
+use super::meter::{Totals, write_counters, write_exports};
 use crate::collect::Counted;
+use crate::export::Sent;
 
 /// What the collector counted, and what became of its rows.
 pub(crate) struct Ended {
@@ -15,8 +16,16 @@ pub(crate) struct Ended {
 }
 
 /// Prints one object in a line on the standard error.
-pub(crate) fn print(meter: Option<&Totals>, collector: Option<&Ended>) {
+pub(crate) fn print(meter: Option<&Totals>, exports: &[Sent], collector: Option<&Ended>) {
     let mut line = meter.map_or_else(|| b"{}\n".to_vec(), Totals::json);
+    if !exports.is_empty() {
+        line.truncate(line.len() - 2);
+        if line.len() > 1 {
+            line.push(b',');
+        }
+        write_exports(&mut line, exports);
+        line.extend_from_slice(b"}\n");
+    }
     if let Some(ended) = collector {
         // The braces of the whole stay open for this member.
         line.truncate(line.len() - 2);

@@ -59,7 +59,7 @@ struct Part {
 }
 
 /// In the order in which they change: what may fail comes first.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     Part { differs: |old, new| old.console != new.console, apply: |running, _, new| running.serve(new.console.as_ref()) },
     Part {
         // Certificates may have been renewed under the same names.
@@ -77,6 +77,11 @@ const PARTS: [Part; 5] = [
                 .apply(old.meter.as_ref(), new.meter.as_ref())
                 .map_err(|error| format!("meter: {}", error.sentence()))
         },
+    },
+    Part { differs: |old, new| old.export != new.export, apply: |running, _, new| running.exports().apply(new) },
+    Part {
+        differs: |old, new| old.replicate != new.replicate || old.listen.keys().ne(new.listen.keys()),
+        apply: |running, _, new| running.replications().apply(new),
     },
     Part {
         differs: |old, new| old.source != new.source,
@@ -153,10 +158,6 @@ fn without_restart(old: &Config, new: &Config) -> (Config, Vec<String>) {
         late.push("control".into());
         can.control = Control { watch: new.control.watch, ..old.control.clone() };
     }
-    if old.export != new.export {
-        late.push("export".into());
-        can.export.clone_from(&old.export);
-    }
     (can, late)
 }
 
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_can_change_is_not_told() {
-        let new = "[listen.a]\nurl = \"udp://[::]:2056\"\nallow = [\"192.0.2.0/24\"]\nrate_limit = 10\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/x\"\nretention = \"1d\"\n[source.s]\nmatch = \"192.0.2.2\"\n[enrich.prefixes]\n\"10.0.0.0/8\" = \"office\"\n";
+        let new = "[listen.a]\nurl = \"udp://[::]:2056\"\nallow = [\"192.0.2.0/24\"]\nrate_limit = 10\n[listen.b]\nurl = \"udp://[::]:2057\"\n[store]\npath = \"/x\"\nretention = \"1d\"\n[source.s]\nmatch = \"192.0.2.2\"\n[enrich.prefixes]\n\"10.0.0.0/8\" = \"office\"\n[export.e]\nurl = \"udp://h\"\nfrom = \"all\"\n[replicate.r]\ntargets = [\"udp://h:1\"]\n";
         assert_eq!(left_out_of(new), [] as [&str; 0]);
         assert_eq!(left_out_of(OLD), [] as [&str; 0]);
     }

@@ -17,10 +17,24 @@ use crate::collect::journal::JournalState;
 use crate::collect::{self, Collector, Counted, Desk};
 use crate::config::{Config, Console};
 use crate::exit::Failure;
+use crate::export::Exports;
+use crate::replicate::Replications;
 use crate::report::service::Ended;
 
 /// How long answers that are under way are waited for.
 const ANSWERING: Duration = Duration::from_secs(5);
+
+/// The parts of which it consists.
+pub(super) struct Parts {
+    pub(super) tables: SharedTables,
+    pub(super) store: Option<Arc<Store>>,
+    pub(super) collector: Option<Collector>,
+    pub(super) journal: Option<Arc<JournalState>>,
+    pub(super) meter: Arc<Desk>,
+    pub(super) metering: Metering,
+    pub(super) exports: Arc<Exports>,
+    pub(super) replications: Arc<Replications>,
+}
 
 /// What all parts of the service may ask.
 pub(crate) struct Running {
@@ -36,20 +50,17 @@ pub(crate) struct Running {
     metering: Metering,
     /// What answers over HTTP.
     server: Mutex<Option<weir_server::Server>>,
+    /// Who is sent records.
+    exports: Arc<Exports>,
+    /// Who is sent copies of datagrams.
+    replications: Arc<Replications>,
     /// What was counted when the collector ended.
     last: Mutex<Option<Counted>>,
 }
 
 impl Running {
-    pub(super) fn new(
-        config: Config,
-        tables: SharedTables,
-        store: Option<Arc<Store>>,
-        collector: Option<Collector>,
-        journal: Option<Arc<JournalState>>,
-        meter: Arc<Desk>,
-        metering: Metering,
-    ) -> Self {
+    pub(super) fn new(config: Config, parts: Parts) -> Self {
+        let Parts { tables, store, collector, journal, meter, metering, exports, replications } = parts;
         Self {
             config: ArcSwap::from_pointee(config),
             tables,
@@ -59,6 +70,8 @@ impl Running {
             meter,
             metering,
             server: Mutex::default(),
+            exports,
+            replications,
             last: Mutex::default(),
         }
     }
@@ -83,6 +96,16 @@ impl Running {
     /// What the collector has counted.
     pub(crate) fn counted(&self) -> Option<Counted> {
         self.collector().as_ref().map(Collector::counted)
+    }
+
+    /// Who is sent records.
+    pub(crate) const fn exports(&self) -> &Arc<Exports> {
+        &self.exports
+    }
+
+    /// Who is sent copies of datagrams.
+    pub(crate) const fn replications(&self) -> &Arc<Replications> {
+        &self.replications
     }
 
     /// What became of rows on their way into the store.

@@ -6,4 +6,4 @@ mod files;
 mod questions;
 mod replay;
 mod series;
-mod service;
+pub(crate) mod service;

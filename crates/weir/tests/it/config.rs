@@ -25,7 +25,7 @@ fn a_bad_configuration_is_refused_by_file_line_and_key() {
             " line 2: listen.a.url: \"http://\" is unknown, expected udp://, tcp://, tls:// or dtls://",
         ),
         ("[store]\npth = \"/x\"\n", " line 2: store.pth: unknown key; did you mean path?"),
-        ("[export.a]\nurl = \"udp://h\"\n", ": [export] has nothing to send without [meter]"),
+        ("[export.a]\nurl = \"udp://h\"\n", ": export.a has nothing to send without [meter]"),
     ];
     for (text, expected) in cases {
         let file = File::new("bad.toml", text.as_bytes());

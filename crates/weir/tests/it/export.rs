@@ -216,7 +216,7 @@ fn a_collector_that_is_not_there_is_counted_and_no_reason_to_wait_for_ever() {
     let url = format!("tcp://{nobody}");
     let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stats()["exports"][&url]["dropped_messages"].as_u64().unwrap() > 0, "{}", run.stderr);
+    assert!(run.stats()["exports"][&url]["dropped_records"].as_u64().unwrap() > 0, "{}", run.stderr);
     assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
 }
 
@@ -225,9 +225,9 @@ fn endpoints_that_mean_nothing_are_refused() {
     let file = capture("refused.pcap");
     let cases = [
         ("192.0.2.1:4739", "expected udp://, tcp://, tls:// or dtls://"),
-        ("tls://192.0.2.1", "tls:// is not there yet"),
+        ("udp://192.0.2.1?from=all", "from: all is what a service receives"),
         ("udp://192.0.2.1?fromat=ipfix", "fromat: unknown key; did you mean format?"),
-        ("tcp://192.0.2.1?format=netflow9", "NetFlow goes over UDP alone"),
+        ("tcp://192.0.2.1?format=netflow9", "NetFlow v9 does not go over tcp; write udp://, or choose format ipfix"),
         ("udp://192.0.2.1?source=::1", "of the other IP version"),
         ("udp://192.0.2.1?filter=prt 80", "filter: "),
     ];

@@ -16,6 +16,7 @@ mod collect;
 mod config;
 mod control;
 mod export;
+mod forward;
 mod live;
 mod meter;
 mod sums;

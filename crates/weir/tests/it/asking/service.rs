@@ -14,35 +14,44 @@ use crate::run::{Run, weir};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service with a console, and its folder.
-pub(super) struct Asked {
-    pub(super) folder: Folder,
-    pub(super) service: Service,
-    pub(super) console: String,
+pub(crate) struct Asked {
+    pub(crate) folder: Folder,
+    pub(crate) service: Service,
+    pub(crate) console: String,
 }
 
 /// Records of the sample of NetFlow v5.
-pub(super) const NETFLOW5: u64 = 23;
+pub(crate) const NETFLOW5: u64 = 23;
 
-pub(super) fn sample(name: &str) -> String {
+pub(crate) fn sample(name: &str) -> String {
     format!("{}/samples/{name}.pcap", env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Asked {
-    pub(super) fn start() -> Self {
-        Self::start_in(Folder::new())
+    pub(crate) fn start() -> Self {
+        Self::start_beside("", "")
     }
 
     /// One whose store may hold something already.
-    pub(super) fn start_in(folder: Folder) -> Self {
+    pub(crate) fn start_in(folder: Folder) -> Self {
+        Self::start_with(folder, "", "")
+    }
+
+    /// One with further keys of the listener, and further sections.
+    pub(crate) fn start_beside(listen: &str, sections: &str) -> Self {
+        Self::start_with(Folder::new(), listen, sections)
+    }
+
+    fn start_with(folder: Folder, listen: &str, sections: &str) -> Self {
         // A port that nobody has now.
         let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let service = Service::start(&folder, "", &format!("[console]\nlisten = \"{console}\""));
+        let service = Service::start(&folder, listen, &format!("[console]\nlisten = \"{console}\"\n{sections}"));
         service.wait_for("answering over HTTP");
         Self { folder, service, console }
     }
 
     /// One that has received these samples.
-    pub(super) fn with(samples: &[&str]) -> Self {
+    pub(crate) fn with(samples: &[&str]) -> Self {
         let asked = Self::start();
         let printed = |name: &&str| weir(&["decode", &sample(name), "--format", "none"]).stdout.trim().parse::<u64>().unwrap();
         let records = samples.iter().map(printed).sum();
@@ -55,32 +64,32 @@ impl Asked {
     }
 
     /// Replays a sample to the service.
-    pub(super) fn replay(&self, name: &str, more: &[&str]) -> Run {
+    pub(crate) fn replay(&self, name: &str, more: &[&str]) -> Run {
         let url = format!("udp://{}", self.service.address);
         let file = sample(name);
         weir(&[&["replay", &file, "--to", &url], more].concat())
     }
 
-    pub(super) fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         self.folder.0.join("weir.toml").to_str().unwrap().to_owned()
     }
 
-    pub(super) fn store(&self) -> String {
+    pub(crate) fn store(&self) -> String {
         self.folder.store().to_str().unwrap().to_owned()
     }
 
     /// Asks the service.
-    pub(super) fn ask(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Run {
         weir(&[arguments, &["-c", &self.config()]].concat())
     }
 
     /// Reads the files.
-    pub(super) fn read(&self, arguments: &[&str]) -> Run {
+    pub(crate) fn read(&self, arguments: &[&str]) -> Run {
         weir(&[arguments, &["--store", &self.store()]].concat())
     }
 
     /// Waits until so many flow and sample records can be asked for.
-    pub(super) fn wait_stored(&self, records: u64) {
+    pub(crate) fn wait_stored(&self, records: u64) {
         let begun = Instant::now();
         loop {
             let run = self.ask(&["query", "--format", "none"]);
@@ -92,15 +101,15 @@ impl Asked {
         }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.console)
     }
 
-    pub(super) fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         answer(agent().get(self.url(path)).call())
     }
 
-    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, String) {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
         answer(agent().post(self.url(path)).send_json(body))
     }
 }

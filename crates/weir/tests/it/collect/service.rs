@@ -56,6 +56,8 @@ pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
     /// The counters of the collector.
     pub(crate) stats: Value,
+    /// The counters of the exports, by name.
+    pub(crate) exports: Value,
     pub(crate) log: Vec<String>,
 }
 
@@ -147,8 +149,8 @@ impl Service {
         let code = self.child.wait().unwrap().code();
         self.reader.take().unwrap().join().unwrap();
         let log = std::mem::take(&mut *self.log.lock().unwrap());
-        let stats = log.last().and_then(|line| serde_json::from_str::<Value>(line).ok()).map(|stats| stats["collector"].clone());
-        Ended { code, stats: stats.unwrap_or_default(), log }
+        let stats = log.last().and_then(|line| serde_json::from_str::<Value>(line).ok()).unwrap_or_default();
+        Ended { code, stats: stats["collector"].clone(), exports: stats["exports"].clone(), log }
     }
 
     /// Ends it at once, whatever it is doing.

@@ -3,7 +3,8 @@
 //! Each record has a number of its own. The figures at full rate are those of this test with other measures:
 //! `WEIR_COMMITS=200 WEIR_RATE=100000 cargo test --release --package weir --test it commits_under_load -- --nocapture`.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,11 @@ fn free_port() -> SocketAddr {
 fn commits_under_load_lose_no_record_and_make_none_double() {
     let (commits, rate) = (measure("WEIR_COMMITS", 20), measure("WEIR_RATE", 20_000));
     let folder = Folder::new();
-    let more = format!("[source.core]\nmatch = \"127.0.0.1\"\n[console]\nlisten = \"{}\"\n", free_port());
+    let stream = free_port();
+    let more = format!(
+        "[source.core]\nmatch = \"127.0.0.1\"\n[listen.stream]\nurl = \"tcp://{stream}\"\n[console]\nlisten = \"{}\"\n",
+        free_port()
+    );
     let service = Service::start(&folder, "", &more);
     let session = Session::new(&service);
     let (next, is_over) = (AtomicU32::new(1), AtomicBool::new(false));
@@ -56,9 +61,9 @@ fn commits_under_load_lose_no_record_and_make_none_double() {
             });
         });
         scope.spawn(|| {
-            let socket = UdpSocket::bind("127.0.0.2:0").unwrap();
+            let mut socket = TcpStream::connect(stream).unwrap();
             send(&next, rate / 2, &is_over, |sequence, first| {
-                socket.send_to(&ipfix_rows(sequence, sequence == 0, first, ROWS), service.address).unwrap();
+                socket.write_all(&ipfix_rows(sequence, sequence == 0, first, ROWS)).unwrap();
             });
         });
         // Also where a commit fails those who send are to end.
@@ -97,8 +102,10 @@ fn commit(session: &Session<'_>, number: u32) {
     session.done(&["set", "source.core.name", &format!("Core {number}")]);
     session.done(&["set", "store.retention", &format!("{}d", 10 + number)]);
     session.done(&["set", &format!("enrich.prefixes.10.{}.{}.0/24", number / 250, number % 250), "office"]);
-    match number % 2 {
-        0 => drop(session.done(&["set", "listen.lab.rate_limit", "1000000"])),
+    match number % 4 {
+        0 => drop(session.done(&["set", "listen.more.url", &format!("udp://{}", free_port())])),
+        1 => drop(session.done(&["set", "listen.lab.rate_limit", "1000000"])),
+        2 => drop(session.done(&["unset", "listen.more"])),
         _ => drop(session.done(&["unset", "listen.lab.rate_limit"])),
     }
     session.done(&["commit"]);

@@ -1,0 +1,11 @@
+//! Records and datagrams sent on from one service to others, over real sockets.
+
+mod target;
+
+mod service;
+
+mod loss;
+mod targets;
+mod tls;
+
+mod copies;

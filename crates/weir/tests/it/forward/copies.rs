@@ -1,0 +1,183 @@
+//! Datagrams copied to other collectors: octet for octet, with the exporter's address, and readable for one that came late.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::target::wait_until;
+use crate::asking::service::{Asked, NETFLOW5, sample};
+use crate::collect::messages;
+use crate::collect::service::{Exporter, Folder, Service};
+use crate::namespaces::missing;
+use crate::run::weir;
+
+fn collector() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut octets = [0; 65_536];
+    let (length, from) = socket.recv_from(&mut octets).unwrap();
+    (octets[..length].to_vec(), from)
+}
+
+fn replicate(targets: &[SocketAddr], more: &str) -> String {
+    let targets: Vec<String> = targets.iter().map(|target| format!("\"udp://{target}\"")).collect();
+    format!("[replicate.beside]\ntargets = [{}]\n{more}\n", targets.join(", "))
+}
+
+#[test]
+fn each_target_gets_every_datagram_as_it_was() {
+    let collectors = [collector(), collector()];
+    let targets = collectors.each_ref().map(|(_, address)| *address);
+    let folder = Folder::new();
+    let service = Service::start(&folder, "", &replicate(&targets, ""));
+    // Anything, also what no protocol has.
+    let sent: Vec<Vec<u8>> = (0..200u32).map(|number| vec![number as u8; 1 + (number as usize * 97) % 9000]).collect();
+    let exporter = Exporter::new(1);
+    // No more at a time than the sockets of the collectors keep.
+    for sent in sent.chunks(10) {
+        exporter.send(&service, sent.iter().map(Vec::as_slice));
+        for ((socket, _), payload) in collectors.iter().flat_map(|collector| sent.iter().map(move |payload| (collector, payload)))
+        {
+            let (octets, from) = receive(socket);
+            assert!(octets == *payload && from.ip().to_string() == "127.0.0.1", "{from}");
+        }
+    }
+    service.stop().check_identity();
+}
+
+#[test]
+fn with_the_original_source_copies_come_from_the_exporter() {
+    if let Some(why) = missing(&[]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let (socket, target) = collector();
+    let folder = Folder::new();
+    let service = Service::start(&folder, "", &replicate(&[target], "original_source = true"));
+    // The longest needs several packets of the usual size.
+    let sent: Vec<Vec<u8>> = [1, 1472, 1473, 9000, 60_000].map(|length| (0..length).map(|octet| octet as u8).collect()).to_vec();
+    for number in [5u8, 6] {
+        let exporter = Exporter::at(format!("127.0.0.{number}").parse().unwrap(), 40_000 + u16::from(number));
+        for payload in &sent {
+            exporter.send(&service, [payload.as_slice()]);
+            let (octets, from) = receive(&socket);
+            assert_eq!(from, SocketAddr::new(format!("127.0.0.{number}").parse().unwrap(), 40_000 + u16::from(number)));
+            assert!(octets == *payload, "{} octets of {}", octets.len(), payload.len());
+        }
+    }
+    service.stop().check_identity();
+}
+
+#[test]
+fn without_the_capability_it_is_said_what_is_needed() {
+    let path = Folder::new();
+    let text = format!(
+        "[listen.a]\nurl = \"udp://{}\"\n[store]\npath = \"{}\"\n{}",
+        collector().1,
+        path.store().display(),
+        replicate(&["127.0.0.1:9".parse().unwrap()], "original_source = true")
+    );
+    let file = path.0.join("weir.toml");
+    std::fs::write(&file, text).unwrap();
+    // Only root can give up what root may do; anybody else has not got it.
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", env!("CARGO_BIN_EXE_weir"), "run", "-c"]);
+    let Ok(output) = command.arg(&file).stdin(Stdio::null()).output() else {
+        println!("skipped: no setpriv");
+        return;
+    };
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("replicate.beside") && said.contains("CAP_NET_RAW"), "{said}");
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_collector_that_comes_late_can_read_at_once() {
+    let (socket, target) = collector();
+    drop(socket);
+    let folder = Folder::new();
+    let service = Service::start(&folder, "", &replicate(&[target], ""));
+    let exporter = Exporter::new(1);
+    let template = [messages::netflow9(1, true, None), messages::ipfix(0, true, None)];
+    exporter.send(&service, template.iter().map(Vec::as_slice));
+    // Data, while nobody listens: the host refuses it.
+    let mut sequence = 1;
+    let mut data = |exporter: &Exporter| {
+        sequence += 1;
+        let both = [messages::netflow9(sequence, false, Some(sequence)), messages::ipfix(sequence - 2, false, Some(sequence))];
+        exporter.send(&service, both.iter().map(Vec::as_slice));
+    };
+    (0..5).for_each(|_| {
+        data(&exporter);
+        std::thread::sleep(Duration::from_millis(50));
+    });
+    let socket = UdpSocket::bind(target).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut datagrams = Vec::new();
+    let mut octets = [0; 65_536];
+    let is_template = |payload: &[u8]| match payload[1] {
+        9 => payload[20..22] == [0, 0],
+        _ => payload[16..18] == [0, 2],
+    };
+    wait_until("templates said again", || {
+        data(&exporter);
+        while let Ok(length) = socket.recv(&mut octets) {
+            datagrams.push(octets[..length].to_vec());
+        }
+        [9, 10].iter().all(|version| datagrams.iter().any(|payload| payload[1] == *version && is_template(payload)))
+    });
+    for version in [9, 10] {
+        let of_version: Vec<_> = datagrams.iter().filter(|payload| payload[1] == version).collect();
+        let place = of_version.iter().position(|payload| is_template(payload)).unwrap();
+        let number = |payload: &[u8]| u32::from_be_bytes(*payload[if version == 9 { 12 } else { 8 }..].first_chunk().unwrap());
+        let (said, next) = (of_version[place], of_version[place + 1]);
+        // NetFlow v9 counts messages, IPFIX records of data, of which templates are none.
+        assert_eq!(number(next).wrapping_sub(number(said)), u32::from(version == 9), "version {version}");
+    }
+    service.stop();
+}
+
+#[test]
+fn nfcapd_beside_us_tells_the_exporters_apart() {
+    if let Some(why) = missing(&["nfcapd", "nfdump"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let folder = Folder::new();
+    let flows = folder.0.join("flows");
+    std::fs::create_dir(&flows).unwrap();
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut nfcapd = Command::new("nfcapd");
+    nfcapd.arg("-w").arg(&flows).args(["-b", "127.0.0.1", "-p", &port.to_string()]);
+    let mut nfcapd = nfcapd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("nfcapd", || UdpSocket::bind(("127.0.0.1", port)).is_err());
+    let export = format!("[export.ipfix]\nurl = \"udp://127.0.0.1:{port}\"\nfrom = \"all\"\nsource = \"127.0.0.77\"\n");
+    let copies = replicate(&[SocketAddr::from(([127, 0, 0, 1], port))], "original_source = true");
+    let asked = Asked::start_beside("", &(copies + &export));
+    let run = weir(&["replay", &sample("netflow5"), "--to", &format!("udp://{}", asked.service.address), "--rate", "500"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    asked.wait_stored(NETFLOW5);
+    assert_eq!(asked.service.stop().code, Some(0));
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(Command::new("kill").arg(nfcapd.id().to_string()).status().unwrap().success());
+    nfcapd.wait().unwrap();
+    let output = Command::new("nfdump").arg("-R").arg(&flows).args(["-q", "-N", "-o", "fmt:%ra %byt %pkt"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let printed = weir(&["decode", &sample("netflow5"), "--columns", "bytes,packets"]).records();
+    let mut expected: Vec<(u64, u64)> =
+        printed.iter().map(|row| (row["bytes"].as_u64().unwrap(), row["packets"].as_u64().unwrap())).collect();
+    expected.sort_unstable();
+    // As a copy from the exporter, and as a record of our own.
+    for router in ["127.0.0.1", "127.0.0.77"] {
+        let rows =
+            text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).filter(|words| words.first() == Some(&router));
+        let mut read: Vec<(u64, u64)> = rows.map(|words| (words[1].parse().unwrap(), words[2].parse().unwrap())).collect();
+        read.sort_unstable();
+        assert_eq!(read, expected, "{router}:\n{text}");
+    }
+}
