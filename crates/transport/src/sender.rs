@@ -87,7 +87,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub enum Sender {
     /// Datagrams.
-    Udp(UdpSender),
+    Udp(Box<UdpSender>),
     /// A stream, over TCP or under TLS.
     Tcp(Box<TcpSender>),
 }
@@ -106,7 +106,7 @@ impl Sender {
                 .map_err(|source| OpenError::Tls { url: url.clone(), source })
         };
         match url.scheme {
-            Scheme::Udp => Ok(Self::Udp(UdpSender::new(url, options))),
+            Scheme::Udp => Ok(Self::Udp(Box::new(UdpSender::new(url, options)))),
             Scheme::Tcp => Ok(Self::Tcp(Box::new(TcpSender::new(url, options, None)))),
             Scheme::Tls => Ok(Self::Tcp(Box::new(TcpSender::new(url, options.clone(), Some(tls()?))))),
             Scheme::Dtls => Err(OpenError::NotYet { url: url.clone() }),

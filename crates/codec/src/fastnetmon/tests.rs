@@ -274,8 +274,11 @@ fn stream(count: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     (messages.iter().flat_map(framed).collect(), messages)
 }
 
+/// What is left over, or wrong and where.
+type Left = Result<usize, (usize, Fault)>;
+
 /// Reads a stream in pieces: the messages, and what is left over or wrong, with its offset.
-fn read_stream<'o>(pieces: impl Iterator<Item = &'o [u8]>) -> (Vec<Vec<u8>>, Result<usize, (usize, Fault)>) {
+fn read_stream<'o>(pieces: impl Iterator<Item = &'o [u8]>) -> (Vec<Vec<u8>>, Left) {
     let (mut held, mut offset, mut messages) = (Vec::new(), 0, Vec::new());
     for piece in pieces {
         held.extend_from_slice(piece);
@@ -423,6 +426,9 @@ proptest! {
 
     #[test]
     fn any_stream_ends_without_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..20)) {
-        read_stream(pieces.iter().map(Vec::as_slice));
+        let all: usize = pieces.iter().map(Vec::len).sum();
+        let (messages, left) = read_stream(pieces.iter().map(Vec::as_slice));
+        let found: usize = messages.iter().map(|message| message.len() + 8).sum();
+        prop_assert_eq!(found + left.unwrap_or_else(|(offset, _)| all - offset), all);
     }
 }

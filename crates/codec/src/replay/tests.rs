@@ -85,7 +85,7 @@ fn the_newest_template_counts_and_a_withdrawn_one_does_not() {
     let newer = set(2, &words(&[256, 2, 8, 4, 2, 4]));
     let gone = [set(2, &words(&[257, 0]))];
     let speaker = memory.hear(&message(IPFIX, 0, 0, &[template(IPFIX, 256), template(IPFIX, 257)]), from(1), 9).unwrap().speaker;
-    memory.hear(&message(IPFIX, 0, 0, &[newer.clone()]), from(1), 9);
+    memory.hear(&message(IPFIX, 0, 0, std::slice::from_ref(&newer)), from(1), 9);
     memory.hear(&message(IPFIX, 0, 0, &gone), from(1), 9);
     let next = message(IPFIX, 5, 0, &[]);
     assert_eq!(said_again(&memory, speaker, &next, 1400), [message(IPFIX, 5, 0, &[newer])]);

@@ -116,7 +116,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
 
 /// `count` messages for worker 0, of lengths that vary, each beginning with 0 and then its number.
 fn messages(count: u32) -> Vec<Vec<u8>> {
-    let length = |number: u32| 5 + (number as usize * 7919) % 300 + if number % 97 == 0 { 60_000 } else { 0 };
+    let length = |number: u32| 5 + (number as usize * 7919) % 300 + if number.is_multiple_of(97) { 60_000 } else { 0 };
     (0..count).map(|number| [&[0][..], &number.to_be_bytes(), &vec![1; length(number) - 5]].concat()).collect()
 }
 

@@ -69,7 +69,7 @@ struct Opened {
 }
 
 enum Port {
-    Datagrams(Receiver),
+    Datagrams(Box<Receiver>),
     Streams(StreamListener, StreamRules),
 }
 
@@ -266,7 +266,7 @@ impl Opened {
             tracing::info!(listener = name, address = %listener.local_address(), scheme = listen.scheme().name(), "listening");
             Port::Streams(listener, rules)
         } else {
-            Port::Datagrams(Receiver::open(name, listen, number, v6_only)?)
+            Port::Datagrams(Box::new(Receiver::open(name, listen, number, v6_only)?))
         };
         Ok(Self { name: name.to_owned(), listen: listen.clone(), number, v6_only, port })
     }
@@ -284,7 +284,7 @@ impl Listener {
         let failed = |error: std::io::Error| format!("listen.{name}: cannot take the port over: {error}");
         let number = next(numbers)?;
         let port = match &self.work {
-            Work::Datagrams(receiving, _) => Port::Datagrams(receiving.hand_on(name, listen, number)?),
+            Work::Datagrams(receiving, _) => Port::Datagrams(Box::new(receiving.hand_on(name, listen, number)?)),
             Work::Streams(streams, _) => {
                 Port::Streams(StreamListener::take_over(streams, number).map_err(failed)?, streams::rules(name, listen)?)
             }

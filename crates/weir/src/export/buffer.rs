@@ -1,6 +1,6 @@
 //! Where records wait: in memory, or on disk.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Buffer {
     }
 
     /// On disk, with what an earlier run has left there. The error is a sentence.
-    pub(super) fn on_disk(folder: &PathBuf, capacity: usize) -> Result<Self, String> {
+    pub(super) fn on_disk(folder: &Path, capacity: usize) -> Result<Self, String> {
         let spool = Spool::open(folder, capacity as u64).map_err(|error| error.to_string())?;
         Ok(Self::Disk(Disk { spool, synced: Instant::now(), trouble: None }))
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn datagram(payload: &[u8]) -> Datagram<'_> {
-    Datagram { payload, from: "192.0.2.1".parse().unwrap(), port: 50_000, received: 0, listener: 0 }
+    Datagram { payload, from: "192.0.2.1".parse().unwrap(), port: 50_000, received: 0, listener: 0, stream: None }
 }
 
 fn made<'a>(payload: &'a [u8], source: &str, target: &str, mtu: usize) -> Vec<Packet<'a>> {

@@ -27,10 +27,7 @@ impl Server {
         command.args(["s_server", "-quiet", "-accept", &address.to_string(), "-cert"]).arg(&certificate).arg("-cert_chain");
         command.arg(certificate).arg("-key").arg(key).args(more);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut child) = child else {
-            println!("skipped: no openssl");
-            return None;
-        };
+        let mut child = child.ok()?;
         let mut stdout = child.stdout.take().unwrap();
         let reader = thread::spawn(move || {
             let mut octets = Vec::new();
@@ -67,7 +64,7 @@ fn a_server_of_others_reads_what_is_sent_over_both_versions() {
         let ca = authority.write(&folder.0, "ca.pem");
         // A chain: the certificate was issued by an authority between.
         let issued = authority.intermediate().issue(&["localhost"]);
-        let Some(server) = Server::start(&folder, &issued, &[version]) else { return };
+        let Some(server) = Server::start(&folder, &issued, &[version]) else { return println!("skipped: no openssl") };
         let service = Service::start(&folder, "", &export(server.address, "localhost", &ca, ""));
         send(&service, &Exporter::new(1), 1..501);
         let ended = service.stop();
@@ -84,7 +81,9 @@ fn a_server_that_wants_to_know_us_is_told() {
     let ca = authority.write(&folder.0, "ca.pem");
     let (certificate, key) = authority.issue(&["weir.example"]).write(&folder.0, "client");
     let options = ["-Verify", "1", "-verify_return_error", "-CAfile", ca.to_str().unwrap()];
-    let Some(server) = Server::start(&folder, &authority.issue(&["collector.example"]), &options) else { return };
+    let Some(server) = Server::start(&folder, &authority.issue(&["collector.example"]), &options) else {
+        return println!("skipped: no openssl");
+    };
     let more = format!(
         "certificate = \"{}\"\nprivate_key = \"{}\"\nserver_name = \"collector.example\"",
         certificate.display(),
@@ -108,7 +107,7 @@ fn servers_that_are_not_to_be_trusted_get_nothing() {
     for (issued, more, expected, options) in cases {
         let folder = Folder::new();
         let ca = authority.write(&folder.0, "ca.pem");
-        let Some(server) = Server::start(&folder, &issued, options) else { return };
+        let Some(server) = Server::start(&folder, &issued, options) else { return println!("skipped: no openssl") };
         let service = Service::start(&folder, "", &export(server.address, "localhost", &ca, more));
         send(&service, &Exporter::new(1), 1..11);
         service.wait_for(expected);
