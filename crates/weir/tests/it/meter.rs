@@ -200,7 +200,7 @@ fn an_export_in_vain_is_said_and_ends_with_failure() {
     for run in runs {
         assert_eq!(run.code, 3, "{}", run.stderr);
         assert_eq!(run.stderr.matches("cannot be reached").count(), 1, "{}", run.stderr);
-        assert!(run.stderr.contains("nothing was sent, ") && run.stderr.contains("messages were dropped"), "{}", run.stderr);
+        assert!(run.stderr.contains("nothing was sent, ") && run.stderr.contains("records were dropped"), "{}", run.stderr);
     }
 }
 
