@@ -5,7 +5,11 @@
 use weir_server::CounterRow;
 
 /// A name that others know, the metric, and a label with its value where not all of the metric counts.
-const ALIASES: [(&str, &str, &str); 4] = [
+const ALIASES: [(&str, &str, &str); 8] = [
+    ("fastnetmon_flow_udp_packets", "weir_receive_fastnetmon_messages_total", "transport=\"udp\""),
+    ("fastnetmon_flow_tcp_packets", "weir_receive_fastnetmon_messages_total", "transport=\"tcp\""),
+    ("fastnetmon_flow_tls_packets", "weir_receive_fastnetmon_messages_total", "transport=\"tls\""),
+    ("total_simple_packets_processed", "weir_decode_records_total", ""),
     ("flow_forwarder_errors", "weir_export_errors_total", ""),
     ("flow_forwarder_pushed_messages", "weir_export_messages_total", ""),
     ("flow_forwarder_sampler_seen_packets", "weir_export_seen_records_total", ""),
