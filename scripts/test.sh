@@ -21,7 +21,7 @@ formatted() {
 
 # Unit, integration and documentation tests; says in the end how many there were.
 tests() {
-    cargo test --workspace --locked | awk '
+    cargo test --workspace --locked --no-fail-fast | awk '
         { print; fflush() }
         /^test result:/ { passed += $4; failed += $6 }
         END { printf "tests: %d passed, %d failed\n", passed, failed }'

@@ -349,7 +349,8 @@ fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>)
             let Cell::Number(amount) = sum(column, rows, question, &[]) else { return Cell::Absent };
             let span = span.filter(|span| *span > 0);
             span.map_or(Cell::Absent, |span| {
-                Cell::Number((u128::from(amount) * factor * 1_000_000_000 / u128::from(span)) as u64)
+                let rate = u128::from(amount) * factor * 1_000_000_000 / u128::from(span);
+                Cell::Number(u64::try_from(rate).unwrap_or(u64::MAX))
             })
         }
         What::BytesPerPacket => match (sum(Column::bytes, rows, question, &[]), sum(Column::packets, rows, question, &[])) {
