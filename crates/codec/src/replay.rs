@@ -5,6 +5,7 @@
 //! that comes next, so that the collector's count of what is missing stays right: IPFIX counts records of data alone (RFC 7011, section 3.1), NetFlow v9 messages (RFC 3954,
 //! section 5.1), where the message before the next one is repeated.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use weir_record::Address;
@@ -136,6 +137,22 @@ impl TemplateMemory {
         messages.finish(sink);
     }
 
+    /// Takes what another memory knows and this one does not.
+    pub fn inherit(&mut self, other: Self) {
+        for (speaker, old) in other.sessions {
+            match self.sessions.entry(speaker) {
+                Entry::Occupied(mut known) => known.get_mut().inherit(old, self.limits.octets),
+                Entry::Vacant(place) => {
+                    // Who has spoken since is not silent for longer.
+                    place.insert(Session { heard: 0, ..old });
+                }
+            }
+        }
+        while self.sessions.len() > self.limits.sessions.max(1) {
+            self.forget_silent();
+        }
+    }
+
     /// Exporters with templates.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
@@ -143,9 +160,13 @@ impl TemplateMemory {
 
     fn make_room(&mut self) {
         while self.sessions.len() >= self.limits.sessions.max(1) {
-            let Some(silent) = self.sessions.iter().min_by_key(|(_, session)| session.heard).map(|(speaker, _)| *speaker) else {
-                return;
-            };
+            self.forget_silent();
+        }
+    }
+
+    fn forget_silent(&mut self) {
+        let silent = self.sessions.iter().min_by_key(|(_, session)| session.heard).map(|(speaker, _)| *speaker);
+        if let Some(silent) = silent {
             self.sessions.remove(&silent);
         }
     }
@@ -177,6 +198,23 @@ impl Session {
                     let gone: Vec<_> = self.templates.range((id, 0)..=(id, u16::MAX)).map(|(key, _)| *key).collect();
                     gone.into_iter().for_each(|key| self.forget(key));
                 }
+            }
+        }
+    }
+
+    /// Takes templates that are not known here, and options data that stands before what is.
+    fn inherit(&mut self, old: Self, most: usize) {
+        for ((kind, id), kept) in old.templates {
+            let is_known = self.templates.contains_key(&(kind, id)) || self.templates.contains_key(&(kind ^ 1, id));
+            if !is_known && self.template_octets + kept.octets.len() <= most {
+                self.template_octets += kept.octets.len();
+                self.templates.insert((kind, id), kept);
+            }
+        }
+        for (set, records) in old.options.into_iter().rev() {
+            if self.option_octets + set.len() <= most && !self.options.iter().any(|(known, _)| *known == set) {
+                self.option_octets += set.len();
+                self.options.push_front((set, records));
             }
         }
     }

@@ -121,6 +121,20 @@ fn many_templates_take_several_messages() {
 }
 
 #[test]
+fn a_memory_takes_over_what_it_does_not_know() {
+    let next = message(IPFIX, 0, 0, &[]);
+    let (mut old, mut memory) = (TemplateMemory::default(), TemplateMemory::default());
+    let older = old.hear(&message(IPFIX, 0, 0, &[template(IPFIX, 256), template(IPFIX, 257)]), from(1), 9).unwrap().speaker;
+    let alone = old.hear(&message(IPFIX, 0, 0, &[template(IPFIX, 256)]), from(2), 9).unwrap().speaker;
+    let newer = set(2, &words(&[256, 2, 8, 4, 2, 4]));
+    memory.hear(&message(IPFIX, 0, 0, std::slice::from_ref(&newer)), from(1), 9);
+    memory.inherit(old);
+    let both = set(2, &[&newer[4..], &template(IPFIX, 257)[4..]].concat());
+    assert_eq!(said_again(&memory, older, &next, 1400), [message(IPFIX, 0, 0, &[both])]);
+    assert_eq!(said_again(&memory, alone, &next, 1400), [message(IPFIX, 0, 0, &[template(IPFIX, 256)])]);
+}
+
+#[test]
 fn limits_hold_at_one_more() {
     let limits = MemoryLimits { sessions: 2, octets: 12 * 3 };
     let mut memory = TemplateMemory::new(limits);
