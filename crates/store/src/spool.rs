@@ -32,6 +32,8 @@ pub struct Spool {
     segments: VecDeque<Segment>,
     /// The number of the block that is read next. Blocks have numbers that go on.
     next: u64,
+    /// So many rows of the next block need not be read.
+    skip: u32,
     /// The number of the first block that is not settled, and what the disk says of it.
     settled: u64,
     told: u64,
@@ -76,6 +78,7 @@ impl Spool {
             capacity,
             segments: VecDeque::new(),
             next: 0,
+            skip: 0,
             settled: 0,
             told: 0,
             octets: 0,
@@ -117,29 +120,41 @@ impl Spool {
         Ok(())
     }
 
-    /// The next rows and the number of their block. A block that cannot be read is passed over and its rows are counted as `lost`.
-    pub fn next(&mut self, lost: &mut u64) -> Option<(u64, FlowBatch)> {
+    /// The next rows, the number of their block, and the first row of it that is to be read. A block that cannot be read is passed over and its rows are added
+    /// to `lost`.
+    pub fn next(&mut self, lost: &mut u64) -> Option<(u64, FlowBatch, usize)> {
         loop {
             let number = self.next;
-            let segment = self.segments.iter().rev().find(|segment| segment.first <= number)?;
-            let place = *segment.blocks.get((number - segment.first) as usize)?;
+            let segment = self.segments.iter_mut().rev().find(|segment| segment.first <= number)?;
+            let block = segment.blocks.get_mut((number - segment.first) as usize)?;
+            let place = *block;
             self.buffer.resize(place.octets, 0);
             let read = segment.file.read_exact_at(&mut self.buffer, place.offset);
+            let skip = std::mem::take(&mut self.skip).min(place.rows);
             self.next += 1;
-            self.rows -= u64::from(place.rows);
+            self.rows -= u64::from(place.rows - skip);
             let mut flows = FlowBatch::new();
             if read.is_ok() && Block::open(&self.buffer).and_then(|block| block.read(None, &mut flows)).is_ok() {
-                return Some((number, flows));
+                return Some((number, flows, skip as usize));
             }
-            *lost += u64::from(place.rows);
+            *lost += u64::from(place.rows - skip);
+            // It is lost once only.
+            block.rows = 0;
         }
     }
 
-    /// Reads again from the block of this number on, or from the oldest that is left.
-    pub fn go_back(&mut self, number: u64) {
+    /// Reads again from this row of the block of this number on, or from the oldest block that is left. Gives how many rows that are.
+    pub fn go_back(&mut self, number: u64, row: usize) -> u64 {
         let to = number.max(self.first()).min(self.next);
-        self.rows += self.rows_between(to, self.next);
-        self.next = to;
+        if to == self.next {
+            return 0;
+        }
+        let again = self.rows_between(to, self.next);
+        let skip = if to == number { u32::try_from(row).unwrap_or(u32::MAX) } else { 0 };
+        let again = again.saturating_sub(skip.into());
+        self.rows += again + u64::from(self.skip);
+        (self.next, self.skip) = (to, skip);
+        again
     }
 
     /// Blocks before this number need not be read again.
@@ -153,10 +168,11 @@ impl Spool {
     /// Makes durable what was pushed, and tells the disk up to where rows are settled.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let failed = |source| StoreError::Io { what: "write to", path: self.folder.clone(), source };
-        if std::mem::take(&mut self.is_unsynced)
+        if self.is_unsynced
             && let Some(last) = self.segments.back()
         {
             last.file.sync_data().map_err(failed)?;
+            self.is_unsynced = false;
         }
         if self.told != self.settled {
             self.tell().map_err(failed)?;
@@ -219,7 +235,10 @@ impl Spool {
     fn drop_first(&mut self) -> u64 {
         let Some(segment) = self.segments.front() else { return 0 };
         let end = segment.first + segment.blocks.len() as u64;
-        let waited = self.rows_between(self.next.max(segment.first), end);
+        let mut waited = self.rows_between(self.next.max(segment.first), end);
+        if self.next < end {
+            waited = waited.saturating_sub(std::mem::take(&mut self.skip).into());
+        }
         let path = self.path(segment.number);
         self.octets -= segment.octets;
         self.rows -= waited;
@@ -240,6 +259,7 @@ impl Spool {
             last.file.sync_data()?;
         }
         let file = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(self.path(number))?;
+        File::open(&self.folder)?.sync_all()?;
         self.segments.push_back(Segment { number, file, first, blocks: Vec::new(), octets: 0 });
         Ok(())
     }
@@ -256,7 +276,8 @@ impl Spool {
         let mut file = File::create(&temporary)?;
         write!(file, "{} {}", segment.number, self.settled - segment.first)?;
         file.sync_data()?;
-        fs::rename(temporary, path)
+        fs::rename(temporary, path)?;
+        File::open(&self.folder)?.sync_all()
     }
 
     /// Finds the segments, and cuts off what a crash has left half written.

@@ -23,7 +23,7 @@ fn push(spool: &mut Spool, batch: &FlowBatch) -> u64 {
 /// The numbers of all batches that are left to read.
 fn read(spool: &mut Spool) -> Vec<u64> {
     let mut lost = 0;
-    let read = std::iter::from_fn(|| spool.next(&mut lost)).map(|(_, flows)| flows.bytes.get(0).unwrap()).collect();
+    let read = std::iter::from_fn(|| spool.next(&mut lost)).map(|(_, flows, _)| flows.bytes.get(0).unwrap()).collect();
     assert_eq!(lost, 0);
     read
 }
@@ -38,10 +38,14 @@ fn rows_come_back_as_they_were_and_can_be_read_again() {
     let mut spool = open(&folder);
     (0..3).for_each(|number| assert_eq!(push(&mut spool, &batch(number, 10)), 0));
     let mut lost = 0;
-    assert_eq!(spool.next(&mut lost), Some((0, batch(0, 10))));
+    assert_eq!(spool.next(&mut lost), Some((0, batch(0, 10), 0)));
     assert_eq!((spool.rows(), read(&mut spool)), (20, vec![1, 2]));
-    spool.go_back(1);
+    assert_eq!(spool.go_back(1, 0), 20);
     assert_eq!((spool.rows(), read(&mut spool)), (20, vec![1, 2]));
+    // Of a block in part.
+    assert_eq!((spool.go_back(1, 4), spool.rows()), (16, 16));
+    assert_eq!(spool.next(&mut lost), Some((1, batch(1, 10), 4)));
+    assert_eq!((spool.rows(), read(&mut spool)), (10, vec![2]));
     assert_eq!(spool.next(&mut lost), None);
 }
 
@@ -124,7 +128,7 @@ fn a_damaged_block_costs_its_rows_alone() {
     let Place { offset, octets, .. } = spool.segments[0].blocks[1];
     spool.segments[0].file.write_all_at(&[0xff; 8], offset + octets as u64 / 2).unwrap();
     let mut lost = 0;
-    let numbers: Vec<u64> = std::iter::from_fn(|| spool.next(&mut lost)).map(|(number, _)| number).collect();
+    let numbers: Vec<u64> = std::iter::from_fn(|| spool.next(&mut lost)).map(|(number, ..)| number).collect();
     assert_eq!((numbers, lost), (vec![0, 2], 10));
 }
 
