@@ -7,6 +7,7 @@ mod packet;
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::AddAssign;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,16 @@ pub struct CopyCounters {
     pub dropped: u64,
     /// Copies given up because the original sender and the peer are of different IP versions.
     pub other_family: u64,
+}
+
+impl AddAssign for CopyCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.datagrams += other.datagrams;
+        self.octets += other.octets;
+        self.errors += other.errors;
+        self.dropped += other.dropped;
+        self.other_family += other.other_family;
+    }
 }
 
 /// Why copies cannot be sent at all.

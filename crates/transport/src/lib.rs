@@ -47,6 +47,7 @@ mod url;
 
 mod copies;
 mod counters;
+mod dtls_sender;
 mod peer;
 mod sender;
 mod tcp;
@@ -65,6 +66,7 @@ pub mod tls;
 pub use copies::{CopyCounters, CopyError, CopyOptions, CopySender};
 pub use counters::Counters;
 pub use datagram::Datagram;
+pub use dtls_sender::DtlsSender;
 pub use guard::{Guard, GuardCounters, GuardOptions, Verdict};
 pub use listening::ListenError;
 pub use sender::{OpenError, Sender, SenderOptions, State};

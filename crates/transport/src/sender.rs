@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::dtls::DtlsClient;
 use crate::tls::{TlsClient, TlsClientOptions, TlsError, TlsVersions};
-use crate::{Counters, Scheme, TcpSender, UdpSender, Url};
+use crate::{Counters, DtlsSender, Scheme, TcpSender, UdpSender, Url};
 
 /// How a sender behaves.
 #[derive(Clone, Debug)]
@@ -56,12 +57,6 @@ pub enum State {
 /// Why a sender cannot be made at all. That a peer does not answer is no such reason.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// DTLS.
-    #[error("{url}: sending over {} is not supported yet, use udp://, tcp:// or tls://", url.scheme.name())]
-    NotYet {
-        /// The peer.
-        url: Url,
-    },
     /// What TLS needs cannot be had.
     #[error("{url}: {source}")]
     Tls {
@@ -90,6 +85,8 @@ pub enum Sender {
     Udp(Box<UdpSender>),
     /// A stream, over TCP or under TLS.
     Tcp(Box<TcpSender>),
+    /// Datagrams under DTLS.
+    Dtls(Box<DtlsSender>),
 }
 
 impl Sender {
@@ -100,16 +97,20 @@ impl Sender {
         {
             return Err(OpenError::OtherFamily { url: url.clone(), source_address: source });
         }
-        let tls = || {
-            let unasked = TlsClientOptions { name: url.host.clone(), ca: None, identity: None, versions: TlsVersions::From12 };
-            TlsClient::load(options.tls.as_ref().unwrap_or(&unasked))
-                .map_err(|source| OpenError::Tls { url: url.clone(), source })
-        };
+        let unasked = TlsClientOptions { name: url.host.clone(), ca: None, identity: None, versions: TlsVersions::From12 };
+        let tls = options.tls.clone().unwrap_or(unasked);
+        let refused = |source| OpenError::Tls { url: url.clone(), source };
         match url.scheme {
             Scheme::Udp => Ok(Self::Udp(Box::new(UdpSender::new(url, options)))),
             Scheme::Tcp => Ok(Self::Tcp(Box::new(TcpSender::new(url, options, None)))),
-            Scheme::Tls => Ok(Self::Tcp(Box::new(TcpSender::new(url, options.clone(), Some(tls()?))))),
-            Scheme::Dtls => Err(OpenError::NotYet { url: url.clone() }),
+            Scheme::Tls => {
+                let client = TlsClient::load(&tls).map_err(refused)?;
+                Ok(Self::Tcp(Box::new(TcpSender::new(url, SenderOptions { tls: Some(tls), ..options }, Some(client)))))
+            }
+            Scheme::Dtls => {
+                let client = DtlsClient::load(&tls).map_err(refused)?;
+                Ok(Self::Dtls(Box::new(DtlsSender::new(url, SenderOptions { tls: Some(tls), ..options }, client))))
+            }
         }
     }
 
@@ -119,6 +120,7 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.state(),
             Self::Tcp(sender) => sender.state(),
+            Self::Dtls(sender) => sender.state(),
         }
     }
 
@@ -127,21 +129,23 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.send(message),
             Self::Tcp(sender) => sender.send(message),
+            Self::Dtls(sender) => sender.send(message),
         }
     }
 
     /// Hands to the kernel what waits, as far as it takes it at once. Call it after a batch.
     pub fn flush(&mut self) {
         match self {
-            Self::Udp(sender) => sender.flush(),
             Self::Tcp(sender) => sender.flush(),
+            // Datagrams do not wait.
+            Self::Udp(_) | Self::Dtls(_) => {}
         }
     }
 
     /// Octets of messages that wait until a slow peer has room for them, about; 0 only where all are with the kernel.
     pub fn waiting(&self) -> usize {
         match self {
-            Self::Udp(_) => 0,
+            Self::Udp(_) | Self::Dtls(_) => 0,
             Self::Tcp(sender) => sender.waiting(),
         }
     }
@@ -152,6 +156,15 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.settled(),
             Self::Tcp(sender) => sender.settled(),
+            Self::Dtls(sender) => sender.settled(),
+        }
+    }
+
+    /// After [`Self::finish`]: all messages of that session are with the kernel, though the peer has perhaps not said that it has them.
+    pub const fn is_handed(&self) -> bool {
+        match self {
+            Self::Udp(_) | Self::Dtls(_) => true,
+            Self::Tcp(sender) => sender.is_handed(),
         }
     }
 
@@ -160,6 +173,7 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.trouble(),
             Self::Tcp(sender) => sender.trouble(),
+            Self::Dtls(sender) => sender.trouble(),
         }
     }
 
@@ -169,6 +183,7 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.finish(),
             Self::Tcp(sender) => sender.finish(patience),
+            Self::Dtls(sender) => sender.finish(),
         }
     }
 
@@ -183,6 +198,7 @@ impl Sender {
         match self {
             Self::Udp(sender) => sender.counters(),
             Self::Tcp(sender) => sender.counters(),
+            Self::Dtls(sender) => sender.counters(),
         }
     }
 }

@@ -28,10 +28,14 @@ use stream::Stream;
 const CHUNK: usize = 32 << 10;
 /// The longest message must fit into the buffer, whatever the options say.
 const LEAST_BUFFER: usize = 1 << 16;
+/// A peer that holds a connection for so long works: what was wrong before does not count.
+const STEADY: Duration = Duration::from_secs(2);
 /// How long it may take to see whether the end of a connection was one in order.
 const ENDING: Duration = Duration::from_secs(3);
 /// How long the peer's end is waited for after ours: what it still says must not meet a socket that is closed, or it would be told that the connection is broken.
 const LINGER: Duration = Duration::from_millis(250);
+/// How long the last acknowledgement is waited for before looking again.
+const SOON: Duration = Duration::from_millis(1);
 
 /// Sends messages over a TCP connection, and makes a new one when it is lost.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub struct TcpSender {
     /// Connections made.
     sessions: u64,
     counters: Counters,
+    /// All messages of the session that was ended last are with the kernel.
+    is_handed: bool,
     /// What went wrong last.
     trouble: Option<String>,
 }
@@ -96,6 +102,7 @@ impl TcpSender {
             progress: Progress::default(),
             sessions: 0,
             counters: Counters::default(),
+            is_handed: false,
             trouble: None,
         }
     }
@@ -136,7 +143,7 @@ impl TcpSender {
                         self.link = Link::Up { stream, since: now };
                         self.counters.reconnects += u64::from(self.sessions > 0);
                         self.sessions += 1;
-                        self.progress = Progress::default();
+                        (self.progress, self.is_handed) = (Progress::default(), false);
                         return State::Began;
                     }
                     Ok(false) if now.duration_since(since) < self.options.connect_timeout => {
@@ -152,10 +159,14 @@ impl TcpSender {
                             self.link = Link::Up { stream, since };
                             return State::Ready;
                         }
-                        Ok(true) => {
-                            stream.shut();
-                            self.link = Link::Ending { stream, up: since, since: now };
-                        }
+                        Ok(true) => match stream.shut() {
+                            Ok(()) => self.link = Link::Ending { stream, up: since, since: now },
+                            Err(error) => {
+                                self.link = Link::Up { stream, since };
+                                self.lose(now, error);
+                                return State::Waiting;
+                            }
+                        },
                         Err(error) => {
                             self.link = Link::Up { stream, since };
                             self.lose(now, error);
@@ -221,6 +232,11 @@ impl TcpSender {
         self.progress.settled(Instant::now())
     }
 
+    /// See [`Sender::is_handed`](crate::Sender::is_handed).
+    pub const fn is_handed(&self) -> bool {
+        self.is_handed
+    }
+
     /// See [`Sender::trouble`](crate::Sender::trouble).
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
@@ -234,15 +250,20 @@ impl TcpSender {
     /// Writes what waits, for at most so long, and ends the connection in order.
     pub(crate) fn finish(&mut self, patience: Duration) {
         let end = Instant::now() + patience;
+        self.is_handed = false;
         loop {
             self.flush();
             let Link::Up { stream, .. } = &mut self.link else { break };
             let left = end.saturating_duration_since(Instant::now());
-            let is_done = self.waiting.messages.is_empty() && stream.push().unwrap_or(true);
-            if is_done || left.is_zero() {
-                stream.shut();
-                self.progress.finish();
-                linger(stream, LINGER.min(left));
+            let pushed = stream.push();
+            let is_done = self.waiting.messages.is_empty() && matches!(pushed, Ok(true));
+            if is_done || left.is_zero() || pushed.is_err() {
+                let ended = stream.shut().and_then(|()| linger(stream, LINGER));
+                // Only a peer that ends in order too has read everything.
+                if is_done && matches!(ended, Ok(true)) {
+                    self.progress.finish();
+                }
+                self.is_handed = is_done && ended.is_ok();
                 break;
             }
             wait_for(stream.socket(), PollFlags::OUT, left);
@@ -269,10 +290,10 @@ impl TcpSender {
         self.peer.failed(now);
     }
 
-    /// The connection is gone, with what waited. One that held is followed by the shortest pause.
+    /// The connection is gone, with what waited. One that held for a while is followed by the shortest pause.
     fn lose(&mut self, now: Instant, error: std::io::Error) {
         if let Link::Up { since, .. } = std::mem::replace(&mut self.link, Link::Down)
-            && now.duration_since(since) >= self.options.retry_max
+            && now.duration_since(since) >= STEADY.min(self.options.retry_max)
         {
             self.peer.succeeded();
         }
@@ -359,23 +380,32 @@ fn is_connected(socket: &OwnedFd) -> Result<bool, Errno> {
     }
 }
 
-/// Whether both sides have ended the connection and everything was taken; an error where it was reset.
-fn has_ended(socket: &TcpStream) -> Result<bool, Errno> {
-    let mut polled = [PollFd::new(socket, PollFlags::empty())];
-    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-    match poll(&mut polled, Some(&at_once)) {
-        Ok(0) | Err(Errno::INTR) => Ok(false),
-        Ok(_) => sockopt::socket_error(socket)?.map(|()| true),
-        Err(error) => Err(error),
+/// Whether both sides have ended the connection and have acknowledged that; an error where it was reset.
+fn has_ended(socket: &TcpStream) -> std::io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
     }
+    // The kernel forgets the peer with the last acknowledgement: that of a peer which was still there to take what we sent.
+    Ok(socket.peer_addr().is_err())
 }
 
-/// Takes what the peer still says until it has ended too, for at most so long.
-fn linger(stream: &mut Stream, patience: Duration) {
+/// Takes what the peer still says until both have ended the connection, for at most so long. True where they have, an error where it was reset.
+fn linger(stream: &mut Stream, patience: Duration) -> std::io::Result<bool> {
     let end = Instant::now() + patience;
-    while matches!(stream.is_closed(), Ok(false)) && Instant::now() < end {
-        wait_for(stream.socket(), PollFlags::IN, end.saturating_duration_since(Instant::now()));
+    while !stream.is_closed()? {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        wait_for(stream.socket(), PollFlags::IN, left);
     }
+    while Instant::now() < end {
+        if has_ended(stream.socket())? {
+            return Ok(true);
+        }
+        std::thread::sleep(SOON);
+    }
+    Ok(false)
 }
 
 /// Waits for at most so long. A signal ends the wait early.

@@ -7,6 +7,8 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 use crate::peer::{NO_ADDRESS, Peer};
 use crate::{Counters, SenderOptions, State, Url};
 
@@ -126,26 +128,37 @@ impl UdpSender {
             self.counters.dropped += 1;
             return;
         };
-        self.sent += 1;
         // A refusal is about an earlier datagram, and this one has not been sent by the call that tells it.
         for _ in 0..2 {
-            match session.socket.send(message) {
+            let error = match session.socket.send(message) {
                 Ok(_) => {
+                    self.sent += 1;
                     self.counters.messages += 1;
                     self.counters.octets += message.len() as u64;
                     return;
                 }
-                Err(error) => {
-                    self.counters.errors += 1;
-                    let refused = error.kind() == ErrorKind::ConnectionRefused;
-                    session.trouble = session.trouble.max(if refused { Trouble::Refused } else { Trouble::Other });
-                    self.trouble = Some(error.to_string());
-                    if !refused {
-                        break;
-                    }
+                Err(error) => error,
+            };
+            self.counters.errors += 1;
+            self.trouble = Some(error.to_string());
+            match error.kind() {
+                ErrorKind::ConnectionRefused => session.trouble = session.trouble.max(Trouble::Refused),
+                // No other socket would take it, and there is no use in trying again.
+                _ if error.raw_os_error() == Some(Errno::MSGSIZE.raw_os_error()) => {
+                    session.trouble = Trouble::Other;
+                    break;
+                }
+                // Nothing can be sent now: no way there, an interface that is down.
+                _ => {
+                    self.session = None;
+                    self.peer.forget_addresses();
+                    self.peer.failed(Instant::now());
+                    self.counters.dropped += 1;
+                    return;
                 }
             }
         }
+        self.sent += 1;
         self.counters.dropped += 1;
     }
 
@@ -159,9 +172,6 @@ impl UdpSender {
         self.trouble.as_deref()
     }
 
-    /// Datagrams do not wait.
-    pub const fn flush(&mut self) {}
-
     /// What became of the datagrams.
     pub const fn counters(&self) -> &Counters {
         &self.counters
@@ -173,7 +183,7 @@ impl UdpSender {
 }
 
 /// A socket that sends to the address, from the source address if one is wanted.
-fn connect(source: Option<IpAddr>, address: SocketAddr) -> std::io::Result<UdpSocket> {
+pub(crate) fn connect(source: Option<IpAddr>, address: SocketAddr) -> std::io::Result<UdpSocket> {
     let any = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
     let socket = UdpSocket::bind((source.unwrap_or(any), 0))?;
     socket.connect(address)?;

@@ -13,8 +13,8 @@ pub(super) const UNANSWERED: Duration = Duration::from_secs(60);
 const READ_AFTER: Duration = Duration::from_secs(75);
 /// The age of octets that a program which has read them has also worked on.
 const WORKED_AFTER: Duration = Duration::from_secs(2);
-/// More octets than the buffers of both kernels keep.
-const IN_BUFFERS: u64 = 16 << 20;
+/// More octets than the buffers of both kernels keep, also where they were made large.
+const IN_BUFFERS: u64 = 64 << 20;
 
 /// Messages are told apart in portions of at least this time or so many octets.
 const PORTION: (Duration, u64) = (Duration::from_millis(50), 256 << 10);
@@ -65,7 +65,7 @@ impl Progress {
         self.settle(now, WORKED_AFTER);
     }
 
-    /// We have ended it in order: the kernel delivers what it has.
+    /// Both sides have ended it in order after all was sent.
     pub(super) fn finish(&mut self) {
         self.settled = self.handed.0;
         self.marks.clear();

@@ -70,6 +70,8 @@ impl Stream {
             };
             match read {
                 Ok(0) => return Ok(true),
+                // Many end TCP without ending TLS before.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(true),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -107,14 +109,13 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more will come.
-    pub(super) fn shut(&mut self) {
+    /// Says that nothing more will come. An error where the connection is broken.
+    pub(super) fn shut(&mut self) -> io::Result<()> {
         if let Self::Tls(tls) = self {
             tls.connection.send_close_notify();
-            // A peer that is gone misses nothing.
-            let _ = tls.push();
+            tls.push()?;
         }
-        let _ = self.socket().shutdown(Shutdown::Write);
+        self.socket().shutdown(Shutdown::Write)
     }
 }
 

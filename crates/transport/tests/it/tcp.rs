@@ -2,9 +2,13 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use weir_transport::{Sender, State};
+use weir_testkit::Authority;
+use weir_transport::tls::{IdentityFiles, TlsClientOptions, TlsServer, TlsServerOptions, TlsVersions};
+use weir_transport::{Sender, SenderOptions, State, Url};
 
 use super::{PATIENCE, open, wait_for};
 
@@ -115,4 +119,101 @@ fn what_waits_when_a_connection_is_lost_is_dropped_with_it() {
     sender.close(PATIENCE);
     listener.accept().unwrap().0.read_to_end(&mut octets).unwrap();
     assert_eq!(octets, b"new session");
+}
+
+/// Messages until the peer's host takes no more.
+fn fill(sender: &mut Sender) {
+    while sender.counters().dropped == 0 {
+        sender.send(&[7; 1000]);
+    }
+}
+
+#[test]
+fn what_a_peer_that_stalls_has_not_taken_is_not_settled_at_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut sender, stream) = connected(&listener);
+    fill(&mut sender);
+    let given = sender.counters().messages;
+    assert!(given > 0);
+    sender.finish(Duration::from_millis(20));
+    assert_eq!((sender.settled(), sender.is_handed()), (0, false));
+    drop(stream);
+}
+
+#[test]
+fn what_a_peer_throws_away_is_neither_settled_nor_handed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut sender, stream) = connected(&listener);
+    sender.send(b"unread");
+    sender.flush();
+    let closing = std::thread::spawn(move || {
+        // The octets are there before it goes, so that it ends with a reset.
+        stream.peek(&mut [0]).unwrap();
+        drop(stream);
+    });
+    sender.finish(PATIENCE);
+    closing.join().unwrap();
+    assert_eq!((sender.settled(), sender.is_handed()), (0, false));
+}
+
+#[test]
+fn what_a_peer_has_read_to_the_end_is_settled() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (mut sender, mut stream) = connected(&listener);
+    (0..5).for_each(|_| sender.send(b"read"));
+    sender.flush();
+    assert_eq!(sender.settled(), 0, "nobody knows yet");
+    let reader = std::thread::spawn(move || stream.read_to_end(&mut Vec::new()).unwrap());
+    sender.finish(PATIENCE);
+    assert_eq!((sender.settled(), sender.is_handed(), reader.join().unwrap()), (5, true, 20));
+}
+
+/// The end of a peer under TLS that speaks by the rules or not: whether it says that its side ends, and whether it reads before.
+fn tls_peer(says_end: bool, reads: bool) -> (u64, bool) {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tcp-tls-{}-{says_end}-{reads}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let authority = Authority::new();
+    let (certificate, private_key) = authority.issue(&["localhost"]).write(&folder, "server");
+    let ca = authority.write(&folder, "ca.pem");
+    let identity = IdentityFiles { certificate, private_key };
+    let rules = TlsServerOptions { identity, client_ca: None, allowed_names: vec![], versions: TlsVersions::Only13 };
+    let server = TlsServer::load(&rules).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = listener.local_addr().unwrap().port();
+    let (greeted, is_greeted) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        let mut stream = rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(server.config())).unwrap(), socket);
+        stream.conn.complete_io(&mut stream.sock).unwrap();
+        greeted.send(()).unwrap();
+        let mut octets = Vec::new();
+        if reads {
+            stream.read_to_end(&mut octets).unwrap();
+        } else {
+            stream.sock.peek(&mut [0]).unwrap();
+        }
+        if says_end {
+            stream.conn.send_close_notify();
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        octets.len()
+    });
+    let trust = TlsClientOptions { name: "localhost".into(), ca: Some(ca), identity: None, versions: TlsVersions::Only13 };
+    let url = Url::parse(&format!("tls://127.0.0.1:{peer}"), 0).unwrap();
+    let mut sender = Sender::open(&url, SenderOptions { tls: Some(trust), ..SenderOptions::default() }).unwrap();
+    wait_for(&mut sender, State::Began);
+    is_greeted.recv().unwrap();
+    (0..5).for_each(|_| sender.send(b"read"));
+    sender.flush();
+    sender.finish(PATIENCE);
+    assert_eq!(thread.join().unwrap(), if reads { 20 } else { 0 });
+    std::fs::remove_dir_all(&folder).unwrap();
+    (sender.settled(), sender.is_handed())
+}
+
+#[test]
+fn under_tls_too_only_what_was_read_is_settled() {
+    assert_eq!(tls_peer(true, true), (5, true));
+    assert_eq!(tls_peer(false, true), (5, true), "it ends TCP and not TLS");
+    assert_eq!(tls_peer(false, false), (0, false));
 }
