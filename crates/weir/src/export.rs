@@ -17,7 +17,7 @@ mod pace;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,8 @@ pub(crate) struct Exports {
     is_live: bool,
     about: Arc<ArcSwap<About>>,
     running: Mutex<BTreeMap<String, Running>>,
+    /// Lanes of exports that are gone, while they end. Held while exports change.
+    removed: Mutex<Vec<LaneHandle>>,
 }
 
 /// What a collector is told besides records.
@@ -73,16 +75,17 @@ struct Running {
 
 /// A hand on the thread of a lane.
 struct LaneHandle {
+    name: String,
     shared: Arc<Shared>,
     /// Where its records wait on disk.
     folder: Option<PathBuf>,
-    thread: Option<JoinHandle<Lane>>,
+    thread: Option<JoinHandle<Option<Lane>>>,
 }
 
 impl Exports {
     /// No endpoint yet. Live, what comes is more urgent than a collector that is slow; otherwise whoever makes records waits for it.
     pub(crate) fn new(is_live: bool) -> Self {
-        Self { is_live, about: Arc::default(), running: Mutex::default() }
+        Self { is_live, about: Arc::default(), running: Mutex::default(), removed: Mutex::default() }
     }
 
     /// Goes over to the exports of a configuration: those that are the same go on undisturbed, a changed one keeps what waits for its collector. After an error
@@ -93,43 +96,61 @@ impl Exports {
 
     /// The same for endpoints without a configuration around them.
     pub(crate) fn go_over(&self, new: &BTreeMap<String, Export>) -> Result<(), String> {
-        let mut running = self.lock();
-        let is_same = |name: &str, export: &Export| running.get(name).is_some_and(|old| old.export == *export);
-        let begun = new.iter().filter(|(name, export)| !is_same(name, export));
-        let begun: Vec<_> = begun
-            .map(|(name, export)| match self.lanes(name, export, running.get(name)) {
-                Ok(lanes) => Ok((name.clone(), export.clone(), lanes)),
-                Err(error) => Err(format!("export.{name}.{error}")),
-            })
-            .collect::<Result<_, _>>()?;
-        let gone: Vec<String> =
-            running.keys().filter(|name| new.get(*name).is_none_or(|export| !is_same(name, export))).cloned().collect();
-        let mut changed: Vec<(String, Running)> = Vec::new();
-        for (name, old) in gone.into_iter().filter_map(|name| running.remove_entry(&name)) {
-            let ending = if new.contains_key(&name) { Ending::HandedOver } else { Ending::Sent(Instant::now() + REMOVED) };
-            old.lanes.iter().for_each(|lane| lane.end(ending));
-            // One that is removed ends by itself.
-            if new.contains_key(&name) {
-                changed.push((name, old));
-            }
+        let mut removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        removed.extract_if(.., |lane| lane.is_finished()).for_each(LaneHandle::conclude);
+        let mut begun = Vec::new();
+        for (name, export) in new.iter().filter(|(name, export)| !self.is_running(name, export)) {
+            let failed = |error| format!("export.{name}.{error}");
+            let lanes = self.lanes(name, export).map_err(failed)?;
+            let handles = lanes.iter().map(LaneHandle::start).collect::<std::io::Result<Vec<_>>>();
+            let handles = handles.map_err(|error| format!("export.{name}: cannot start a thread: {error}"))?;
+            let (handles, starts): (Vec<_>, Vec<_>) = handles.into_iter().unzip();
+            begun.push((name.clone(), export.clone(), lanes, handles, starts));
         }
-        let join = |(name, old): (String, Running)| (name, old.lanes.into_iter().filter_map(|mut lane| lane.join()).collect());
-        let mut ended: BTreeMap<String, Vec<Lane>> = changed.into_iter().map(join).collect();
-        for (name, export, mut lanes) in begun {
-            let mut before = ended.remove(&name).unwrap_or_default();
-            for lane in &mut lanes {
-                // What waited goes to the same collector, or to whoever takes over.
-                let is_same = |old: &Lane| old.targets.iter().any(|old| lane.targets.iter().any(|new| new.url == old.url));
-                let same = before.iter().position(|old| is_same(old) || old.folder.is_some() && old.folder == lane.folder);
-                if let Some(place) = same.or((before.len() == 1).then_some(0)) {
-                    lane.take_over(before.swap_remove(place), export.buffer());
+        // From here on what comes waits for the new lanes, and whoever brings it is not kept waiting while the old ones end.
+        let mut running = self.lock();
+        let is_gone = |name: &String, old: &mut Running| new.get(name).is_none_or(|export| *export != old.export);
+        let gone: BTreeMap<String, Running> = running.extract_if(.., is_gone).collect();
+        let mut begun: Vec<_> = begun
+            .into_iter()
+            .map(|(name, export, lanes, handles, starts)| {
+                if let (Some(old), Some(first)) = (gone.get(&name), handles.first()) {
+                    first.publish(old.counted());
+                }
+                running.insert(name.clone(), Running { export, lanes: handles });
+                (name, lanes, starts)
+            })
+            .collect();
+        drop(running);
+        let mut changed: Vec<(String, LaneHandle)> = Vec::new();
+        for (name, old) in gone {
+            for lane in old.lanes {
+                // What waits on disk stays there, and the folder is free for whoever comes next.
+                if new.contains_key(&name) || lane.folder.is_some() {
+                    lane.end(Ending::HandedOver);
+                    changed.push((name.clone(), lane));
+                } else {
+                    lane.end(Ending::Sent(Instant::now() + REMOVED));
+                    removed.push(lane);
                 }
             }
-            let lanes = lanes.into_iter().map(LaneHandle::start).collect::<Result<_, _>>();
-            let lanes = lanes.map_err(|error| format!("export.{name}: cannot start a thread: {error}"))?;
-            running.insert(name, Running { export, lanes });
+        }
+        let mut ended: BTreeMap<String, Vec<Lane>> = BTreeMap::new();
+        for (name, mut lane) in changed {
+            ended.entry(name).or_default().extend(lane.join());
+        }
+        for (name, lanes, starts) in &mut begun {
+            hand_over(ended.remove(name).unwrap_or_default(), lanes, new.get(name).map_or(0, Export::buffer));
+            for (lane, start) in lanes.drain(..).zip(starts) {
+                // The thread waits for it.
+                let _ = start.send(lane);
+            }
         }
         Ok(())
+    }
+
+    fn is_running(&self, name: &str, export: &Export) -> bool {
+        self.lock().get(name).is_some_and(|old| old.export == *export)
     }
 
     /// Tells collectors of the meter from now on.
@@ -160,18 +181,15 @@ impl Exports {
     fn lend(&self, origin: Origin, mut flows: FlowBatch) {
         flows.finish();
         let flows = Arc::new(flows);
-        // A collector that is waited for must not keep others from being changed.
-        let wanting: Vec<Arc<Shared>> = {
-            let running = self.lock();
-            let wanting = running.values().filter(|endpoint| endpoint.export.from == origin);
-            wanting.flat_map(|endpoint| &endpoint.lanes).map(|lane| Arc::clone(&lane.shared)).collect()
-        };
-        for shared in wanting {
+        // Under the lock, so that no lane ends in between; live nobody waits here, and files change no exports.
+        let running = self.lock();
+        let wanting = running.values().filter(|endpoint| endpoint.export.from == origin);
+        for lane in wanting.flat_map(|endpoint| &endpoint.lanes) {
             let mut piece = Box::new(Piece(Some(Arc::clone(&flows))));
             if self.is_live {
-                shared.queue.push_or_drop(&mut piece);
+                lane.shared.queue.push_or_drop(&mut piece);
             } else {
-                shared.queue.push(&mut piece);
+                lane.shared.queue.push(&mut piece);
             }
         }
     }
@@ -184,8 +202,10 @@ impl Exports {
 
     /// Lets the last records go out, until then at the latest, and says what became of all.
     pub(crate) fn close(&self, until: Instant) -> Vec<Sent> {
+        let removed = std::mem::take(&mut *self.removed.lock().unwrap_or_else(PoisonError::into_inner));
         let running = std::mem::take(&mut *self.lock());
         running.values().flat_map(|endpoint| &endpoint.lanes).for_each(|lane| lane.end(Ending::Sent(until)));
+        removed.into_iter().for_each(LaneHandle::conclude);
         let end = |(name, mut endpoint): (String, Running)| {
             for lane in &mut endpoint.lanes {
                 lane.join();
@@ -196,16 +216,16 @@ impl Exports {
     }
 
     /// The lanes of an endpoint before they run. The error is a sentence that begins with the key.
-    fn lanes(&self, name: &str, export: &Export, before: Option<&Running>) -> Result<Vec<Lane>, String> {
+    fn lanes(&self, name: &str, export: &Export) -> Result<Vec<Lane>, String> {
         let targets: Vec<&Url> = export.targets().collect();
         let groups: Vec<Vec<&Url>> = match export.mode {
             Mode::FailOver => vec![targets],
             Mode::Duplicate => targets.into_iter().map(|target| vec![target]).collect(),
         };
-        groups.into_iter().map(|targets| self.lane(name, export, &targets, before)).collect()
+        groups.into_iter().map(|targets| self.lane(name, export, &targets)).collect()
     }
 
-    fn lane(&self, name: &str, export: &Export, urls: &[&Url], before: Option<&Running>) -> Result<Lane, String> {
+    fn lane(&self, name: &str, export: &Export, urls: &[&Url]) -> Result<Lane, String> {
         let first = urls.first().copied().ok_or("targets: is empty")?;
         let open = |url: &&Url| {
             let options = SenderOptions {
@@ -221,9 +241,9 @@ impl Exports {
         let targets = urls.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let folder = folder(name, export, first);
         let is_held =
-            |folder: &PathBuf| before.is_some_and(|old| old.lanes.iter().any(|lane| lane.folder.as_ref() == Some(folder)));
+            folder.is_some() && self.lock().get(name).is_some_and(|old| old.lanes.iter().any(|lane| lane.folder == folder));
         let buffer = match &folder {
-            Some(folder) if !is_held(folder) => {
+            Some(folder) if !is_held => {
                 Buffer::on_disk(folder, export.buffer()).map_err(|error| format!("buffer_path: {error}"))?
             }
             // One that is on disk already is taken over.
@@ -240,6 +260,7 @@ impl Exports {
             encoding: Encoding::new(export, first, Arc::clone(&self.about)),
             targets,
             current: None,
+            is_taking: false,
             pace: Pace::new(),
             health: Health::new(matches!(first.scheme, Scheme::Udp | Scheme::Dtls)),
             is_patient: !self.is_live,
@@ -251,6 +272,21 @@ impl Exports {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives new lanes of an export what its old ones have left: to the same collector, or to whoever takes over.
+fn hand_over(mut old: Vec<Lane>, new: &mut [Lane], capacity: usize) {
+    for lane in &mut *new {
+        let has_folder = |old: &Lane| old.folder.is_some() && old.folder == lane.folder;
+        let is_same = |old: &Lane| old.targets.iter().any(|old| lane.targets.iter().any(|new| new.url == old.url));
+        let same = old.iter().position(has_folder).or_else(|| old.iter().position(is_same));
+        if let Some(place) = same.or((old.len() == 1).then_some(0)) {
+            lane.take_over(old.swap_remove(place), capacity);
+        }
+    }
+    if let Some(lane) = new.first_mut() {
+        old.into_iter().for_each(|old| lane.count_for(old));
     }
 }
 
@@ -277,16 +313,19 @@ impl Running {
 }
 
 impl LaneHandle {
-    fn start(lane: Lane) -> std::io::Result<Self> {
+    /// Starts the thread of a lane, which waits for it.
+    fn start(lane: &Lane) -> std::io::Result<(Self, mpsc::Sender<Lane>)> {
         let shared = Arc::new(Shared {
             queue: Queue::new(QUEUE_BATCHES, 1),
             counted: Mutex::new(lane.counted.clone()),
             // Until somebody says otherwise.
             ending: Mutex::new(Ending::HandedOver),
         });
-        let (theirs, folder) = (Arc::clone(&shared), lane.folder.clone());
-        let thread = thread::Builder::new().name("weir-export".into()).spawn(move || lane.run(&theirs))?;
-        Ok(Self { shared, folder, thread: Some(thread) })
+        let theirs = Arc::clone(&shared);
+        let (start, lane_comes) = mpsc::channel::<Lane>();
+        let run = move || lane_comes.recv().ok().map(|lane| lane.run(&theirs));
+        let thread = thread::Builder::new().name("weir-export".into()).spawn(run)?;
+        Ok((Self { name: lane.name.clone(), shared, folder: lane.folder.clone(), thread: Some(thread) }, start))
     }
 
     /// Nothing comes any more.
@@ -295,9 +334,23 @@ impl LaneHandle {
         self.shared.queue.leave();
     }
 
+    fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits until it has ended. One that panicked has told why.
     fn join(&mut self) -> Option<Lane> {
-        self.thread.take()?.join().ok()
+        self.thread.take()?.join().ok().flatten()
+    }
+
+    /// The end of one whose export is gone: says what it could not send.
+    fn conclude(mut self) {
+        self.join();
+        Sent { counted: self.counted(), name: self.name }.tell_failure();
+    }
+
+    fn publish(&self, counted: Counted) {
+        *self.shared.counted.lock().unwrap_or_else(PoisonError::into_inner) = counted;
     }
 
     fn counted(&self) -> Counted {

@@ -32,9 +32,15 @@ pub(crate) struct Replications {
     running: Mutex<BTreeMap<String, Running>>,
 }
 
+/// How long receivers may take to hear of another table; they ask for it about ten times a second.
+const HEARD: Duration = Duration::from_secs(2);
+
 /// The queues of the sections that copy what a listener receives.
 #[derive(Clone)]
 pub(crate) struct Copies(Arc<[Shards]>);
+
+/// What the thread of a section is handed by the one before it.
+type Inheritance = Arc<Mutex<Option<TemplateMemory>>>;
 
 /// Who copies what.
 #[derive(Default)]
@@ -62,6 +68,9 @@ struct Running {
     section: Replicate,
     shards: Shards,
     counted: Arc<Mutex<Replicated>>,
+    /// What sections of this name have counted before.
+    before: Replicated,
+    inheritance: Inheritance,
     thread: JoinHandle<TemplateMemory>,
 }
 
@@ -73,6 +82,7 @@ struct Copier {
     memory: TemplateMemory,
     longest: usize,
     counted: Arc<Mutex<Replicated>>,
+    inheritance: Inheritance,
     templates: u64,
 }
 
@@ -87,6 +97,20 @@ struct Target {
     is_up: bool,
     /// What was said to be wrong.
     has_complained: bool,
+}
+
+impl Replicated {
+    /// Adds what was counted before, of targets that are still there.
+    fn go_on_from(&mut self, before: &Self) {
+        self.queued += before.queued;
+        self.dropped += before.dropped;
+        self.templates += before.templates;
+        for (url, counters) in &mut self.targets {
+            if let Some((_, old)) = before.targets.iter().find(|(old, _)| old == url) {
+                *counters += *old;
+            }
+        }
+    }
 }
 
 impl Replications {
@@ -105,22 +129,29 @@ impl Replications {
             .filter(|name| !new.replicate.get(*name).is_some_and(|section| is_same(name, section)))
             .cloned()
             .collect();
-        // Nobody copies to them any more before they end.
-        let mut ended: Vec<(String, Running)> = gone.into_iter().filter_map(|name| running.remove_entry(&name)).collect();
-        self.table.store(Arc::new(Table::new(&running, new)));
-        let mut memories: HashMap<String, TemplateMemory> = HashMap::new();
-        for (name, old) in ended.drain(..) {
-            old.shards.close();
-            // A thread that panicked has told why.
-            memories.extend(old.thread.join().ok().map(|memory| (name, memory)));
-        }
+        // The new ones copy before the old ones end, so that no datagram passes in between.
+        let mut ended: BTreeMap<String, Running> = gone.into_iter().filter_map(|name| running.remove_entry(&name)).collect();
+        let mut started = Vec::new();
         for (name, section, targets) in begun {
-            let memory = memories.remove(&name).unwrap_or_default();
-            let started = Running::start(&name, section, targets, memory);
-            let started = started.map_err(|error| format!("replicate.{name}: cannot start a thread: {error}"))?;
-            running.insert(name, started);
+            match Running::start(&name, section, targets) {
+                Ok(section) => started.push((name, section)),
+                Err(error) => {
+                    started.into_iter().for_each(|(_, section)| drop(section.end()));
+                    running.append(&mut ended);
+                    return Err(format!("replicate.{name}: cannot start a thread: {error}"));
+                }
+            }
         }
-        self.table.store(Arc::new(Table::new(&running, new)));
+        running.extend(started);
+        let old = self.table.swap(Arc::new(Table::new(&running, new)));
+        old.wait_until_left(HEARD);
+        for (name, section) in ended {
+            let (counted, memory) = section.end();
+            if let Some(heir) = running.get_mut(&name) {
+                heir.before = counted;
+                *heir.inheritance.lock().unwrap_or_else(PoisonError::into_inner) = memory;
+            }
+        }
         Ok(())
     }
 
@@ -138,8 +169,7 @@ impl Replications {
     /// After the last receiver: waits until all that waits is copied.
     pub(crate) fn close(&self) {
         for (_, section) in std::mem::take(&mut *self.lock()) {
-            section.shards.close();
-            let _ = section.thread.join();
+            section.end();
         }
     }
 
@@ -171,19 +201,39 @@ impl Table {
         let named = config.listen.keys().map(|name| (name.clone(), wanting(Some(name)))).collect();
         Self { named, others: wanting(None) }
     }
+
+    /// Waits until no receiver copies by this table any more, at most so long.
+    fn wait_until_left(self: Arc<Self>, patience: Duration) {
+        let end = Instant::now() + patience;
+        let is_used = || {
+            Arc::strong_count(&self) > 1 || self.named.values().chain([&self.others]).any(|copies| Arc::strong_count(copies) > 1)
+        };
+        while is_used() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 impl Running {
-    fn start(name: &str, section: Replicate, targets: Vec<Target>, memory: TemplateMemory) -> std::io::Result<Self> {
+    fn start(name: &str, section: Replicate, targets: Vec<Target>) -> std::io::Result<Self> {
         let batches = (section.queue.0 / BATCH_OCTETS).max(1);
         let (shards, inboxes) = Shards::new(ShardOptions { workers: 1, batch_octets: BATCH_OCTETS, batches });
         let counted = Arc::new(Mutex::new(Replicated { name: name.to_owned(), ..Replicated::default() }));
         let inbox = inboxes.into_iter().next().ok_or_else(|| std::io::Error::other("no queue"))?;
         let longest = usize::from(section.mtu).saturating_sub(HEADERS);
-        let copier =
-            Copier { name: name.to_owned(), inbox, targets, memory, longest, counted: Arc::clone(&counted), templates: 0 };
+        let inheritance = Inheritance::default();
+        let copier = Copier {
+            name: name.to_owned(),
+            inbox,
+            targets,
+            memory: TemplateMemory::default(),
+            longest,
+            counted: Arc::clone(&counted),
+            inheritance: Arc::clone(&inheritance),
+            templates: 0,
+        };
         let thread = thread::Builder::new().name("weir-replicate".into()).spawn(move || copier.run())?;
-        Ok(Self { section, shards, counted, thread })
+        Ok(Self { section, shards, counted, before: Replicated::default(), inheritance, thread })
     }
 
     fn counted(&self) -> Replicated {
@@ -191,7 +241,22 @@ impl Running {
         if let Some(queue) = self.shards.counters().next() {
             (counted.queued, counted.dropped) = (queue.datagrams, queue.dropped);
         }
+        counted.go_on_from(&self.before);
         counted
+    }
+
+    /// Copies what waits, and ends. Gives what was counted and what is known of templates.
+    fn end(self) -> (Replicated, Option<TemplateMemory>) {
+        self.shards.close();
+        let Self { shards, counted, before, thread, .. } = self;
+        // A thread that panicked has told why.
+        let memory = thread.join().ok();
+        let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(queue) = shards.counters().next() {
+            (counted.queued, counted.dropped) = (queue.datagrams, queue.dropped);
+        }
+        counted.go_on_from(&before);
+        (counted, memory)
     }
 }
 
@@ -202,6 +267,9 @@ impl Copier {
             let taken = self.inbox.take(&mut batch, PATIENCE);
             for target in &mut self.targets {
                 target.look_after(&self.name);
+            }
+            if let Some(memory) = self.inheritance.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                self.memory.inherit(memory);
             }
             if taken == Taken::Batch {
                 self.copy(&batch);

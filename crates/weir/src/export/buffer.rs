@@ -46,11 +46,11 @@ impl Buffer {
         }
     }
 
-    /// The next batch and its number. Rows that cannot be read any more are added to `lost`.
-    pub(super) fn next(&mut self, lost: &mut u64) -> Option<(u64, Arc<FlowBatch>)> {
+    /// The next batch, its number, and the first row of it that is to be read. Rows that cannot be read any more are added to `lost`.
+    pub(super) fn next(&mut self, lost: &mut u64) -> Option<(u64, Arc<FlowBatch>, usize)> {
         match self {
             Self::Memory(waiting) => waiting.next(),
-            Self::Disk(disk) => disk.spool.next(lost).map(|(number, flows)| (number, Arc::new(flows))),
+            Self::Disk(disk) => disk.spool.next(lost).map(|(number, flows, row)| (number, Arc::new(flows), row)),
         }
     }
 
@@ -62,11 +62,11 @@ impl Buffer {
         }
     }
 
-    /// Reads again from the batch of this number on, or from the oldest that is left.
-    pub(super) fn go_back(&mut self, number: u64) {
+    /// Reads again from this row of the batch of this number on, or from the oldest batch that is left. Gives how many rows that are.
+    pub(super) fn go_back(&mut self, number: u64, row: usize) -> u64 {
         match self {
-            Self::Memory(waiting) => waiting.go_back(number),
-            Self::Disk(disk) => disk.spool.go_back(number),
+            Self::Memory(waiting) => waiting.go_back(number, row),
+            Self::Disk(disk) => disk.spool.go_back(number, row),
         }
     }
 

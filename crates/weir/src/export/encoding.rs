@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use weir_codec::encode::{self, EncodeOptions, Lost, Records, Refresh, Statement, TemplateProtocol};
 use weir_codec::{fastnetmon, netflow5};
 use weir_record::FlowBatch;
+use weir_transport::dtls::DtlsSession;
 use weir_transport::{Scheme, Url};
 
 use super::About;
@@ -33,8 +34,6 @@ enum Encoder {
 const UPTIME_BEFORE: i64 = 3_600_000_000_000;
 /// Largest message of a stream, octets: few enough for the buffers of collectors.
 const STREAM_MESSAGE: usize = 8192;
-/// Octets that DTLS adds to a datagram: header, nonce and tag of a record.
-const DTLS: usize = 13 + 8 + 16;
 /// Octets of the IP and UDP headers before a message.
 const HEADERS: [usize; 2] = [20 + 8, 40 + 8];
 
@@ -147,7 +146,7 @@ impl Encoder {
 fn payload_limit(export: &Export, target: &Url) -> usize {
     let room = match target.scheme {
         Scheme::Udp => usize::from(export.mtu),
-        Scheme::Dtls => usize::from(export.mtu).saturating_sub(DTLS),
+        Scheme::Dtls => usize::from(export.mtu).saturating_sub(DtlsSession::OVERHEAD),
         Scheme::Tcp | Scheme::Tls => return STREAM_MESSAGE,
     };
     // A name may have addresses of either family, so the larger header counts.

@@ -78,8 +78,9 @@ pub(super) struct Lane {
     pub(super) folder: Option<PathBuf>,
     pub(super) encoding: Encoding,
     pub(super) targets: Vec<Target>,
-    /// The target that has a session.
+    /// The target that has a session, and whether it takes messages now.
     pub(super) current: Option<usize>,
+    pub(super) is_taking: bool,
     pub(super) session: Session,
     pub(super) pace: Pace,
     pub(super) health: Health,
@@ -126,24 +127,42 @@ impl Target {
 impl Lane {
     /// Goes on with what another lane has left, in its buffer or in one of another kind.
     pub(super) fn take_over(&mut self, mut old: Self, capacity: usize) {
-        self.counted = Counted { targets: std::mem::take(&mut self.counted.targets), ..old.counted };
+        let restored = self.counted.restored + old.counted.restored;
+        self.counted = Counted { restored, targets: std::mem::take(&mut self.counted.targets), ..old.counted };
         if self.folder == old.folder {
             old.buffer.set_capacity(capacity);
             (self.buffer, self.session.settled) = (old.buffer, old.session.settled);
             return;
         }
-        while let Some((number, flows)) = old.buffer.next(&mut self.counted.dropped) {
+        while let Some((number, flows, first)) = old.buffer.next(&mut self.counted.dropped) {
+            let flows = if first == 0 { flows } else { Arc::new(rows_from(&flows, first)) };
             self.counted.dropped += self.buffer.push(flows);
             old.buffer.release(number + 1);
         }
         old.buffer.tend(true);
     }
 
+    /// Counts on for a lane that nobody goes on with: what it holds in memory is lost, and what is on disk stays there and counts where it is taken up again.
+    pub(super) fn count_for(&mut self, old: Self) {
+        if old.buffer.is_lasting() {
+            return;
+        }
+        let left = old.buffer.rows();
+        let counted =
+            Counted { dropped: old.counted.dropped + left, waiting: 0, waiting_octets: 0, targets: Vec::new(), ..old.counted };
+        self.counted += counted;
+        if left > 0 {
+            tell(&format!("{}: {left} records that waited are dropped: nobody is to be sent them any more", old.name));
+        }
+    }
+
     /// Works until nothing comes any more and what waits is sent, or as it is told to end.
     pub(super) fn run(mut self, shared: &Shared) -> Self {
         let (mut more, mut since_end) = (true, None);
+        let dropped_before = self.counted.queue_dropped;
         loop {
-            if more && !(self.is_patient && self.buffer.is_full()) {
+            let has_no_room = self.is_patient && self.buffer.is_full() && self.has_rows();
+            if more && !has_no_room {
                 match shared.queue.take(self.pause()) {
                     Taken::Batch(mut piece) => {
                         if let Some(flows) = piece.0.take() {
@@ -158,9 +177,12 @@ impl Lane {
                 thread::sleep(self.pause());
             }
             self.work(now());
-            self.counted.queue_dropped = shared.queue.dropped();
+            self.counted.queue_dropped = dropped_before + shared.queue.dropped();
             self.publish(shared);
             let ending = *shared.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            if matches!(ending, Ending::Sent(until) if Instant::now() >= until) {
+                self.is_patient = false;
+            }
             if !more && self.is_done(ending, *since_end.get_or_insert_with(Instant::now)) {
                 self.finish(ending);
                 self.publish(shared);
@@ -171,7 +193,9 @@ impl Lane {
 
     /// How long it may wait for a batch.
     fn pause(&self) -> Duration {
-        let Some(target) = self.current.and_then(|place| self.targets.get(place)) else { return CONNECTING };
+        let Some(target) = self.current.and_then(|place| self.targets.get(place)).filter(|_| self.is_taking) else {
+            return CONNECTING;
+        };
         match target.sender.waiting() {
             0 if self.has_rows() => Duration::ZERO,
             0 => IDLE,
@@ -206,6 +230,7 @@ impl Lane {
         self.send(now);
         self.settle();
         self.buffer.tend(false);
+        self.count();
         self.tell_changes();
     }
 
@@ -213,6 +238,7 @@ impl Lane {
     fn connect(&mut self) {
         // What the session that may be over now has settled.
         self.settle();
+        self.is_taking = false;
         let mut place = 0;
         while place < self.targets.len() && self.current.is_none_or(|current| place <= current) {
             let Some(target) = self.targets.get_mut(place) else { return };
@@ -227,15 +253,20 @@ impl Lane {
                     self.send_again();
                 }
                 State::Waiting => {}
-                State::Ready if is_current => return,
+                State::Ready if is_current => {
+                    self.is_taking = true;
+                    return;
+                }
                 State::Began | State::Ready => {
                     if !is_current {
                         self.leave();
                     }
-                    self.current = Some(place);
+                    (self.current, self.is_taking) = (Some(place), true);
                     self.send_again();
                     self.encoding.begin_session();
                     self.progressed = Instant::now();
+                    // Those behind it are not wanted any more: a connection that nobody looks after would be of no use later.
+                    self.targets.iter_mut().skip(place + 1).for_each(|target| target.sender.finish(Duration::ZERO));
                     return;
                 }
             }
@@ -243,34 +274,40 @@ impl Lane {
         }
     }
 
-    /// Ends the session that there is, in order.
-    fn leave(&mut self) {
-        if let Some(target) = self.current.and_then(|place| self.targets.get_mut(place)) {
-            target.sender.finish(LEAVING);
-            self.settle();
-        }
-        self.current = None;
+    /// Ends the session that there is, in order. True where all that it was given is with the network at least.
+    fn leave(&mut self) -> bool {
+        let Some(target) = self.current.and_then(|place| self.targets.get_mut(place)) else { return true };
+        target.sender.finish(LEAVING);
+        let is_handed = target.sender.is_handed();
+        self.settle();
+        (self.current, self.is_taking) = (None, false);
+        is_handed
     }
 
-    /// What the last session has not settled waits again.
+    /// What the last session has not settled waits again; what had to make room meanwhile is lost.
     fn send_again(&mut self) {
-        let Session { marks, settled, .. } = std::mem::take(&mut self.session);
-        self.counted.resent += marks.iter().map(|mark| mark.rows).sum::<u64>();
-        self.buffer.go_back(settled.0);
-        self.session.settled = settled;
+        let session = std::mem::take(&mut self.session);
+        let (place, row) = session.settled;
+        let sent: u64 = session.marks.iter().map(|mark| mark.rows).sum();
+        let wanted = sent + session.left();
+        self.counted.resent += sent;
+        self.counted.dropped += wanted.saturating_sub(self.buffer.go_back(place, row));
+        let position = self.buffer.position();
+        self.session.settled = if position > place { (position, 0) } else { (place, row) };
     }
 
     /// Sends rows of the batch that is under way, or of the next one, until the sender has enough.
     fn send(&mut self, now: i64) {
         let Self { encoding, targets, session, pace, buffer, counted, .. } = self;
+        if !self.is_taking {
+            return;
+        }
         let Some(target) = self.current.and_then(|place| targets.get_mut(place)) else { return };
         let pace = target.is_datagrams().then_some(pace);
         let mut tap = Tap { sender: &mut target.sender, pace, handed: &mut session.handed };
         encoding.refresh(now, tap.sender.counters().octets, &mut |message| tap.send(message));
         if session.batch.is_none() {
-            let settled = session.settled;
-            let next = buffer.next(&mut counted.dropped);
-            session.batch = next.map(|(number, flows)| (number, flows, if number == settled.0 { settled.1 } else { 0 }));
+            session.batch = buffer.next(&mut counted.dropped);
         }
         if let Some((number, flows, row)) = &mut session.batch {
             while *row < flows.rows() && tap.sender.waiting() < ENOUGH {
@@ -300,8 +337,8 @@ impl Lane {
         self.buffer.release(settled.0);
     }
 
-    /// Counts, and says that the collector has gone, or has come back.
-    fn tell_changes(&mut self) {
+    /// Counts what became of all.
+    fn count(&mut self) {
         let counted = &mut self.counted;
         counted.left_out = self.encoding.left_out();
         counted.waiting = self.buffer.rows() + self.session.left();
@@ -317,6 +354,11 @@ impl Lane {
         if counted.messages() > before {
             self.progressed = Instant::now();
         }
+    }
+
+    /// Says that the collector has gone, or has come back.
+    fn tell_changes(&mut self) {
+        let counted = &self.counted;
         let seen = Seen {
             is_up: self.current.is_some(),
             messages: counted.messages(),
@@ -349,17 +391,25 @@ impl Lane {
 
     /// Ends the session, and counts what nobody will send.
     fn finish(&mut self, ending: Ending) {
-        self.leave();
+        let is_last = matches!(ending, Ending::Sent(_)) && !self.buffer.is_lasting();
+        // Nobody sends again what the network has, so it counts as sent.
+        if self.leave()
+            && is_last
+            && let Some(mark) = self.session.marks.back()
+        {
+            self.session.settled = mark.place;
+            self.session.marks.clear();
+        }
         self.send_again();
-        if matches!(ending, Ending::Sent(_)) && !self.buffer.is_lasting() {
-            let dropped = &mut self.counted.dropped;
-            while let Some((number, flows)) = self.buffer.next(dropped) {
-                let (settled, row) = self.session.settled;
-                *dropped += (flows.rows() - if number == settled { row } else { 0 }) as u64;
+        if is_last {
+            let mut lost = 0;
+            while let Some((_, flows, first)) = self.buffer.next(&mut lost) {
+                lost += (flows.rows() - first) as u64;
             }
+            self.counted.dropped += lost;
         }
         self.buffer.tend(true);
-        self.tell_changes();
+        self.count();
     }
 }
 
@@ -390,6 +440,14 @@ impl Tap<'_> {
             pace.pass(message.len());
         }
     }
+}
+
+/// The rows of a batch from this one on.
+fn rows_from(flows: &FlowBatch, first: usize) -> FlowBatch {
+    let mut rest = FlowBatch::new();
+    rest.append_where(flows, |row| row >= first);
+    rest.finish();
+    rest
 }
 
 /// Where the step that begins at a row ends; both halves of a connection are in one step.

@@ -20,9 +20,11 @@ pub(super) struct Waiting {
     first: u64,
     /// The number of the entry that is read next.
     next: u64,
+    /// So many rows of the next entry need not be read.
+    skip: usize,
     octets: usize,
     capacity: usize,
-    /// Rows of entries from the next one on.
+    /// Rows that are to be read.
     rows: u64,
 }
 
@@ -33,7 +35,7 @@ struct Entry {
 
 impl Waiting {
     pub(super) const fn new(capacity: usize) -> Self {
-        Self { entries: VecDeque::new(), first: 0, next: 0, octets: 0, capacity, rows: 0 }
+        Self { entries: VecDeque::new(), first: 0, next: 0, skip: 0, octets: 0, capacity, rows: 0 }
     }
 
     /// Takes a batch. Gives how many rows went that still waited.
@@ -68,21 +70,29 @@ impl Waiting {
         true
     }
 
-    /// The next batch and its number.
-    pub(super) fn next(&mut self) -> Option<(u64, Arc<FlowBatch>)> {
+    /// The next batch, its number, and the first row of it that is to be read.
+    pub(super) fn next(&mut self) -> Option<(u64, Arc<FlowBatch>, usize)> {
         let number = self.next;
         let entry = self.entries.get(usize::try_from(number - self.first).ok()?)?;
+        let skip = std::mem::take(&mut self.skip).min(entry.flows.rows());
         self.next += 1;
-        self.rows -= entry.flows.rows() as u64;
-        Some((number, Arc::clone(&entry.flows)))
+        self.rows -= (entry.flows.rows() - skip) as u64;
+        Some((number, Arc::clone(&entry.flows), skip))
     }
 
-    /// Reads again from the entry of this number on, or from the oldest that is left.
-    pub(super) fn go_back(&mut self, number: u64) {
+    /// Reads again from this row of the entry of this number on, or from the oldest entry that is left. Gives how many rows that are.
+    pub(super) fn go_back(&mut self, number: u64, row: usize) -> u64 {
         let to = number.clamp(self.first, self.next);
+        if to == self.next {
+            return 0;
+        }
         let again = self.entries.iter().skip((to - self.first) as usize).take((self.next - to) as usize);
-        self.rows += again.map(|entry| entry.flows.rows() as u64).sum::<u64>();
-        self.next = to;
+        let again: usize = again.map(|entry| entry.flows.rows()).sum();
+        // What is skipped of the entry that would have come next is to be read no more than before.
+        let skip = if to == number { row.min(again) } else { 0 };
+        self.rows += (again - skip) as u64 + self.skip as u64;
+        (self.next, self.skip) = (to, skip);
+        (again - skip) as u64
     }
 
     /// Lets go of the entries before this number.
@@ -126,8 +136,9 @@ impl Waiting {
             return 0;
         }
         self.next = self.first;
-        self.rows -= entry.flows.rows() as u64;
-        entry.flows.rows() as u64
+        let waited = (entry.flows.rows() - std::mem::take(&mut self.skip).min(entry.flows.rows())) as u64;
+        self.rows -= waited;
+        waited
     }
 }
 
@@ -143,7 +154,7 @@ mod tests {
     }
 
     fn next(waiting: &mut Waiting) -> Option<(u64, usize)> {
-        waiting.next().map(|(number, flows)| (number, flows.rows()))
+        waiting.next().map(|(number, flows, row)| (number, flows.rows() - row))
     }
 
     #[test]
@@ -152,15 +163,30 @@ mod tests {
         (2000..2003).for_each(|rows| assert_eq!(waiting.push(batch(rows)), 0));
         assert_eq!([next(&mut waiting), next(&mut waiting)], [Some((0, 2000)), Some((1, 2001))]);
         assert_eq!(waiting.rows(), 2002);
-        waiting.go_back(0);
-        assert_eq!(waiting.rows(), 6003);
+        assert_eq!((waiting.go_back(0, 0), waiting.rows()), (4001, 6003));
         assert_eq!(next(&mut waiting), Some((0, 2000)));
         waiting.release(1);
-        waiting.go_back(0);
+        assert_eq!(waiting.go_back(0, 0), 0);
         assert_eq!((waiting.rows(), next(&mut waiting)), (4003, Some((1, 2001))), "the first is gone");
         // What was not read yet is not let go.
         waiting.release(9);
         assert_eq!([next(&mut waiting), next(&mut waiting)], [Some((2, 2002)), None]);
+    }
+
+    #[test]
+    fn rows_that_are_settled_are_read_no_more() {
+        let mut waiting = Waiting::new(usize::MAX);
+        (2000..2002).for_each(|rows| assert_eq!(waiting.push(batch(rows)), 0));
+        assert_eq!([next(&mut waiting), next(&mut waiting)], [Some((0, 2000)), Some((1, 2001))]);
+        assert_eq!((waiting.go_back(0, 1500), waiting.rows()), (2501, 2501));
+        assert_eq!((waiting.go_back(0, 1500), waiting.rows()), (0, 2501), "it is there already");
+        assert_eq!((next(&mut waiting), waiting.rows()), (Some((0, 500)), 2001));
+        assert_eq!((waiting.go_back(0, 1600), waiting.rows()), (400, 2401));
+        // The oldest goes, with what waited of it.
+        waiting.set_capacity(1);
+        assert_eq!(waiting.push(batch(3000)), 400 + 2001);
+        assert_eq!((next(&mut waiting), waiting.rows()), (Some((2, 3000)), 0));
+        assert_eq!(waiting.go_back(1, 5), 3000, "of a batch that is gone the oldest that is left, and whole");
     }
 
     #[test]

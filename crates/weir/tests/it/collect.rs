@@ -1,10 +1,10 @@
 //! The collector as its users run it: `weir run`, datagrams over real sockets, and what is in the store afterwards.
 
+pub(crate) mod fastnetmon;
 pub(crate) mod messages;
 pub(crate) mod service;
 
 mod captures;
-mod fastnetmon;
 mod guard;
 mod health;
 mod restart;

@@ -273,3 +273,24 @@ fn nfcapd(folder: &std::path::Path, port: u16) -> Child {
 fn version(program: &str) -> Option<()> {
     Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().ok().map(|_| ())
 }
+
+#[test]
+fn a_file_goes_through_a_buffer_that_holds_a_part_of_it() {
+    const CONNECTIONS: u16 = 10_000;
+    let frames: Vec<_> = (0..CONNECTIONS).flat_map(|index| connection(20_000 + index)).collect();
+    let file = File::new("large.pcap", &make::pcap(1, &frames));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("tcp://{}?buffer=1MiB", listener.local_addr().unwrap());
+    let reader = thread::spawn(move || {
+        let mut octets = Vec::new();
+        listener.accept().unwrap().0.read_to_end(&mut octets).unwrap();
+        octets
+    });
+    let begun = Instant::now();
+    let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
+    // What was sent but is not known to have been read fills the buffer too, and is not waited for: that would take more than a minute.
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let decoded = weir_reading(&["decode", "-", "--format", "none"], &reader.join().unwrap());
+    assert_eq!(decoded.stdout.trim(), (2 * CONNECTIONS).to_string(), "{}", run.stderr);
+}

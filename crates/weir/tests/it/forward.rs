@@ -4,6 +4,9 @@ mod target;
 
 mod service;
 
+mod changes;
+mod fail_over;
+mod foreign;
 mod loss;
 mod targets;
 mod tls;

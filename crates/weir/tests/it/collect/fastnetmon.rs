@@ -54,7 +54,7 @@ fn send_with(command: &dyn Fn() -> Command, addresses: [SocketAddr; 3], ca: &Pat
     Ok(())
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let ours = std::env::home_dir().map(|home| home.join(".cache/weir/python/bin/python")).filter(|python| python.exists());
     std::env::var_os("WEIR_PYTHON").map(PathBuf::from).or(ours).unwrap_or_else(|| "python3".into())
 }

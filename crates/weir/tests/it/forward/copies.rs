@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::target::wait_until;
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::messages;
-use crate::collect::service::{Exporter, Folder, Service};
+use crate::collect::service::{Exporter, Folder, Service, config};
 use crate::namespaces::missing;
 use crate::run::weir;
 
@@ -140,6 +140,47 @@ fn a_collector_that_comes_late_can_read_at_once() {
         assert_eq!(number(next).wrapping_sub(number(said)), u32::from(version == 9), "version {version}");
     }
     service.stop();
+}
+
+#[test]
+fn a_change_of_the_section_passes_no_datagram_by() {
+    let ((steady, first), (_other, second)) = (collector(), collector());
+    let folder = Folder::new();
+    let service = Service::start(&folder, "", &replicate(&[first], ""));
+    let exporter = Exporter::new(1);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let order = std::sync::atomic::Ordering::Relaxed;
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut number = 0u32;
+            while !stop.load(order) {
+                exporter.send(&service, [&number.to_be_bytes()[..]]);
+                number += 1;
+                std::thread::sleep(Duration::from_micros(300));
+            }
+            number
+        });
+        let reader = scope.spawn(|| {
+            let mut numbers = Vec::new();
+            let mut octets = [0; 64];
+            while let Ok(length) = steady.recv(&mut octets) {
+                numbers.push(u32::from_be_bytes(octets[..length].try_into().unwrap()));
+            }
+            numbers
+        });
+        for targets in [&[first, second][..], &[first], &[second, first], &[first]] {
+            service.reload(&config(service.address, &folder.store(), "", &replicate(targets, "")));
+        }
+        stop.store(true, order);
+        let sent = sender.join().unwrap();
+        steady.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let mut numbers = reader.join().unwrap();
+        assert!(sent > 500, "{sent}");
+        // The last of an old section may come behind the first of a new one.
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..sent).collect::<Vec<_>>());
+    });
+    service.stop().check_identity();
 }
 
 #[test]

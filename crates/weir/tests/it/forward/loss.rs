@@ -1,49 +1,20 @@
 //! Collectors that break off, are not there, come back; a service that is killed; a disk that is full.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::Shutdown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use super::target::{Receiver, Seen, send, wait_until};
+use super::target::{Receiver, Seen, add_up, check, free, send, send_rows, wait_until};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 
-/// An address that nobody listens on now.
-fn free() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 fn export(target: &str, more: &str) -> String {
     format!("[export.next]\nurl = \"tcp://{target}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n{more}\n")
-}
-
-/// Each of so many records came once at least, and never twice in one connection.
-fn check(seen: &Seen, records: u32) {
-    let all = seen.all();
-    let missing: Vec<u32> = (1..=records).filter(|bytes| !all.contains_key(&u64::from(*bytes))).collect();
-    assert!(missing.is_empty() && all.len() == records as usize, "of {}: missing {missing:?}", all.len());
-    for (number, connection) in seen.connections().iter().enumerate() {
-        assert!(connection.values().all(|times| *times == 1), "twice in connection {number}");
-    }
-}
-
-/// The counters of an export: records = sent - sent again + waiting + dropped.
-fn add_up(asked: &Asked) -> [u64; 5] {
-    let rows = asked.ask(&["counters", "--format", "json", "--grep", "weir_export_"]).records();
-    let value = |name: &str| -> u64 {
-        let named = rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with(&format!("weir_export_{name}{{")));
-        named.map(|row| row["value"].as_u64().unwrap()).sum()
-    };
-    [
-        value("records_total"),
-        value("sent_records_total"),
-        value("resent_records_total"),
-        value("waiting_records"),
-        value("dropped_records_total"),
-    ]
 }
 
 #[test]
@@ -118,7 +89,7 @@ fn on_disk_records_survive_a_sudden_end() {
     wait_until("all on disk", || {
         on_disk() > 1000
             && on_disk() == {
-                std::thread::sleep(std::time::Duration::from_millis(600));
+                thread::sleep(Duration::from_millis(600));
                 on_disk()
             }
     });
@@ -181,4 +152,48 @@ fn a_full_disk_costs_records_of_the_export_alone() {
     wait_until("those that waited", || receiver.seen.all().len() as u64 == waiting);
     asked.service.stop();
     receiver.join();
+}
+
+#[test]
+fn what_made_room_before_it_was_known_to_have_arrived_is_counted_when_the_connection_is_lost() {
+    const RECORDS: u32 = 12_000;
+    // Everything was read but for the last messages, which nobody can know.
+    let receiver = Receiver::at("127.0.0.1:0", Seen::default(), vec![168 * (RECORDS as usize - 100)]);
+    let asked = Asked::start_beside("", &export(&receiver.address.to_string(), "buffer = \"1MiB\""));
+    send(&asked.service, &Exporter::new(1), 1..RECORDS + 1);
+    let seen = receiver.seen.clone();
+    wait_until("a second connection", || seen.connections().len() == 2);
+    wait_until("the last records", || seen.connections()[1].contains_key(&u64::from(RECORDS)));
+    let [records, sent, resent, waiting, dropped] = add_up(&asked);
+    assert_eq!((records, waiting), (RECORDS.into(), 0));
+    assert!(dropped > 0 && resent > 0, "{resent} were sent again, {dropped} dropped");
+    assert_eq!(records, sent - resent + dropped);
+    assert_eq!(seen.connections()[1].len() as u64, records - dropped, "what is left was sent again");
+    asked.service.stop();
+    receiver.join();
+}
+
+#[test]
+fn a_collector_that_has_ended_its_side_and_reads_no_more_is_sent_no_more() {
+    const BURST: u32 = 60_000;
+    let listener = Receiver::small("127.0.0.1:0");
+    let asked = Asked::start_beside("", &export(&listener.local_addr().unwrap().to_string(), ""));
+    let exporter = Exporter::new(1);
+    send(&asked.service, &exporter, 1..2);
+    let (stream, _) = listener.accept().unwrap();
+    send_rows(&asked.service, &exporter, 2..BURST + 1);
+    // More than the buffers between the two take.
+    let mut before = add_up(&asked);
+    wait_until("all to be stored, and the buffers to be full", || {
+        let seen = add_up(&asked);
+        seen[0] == u64::from(BURST) && seen[3] > 0 && std::mem::replace(&mut before, seen) == seen
+    });
+    stream.shutdown(Shutdown::Write).unwrap();
+    // A second of the three in which it might still read.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(add_up(&asked), before, "nothing is made into messages that nobody takes");
+    drop((stream, listener));
+    wait_until("the end of the session", || add_up(&asked)[2] > 0);
+    let [records, sent, resent, waiting, dropped] = add_up(&asked);
+    assert_eq!((records, dropped), (sent - resent + waiting, 0));
 }

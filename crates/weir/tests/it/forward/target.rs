@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType, sockopt};
+
+use crate::asking::service::Asked;
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Service};
 
@@ -26,6 +29,39 @@ pub(super) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
 pub(super) fn send(service: &Service, exporter: &Exporter, bytes: std::ops::Range<u32>) {
     let datagrams: Vec<Vec<u8>> = bytes.map(|bytes| messages::netflow5(bytes, bytes)).collect();
     exporter.send(service, datagrams.iter().map(Vec::as_slice));
+}
+
+/// The same with as many records in a datagram as it can hold, which is faster.
+pub(super) fn send_rows(service: &Service, exporter: &Exporter, bytes: std::ops::Range<u32>) {
+    let firsts = bytes.clone().step_by(30);
+    let datagrams: Vec<Vec<u8>> =
+        firsts.map(|first| messages::netflow5_rows(first, first, (bytes.end - first).min(30))).collect();
+    exporter.send(service, datagrams.iter().map(Vec::as_slice));
+}
+
+/// An address that nobody listens on now.
+pub(super) fn free() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// The counters of all exports: records, sent, sent again, waiting, dropped.
+pub(super) fn add_up(asked: &Asked) -> [u64; 5] {
+    let rows = asked.ask(&["counters", "--format", "json", "--grep", "weir_export_"]).records();
+    let value = |name: &str| -> u64 {
+        let named = rows.iter().filter(|row| row["name"].as_str().unwrap().starts_with(&format!("weir_export_{name}{{")));
+        named.map(|row| row["value"].as_u64().unwrap()).sum()
+    };
+    ["records_total", "sent_records_total", "resent_records_total", "waiting_records", "dropped_records_total"].map(value)
+}
+
+/// Each of so many records came once at least, and never twice in one connection.
+pub(super) fn check(seen: &Seen, records: u32) {
+    let all = seen.all();
+    let missing: Vec<u32> = (1..=records).filter(|bytes| !all.contains_key(&u64::from(*bytes))).collect();
+    assert!(missing.is_empty() && all.len() == records as usize, "of {}: missing {missing:?}", all.len());
+    for (number, connection) in seen.connections().iter().enumerate() {
+        assert!(connection.values().all(|times| *times == 1), "twice in connection {number}");
+    }
 }
 
 /// How often each record came, told by its bytes.
@@ -73,6 +109,15 @@ impl Receiver {
             }
         });
         Self { address, seen, thread }
+    }
+
+    /// A listener whose connections keep few octets that nobody reads.
+    pub(super) fn small(address: &str) -> TcpListener {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+        rustix::net::bind(&socket, &address.parse::<SocketAddr>().unwrap()).unwrap();
+        rustix::net::listen(&socket, 1).unwrap();
+        socket.into()
     }
 
     /// Waits until the last connection has ended.

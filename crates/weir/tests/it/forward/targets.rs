@@ -1,4 +1,4 @@
-//! Several targets, names that get other addresses, changes while the service runs, and what a collector is sent of what it asked for.
+//! Several targets, names that get other addresses, and what a collector is sent of what it asked for.
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::target::{Receiver, Seen, send, wait_until};
 use crate::asking::service::Asked;
-use crate::collect::service::{Exporter, Folder, Service, config};
+use crate::collect::service::{Exporter, Folder, Service};
 use crate::namespaces::{Namespace, missing};
 use crate::run::weir;
 
@@ -61,54 +61,6 @@ fn duplicates_go_to_each_target() {
     let ended = service.stop();
     assert_eq!((ended.code, &ended.exports["next"]["records"]), (Some(0), &600.into()), "{:#?}", ended.log);
     receivers.into_iter().for_each(|receiver| assert_eq!(receiver.join().connections().len(), 1));
-}
-
-#[test]
-fn a_change_of_one_export_disturbs_no_other_and_loses_nothing() {
-    let steady = Receiver::at("127.0.0.1:0", Seen::default(), vec![]);
-    let changed = Receiver::at("127.0.0.1:0", Seen::default(), vec![]);
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let one = |name: &str, target: std::net::SocketAddr| {
-        format!("[export.{name}]\nurl = \"tcp://{target}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n")
-    };
-    let folder = Folder::new();
-    let before = one("steady", steady.address) + &one("changed", nobody);
-    let service = Service::start(&folder, "", &before);
-    let exporter = Exporter::new(1);
-    send(&service, &exporter, 1..301);
-    wait_until("the first records", || steady.seen.all().len() == 300);
-    // What waited for nobody goes to the new target.
-    let after = one("steady", steady.address) + &one("changed", changed.address);
-    service.reload(&config(service.address, &folder.store(), "", &after));
-    send(&service, &exporter, 301..601);
-    for receiver in [&steady, &changed] {
-        wait_until("all records", || receiver.seen.all().len() == 600);
-        assert!(receiver.seen.all().values().all(|times| *times == 1));
-    }
-    // One is removed: the other goes on.
-    service.reload(&config(service.address, &folder.store(), "", &one("steady", steady.address)));
-    let removed = changed.join();
-    send(&service, &exporter, 601..701);
-    wait_until("the last records", || steady.seen.all().len() == 700);
-    assert_eq!(removed.all().len(), 600);
-    assert_eq!(service.stop().code, Some(0));
-    assert_eq!(steady.join().connections().len(), 1, "never connected anew");
-}
-
-#[test]
-fn what_cannot_be_changed_to_is_refused_and_the_old_exports_go_on() {
-    let steady = Receiver::at("127.0.0.1:0", Seen::default(), vec![]);
-    let export =
-        |more: &str| format!("[export.a]\nurl = \"tcp://{}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n{more}", steady.address);
-    let folder = Folder::new();
-    let service = Service::start(&folder, "", &export(""));
-    let bad = export("[export.b]\nurl = \"tls://127.0.0.1:1\"\nfrom = \"all\"\nca = \"/no/such/file.pem\"\n");
-    service.reload(&config(service.address, &folder.store(), "", &bad));
-    assert_eq!(service.told("/no/such/file.pem"), 1);
-    send(&service, &Exporter::new(1), 1..11);
-    wait_until("records", || steady.seen.all().len() == 10);
-    service.stop();
-    steady.join();
 }
 
 #[test]

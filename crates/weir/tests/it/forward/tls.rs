@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use weir_testkit::{Authority, Issued};
 
 use super::target::{send, wait_until};
+use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::run::weir_reading;
 
@@ -72,6 +73,43 @@ fn a_server_of_others_reads_what_is_sent_over_both_versions() {
         let run = weir_reading(&["decode", "-", "--columns", "bytes"], &server.stop());
         let bytes: u64 = run.records().iter().map(|record| record["bytes"].as_u64().unwrap()).sum();
         assert_eq!((run.records().len(), bytes), (500, 500 * 501 / 2), "{version}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn one_service_sends_to_the_next_over_every_transport() {
+    const RECORDS: u64 = 300;
+    let authority = Authority::new();
+    for (scheme, format) in [("tcp", "ipfix"), ("tls", "ipfix"), ("dtls", "ipfix"), ("tcp", "fastnetmon"), ("tls", "fastnetmon")]
+    {
+        let (files, folder) = (Folder::new(), Folder::new());
+        let ca = authority.write(&files.0, "ca.pem");
+        let (certificate, key) = authority.issue(&["localhost"]).write(&files.0, "server");
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let is_secure = scheme != "tcp";
+        let keys = format!("certificate = \"{}\"\nprivate_key = \"{}\"\n", certificate.display(), key.display());
+        let (keys, host) = if is_secure { (keys, "localhost") } else { (String::new(), "127.0.0.1") };
+        let kind = if format == "fastnetmon" { "format = \"fastnetmon\"\n" } else { "" };
+        let target = Asked::start_beside("", &format!("[listen.next]\nurl = \"{scheme}://{address}\"\n{keys}{kind}"));
+        let trust = if is_secure { format!("ca = \"{}\"\n", ca.display()) } else { String::new() };
+        let export = format!(
+            "[export.next]\nurl = \"{scheme}://{host}:{}\"\nfrom = \"all\"\nformat = \"{format}\"\n{trust}",
+            address.port()
+        );
+        let service = Service::start(&folder, "", &export);
+        send(&service, &Exporter::new(1), 1..RECORDS as u32 + 1);
+        target.wait_stored(RECORDS);
+        let ended = service.stop();
+        assert_eq!(
+            (ended.code, &ended.exports["next"]["records"]),
+            (Some(0), &RECORDS.into()),
+            "{scheme} {format}: {:#?}",
+            ended.log
+        );
+        assert_eq!(ended.exports["next"]["resent_records"], 0);
+        let bytes = target.ask(&["query", "--format", "json", "--columns", "bytes", "--limit", "1000"]).records();
+        let sum: u64 = bytes.iter().map(|row| row["bytes"].as_u64().unwrap()).sum();
+        assert_eq!((bytes.len() as u64, sum), (RECORDS, RECORDS * (RECORDS + 1) / 2), "{scheme} {format}");
     }
 }
 
