@@ -75,7 +75,7 @@ pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fau
 /// Waits for a turn, does the work on a thread that may wait, and gives the head of the answer, with a body that follows the client.
 ///
 /// The turn is held until the last of the answer was taken, so that no more answers are in memory than queries may run.
-async fn stream(
+pub(crate) async fn stream(
     shared: Shared,
     kind: &'static str,
     text: String,
@@ -134,7 +134,7 @@ impl Sending {
 }
 
 /// A question on its thread.
-struct Job {
+pub(crate) struct Job {
     turn: Turn,
     begun: oneshot::Sender<Result<Vec<u8>, Fault>>,
     out: Chunks,
@@ -145,7 +145,7 @@ struct Job {
 
 impl Job {
     /// Begins to answer, tells the head, writes the rows.
-    fn run<T>(
+    pub(crate) fn run<T>(
         self,
         answer: impl FnOnce(&Turn) -> Result<T, QueryError>,
         head: impl FnOnce(&T) -> Vec<u8>,
@@ -233,7 +233,7 @@ fn write_rows(answer: SqlAnswer, format: SqlFormat, columns: &[u8], out: &mut Ch
 }
 
 /// Text on its way to the client.
-struct Chunks {
+pub(crate) struct Chunks {
     chunks: mpsc::Sender<Bytes>,
     threads: Handle,
     text: Vec<u8>,
@@ -242,7 +242,7 @@ struct Chunks {
 
 impl Chunks {
     /// Takes a part of the text, and sends what is enough for a chunk.
-    fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Fault> {
+    pub(crate) fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Fault> {
         self.text.append(text);
         if self.text.len() < CHUNK_OCTETS {
             return Ok(());
@@ -270,7 +270,7 @@ impl Chunks {
 }
 
 /// How an error is told over HTTP.
-fn fault(error: QueryError, turn: &Turn) -> Fault {
+pub(crate) fn fault(error: QueryError, turn: &Turn) -> Fault {
     match error {
         QueryError::Refused(refusal) => refusal.into(),
         QueryError::TooMuch(error) => Fault::new(StatusCode::UNPROCESSABLE_ENTITY, error),

@@ -1,6 +1,7 @@
 //! What the server needs from the service, and how a question can fail there.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use weir_query::{Answer, Question};
 use weir_store::{AskError, Cancel, SqlAnswer, SqlError, StoreError};
@@ -8,6 +9,7 @@ use weir_store::{AskError, Cancel, SqlAnswer, SqlError, StoreError};
 use crate::error::{Place, Refusal};
 use crate::metric::Counter;
 use crate::named::NamesOf;
+use crate::objects::Library;
 use crate::source::SourceRow;
 
 /// The service behind the API. Calls may take as long as their work does: the server makes them on threads that may wait.
@@ -23,6 +25,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Names of addresses, looked up now or known from before; nothing for one that has none. Those that are not known in time are left out.
     fn names(&self, addresses: &[IpAddr]) -> NamesOf;
+
+    /// Where profiles, chapters and dashboards are kept; nothing where there is no place for them.
+    fn library(&self) -> Option<Arc<Library>> {
+        None
+    }
 
     /// Answers a question over what is stored.
     ///

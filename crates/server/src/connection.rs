@@ -64,7 +64,8 @@ pub fn serve(listener: TcpListener, backend: Arc<dyn Backend>, limits: Limits) -
     let (stop, stopped) = watch::channel(false);
     let live = Live::new(limits.live, stopped.clone());
     let unread = Arc::new(Unread::new(limits.unread_bytes));
-    let router = routes::router(Shared { backend, queries: Arc::clone(&queries), unread, live }, &limits);
+    let library = backend.library();
+    let router = routes::router(Shared { backend, library, queries: Arc::clone(&queries), unread, live }, &limits);
     let accepting = runtime.spawn(accept(listener, router, limits, stopped));
     Ok(Server { address, runtime, accepting, queries, stop })
 }

@@ -4,7 +4,7 @@
 //! `weir_query`; their JSON forms ([`Asked`], [`SourceRow`], [`Refusal`]) are this crate's, and the command line speaks them too. There is no
 //! authentication yet, so the service binds to the loopback address.
 //!
-//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `console` (pages), `queries`, `unread` and `limits` (how much),
+//! Reading order: `backend` (what is needed), `question`, `document` and `error` (what is spoken), `routes` (where), `answer` (how), `objects` (what people keep, and views of it), `console` (pages), `queries`, `unread` and `limits` (how much),
 //! `connection` and `patient` (from whom).
 //!
 //! Never: knows a protocol or where files lie.
@@ -24,6 +24,9 @@ mod live;
 pub mod metric;
 pub mod moment;
 mod own_metrics;
+
+#[expect(unused_qualifications, reason = "what utoipa makes of the annotations names types in full")]
+mod objects;
 
 mod openapi;
 #[expect(unused_qualifications, reason = "what utoipa makes of the annotations names types in full")]
@@ -46,6 +49,10 @@ pub use limits::Limits;
 pub use live::LiveCounters;
 pub use metric::{Counter, CounterRow, Kind, Metric, Value};
 pub use named::{MOST_NAMES, NamesOf, add_names};
+pub use objects::{
+    AskedView, ChannelRow, Envelope, Filling, Library, MAX_CHAPTERS, MAX_DASHBOARDS, MAX_OCTETS, MAX_PROFILES,
+    MAX_STORED_CHANNELS, Origin, Page, ProfileName, ServiceDocument, Shelf, ViewDocument, ViewFormat, ViewPart,
+};
 pub use openapi::Document;
 pub use own_metrics::METRICS;
 pub use queries::QueryRow;

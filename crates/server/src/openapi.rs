@@ -2,7 +2,7 @@
 
 use utoipa::OpenApi;
 
-use crate::routes;
+use crate::{objects, routes};
 
 /// The OpenAPI document.
 #[derive(OpenApi)]
@@ -21,8 +21,26 @@ use crate::routes;
         routes::names,
         routes::queries_list,
         routes::query_cancel,
+        objects::routes::profiles::list,
+        objects::routes::profiles::create,
+        objects::routes::profiles::read,
+        objects::routes::profiles::replace,
+        objects::routes::profiles::delete,
+        objects::routes::chapters::list,
+        objects::routes::chapters::create,
+        objects::routes::chapters::read,
+        objects::routes::chapters::replace,
+        objects::routes::chapters::delete,
+        objects::routes::dashboards::list,
+        objects::routes::dashboards::create,
+        objects::routes::dashboards::read,
+        objects::routes::dashboards::replace,
+        objects::routes::dashboards::delete,
+        objects::routes::chapter_data,
+        objects::routes::view,
+        objects::routes::service,
     ),
-    tags((name = "ask", description = "Questions and their answers"), (name = "service", description = "The service itself")),
+    tags((name = "ask", description = "Questions and their answers"), (name = "model", description = "Profiles, chapters, dashboards, and the data of views"), (name = "service", description = "The service itself")),
 )]
 pub struct Document;
 

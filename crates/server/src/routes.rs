@@ -26,17 +26,20 @@ use crate::limits::Limits;
 use crate::live::{Live, LiveCounters};
 use crate::metric::{self, CounterRow};
 use crate::named::{MOST_NAMES, NamesOf};
+use crate::objects::Library;
 use crate::openapi::Document;
 use crate::queries::{Queries, QueryRow};
 use crate::question::{Asked, AskedSql, Format};
 use crate::source::SourceRow;
 use crate::unread::{self, Unread};
-use crate::{answer, console, live, own_metrics};
+use crate::{answer, console, live, objects, own_metrics};
 
 /// What every route knows.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn Backend>,
+    /// Profiles, chapters and dashboards; nothing where there is no place for them.
+    pub(crate) library: Option<Arc<Library>>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) unread: Arc<Unread>,
     pub(crate) live: Live,
@@ -44,7 +47,7 @@ pub(crate) struct Shared {
 
 pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
     let unread = Arc::clone(&shared.unread);
-    Router::new()
+    objects::routes::add(Router::new())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/api/v1/query", get(query_get).post(query_post))
@@ -272,7 +275,7 @@ fn is_address(host: &str) -> bool {
 }
 
 /// Does work that may wait on a thread that may.
-async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+pub(crate) async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed to answer"))
@@ -303,7 +306,7 @@ pub(crate) fn zone() -> TimeZone {
 }
 
 /// JSON of a request's body; what is wrong with it is told as JSON too.
-pub(crate) struct Body<T>(T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Fault;
@@ -324,7 +327,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// Parameters of a URL.
-pub(crate) struct Parameters<T>(T);
+pub(crate) struct Parameters<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
     type Rejection = Fault;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_query::{Answer, Question};
-use weir_server::{Backend, Counter, Health, NamesOf, QueryError, SourceRow};
+use weir_server::{Backend, Counter, Health, Library, NamesOf, QueryError, SourceRow};
 use weir_store::{AskLimits, Cancel, Snapshot, SqlAnswer, SqlLimits};
 
 use crate::client::Refused;
@@ -49,6 +49,10 @@ impl Backend for ServiceBackend {
 
     fn names(&self, addresses: &[IpAddr]) -> NamesOf {
         self.names.of(addresses)
+    }
+
+    fn library(&self) -> Option<Arc<Library>> {
+        self.running.library().cloned()
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {

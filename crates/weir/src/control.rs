@@ -21,4 +21,5 @@ pub(crate) mod complete;
 mod client;
 
 pub(crate) use editor::Editor;
+pub(crate) use file::replace as replace_file;
 pub(crate) use socket::{Socket, path_of};

@@ -30,6 +30,7 @@ mod control;
 mod demo;
 mod log;
 mod metrics;
+mod objects;
 mod service;
 
 // The work: stages in order, and what they are made of.

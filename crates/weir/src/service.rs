@@ -30,6 +30,7 @@ use crate::exit::{Failure, Outcome};
 use crate::export::Exports;
 use crate::log;
 use crate::meter::Job;
+use crate::objects;
 use crate::pipeline;
 use crate::replicate::Replications;
 use crate::report;
@@ -101,7 +102,8 @@ impl Service {
         };
         let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
         let console = config.console.clone();
-        let parts = Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications };
+        let library = config.store.as_ref().map(|store| objects::open(&store.path)).transpose()?;
+        let parts = Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications, library };
         let running = Arc::new(Running::new(config, parts));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
         Ok(Self { running, journal })

@@ -5,6 +5,7 @@ mod service;
 
 mod limits;
 mod live;
+mod objects;
 mod pages;
 mod questions;
 mod unread;

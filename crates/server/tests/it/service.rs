@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use weir_query::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Question, Role};
 use weir_record::{Address, Unit};
-use weir_server::{Backend, Counter, Health, Kind, Limits, Metric, NamesOf, QueryError, Server, SourceRow, SourceState, serve};
+use weir_server::{
+    Backend, Counter, Health, Kind, Library, Limits, Metric, NamesOf, QueryError, Server, SourceRow, SourceState, serve,
+};
 use weir_store::{Cancel, SqlAnswer};
 
 /// 2026-03-02T09:00:00Z.
@@ -29,6 +31,7 @@ pub(crate) struct Fixed {
     pub(crate) more: AtomicUsize,
     /// Datagrams beyond the first twelve.
     pub(crate) netflow: AtomicU64,
+    pub(crate) library: Option<Arc<Library>>,
 }
 
 impl Backend for Fixed {
@@ -53,6 +56,10 @@ impl Backend for Fixed {
         // Even ones have a name.
         let is_even = |address: &IpAddr| address.to_string().ends_with(['0', '2', '4', '6', '8']);
         addresses.iter().map(|address| (*address, is_even(address).then(|| "even.example".to_owned()))).collect()
+    }
+
+    fn library(&self) -> Option<Arc<Library>> {
+        self.library.clone()
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {
@@ -127,7 +134,11 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn start(limits: Limits) -> Running {
-    let service = Arc::new(Fixed::default());
+    start_with(Fixed::default(), limits)
+}
+
+pub(crate) fn start_with(service: Fixed, limits: Limits) -> Running {
+    let service = Arc::new(service);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = serve(listener, Arc::<Fixed>::clone(&service), limits).unwrap();
     Running { service, address: server.address(), server: Some(server) }
@@ -158,6 +169,19 @@ impl Running {
 
     pub(crate) fn post_text(&self, path: &str, kind: &str, body: &str) -> Page {
         page(agent().post(format!("http://{}{path}", self.address)).content_type(kind).send(body))
+    }
+
+    /// With a header, and a body unless it is null.
+    pub(crate) fn send(&self, method: &str, path: &str, header: Option<(&str, &str)>, body: &Value) -> Page {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let agent = agent();
+        if body.is_null() {
+            return page(agent.run(request.body(()).unwrap()));
+        }
+        page(agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap()))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Page {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use weir_server::{Health, SourceRow};
+use weir_server::{Health, Library, SourceRow};
 use weir_store::Store;
 
 use super::SharedTables;
@@ -34,6 +34,7 @@ pub(super) struct Parts {
     pub(super) metering: Metering,
     pub(super) exports: Arc<Exports>,
     pub(super) replications: Arc<Replications>,
+    pub(super) library: Option<Arc<Library>>,
 }
 
 /// What all parts of the service may ask.
@@ -54,13 +55,15 @@ pub(crate) struct Running {
     exports: Arc<Exports>,
     /// Who is sent copies of datagrams.
     replications: Arc<Replications>,
+    /// Profiles, chapters and dashboards.
+    library: Option<Arc<Library>>,
     /// What was counted when the collector ended.
     last: Mutex<Option<Counted>>,
 }
 
 impl Running {
     pub(super) fn new(config: Config, parts: Parts) -> Self {
-        let Parts { tables, store, collector, journal, meter, metering, exports, replications } = parts;
+        let Parts { tables, store, collector, journal, meter, metering, exports, replications, library } = parts;
         Self {
             config: ArcSwap::from_pointee(config),
             tables,
@@ -72,6 +75,7 @@ impl Running {
             server: Mutex::default(),
             exports,
             replications,
+            library,
             last: Mutex::default(),
         }
     }
@@ -79,6 +83,11 @@ impl Running {
     /// The store, where there is one.
     pub(crate) const fn store(&self) -> Option<&Arc<Store>> {
         self.store.as_ref()
+    }
+
+    /// Profiles, chapters and dashboards, where there is a place for them.
+    pub(crate) const fn library(&self) -> Option<&Arc<Library>> {
+        self.library.as_ref()
     }
 
     /// The meter.
