@@ -40,6 +40,7 @@ const COLUMNS: &[(u16, Column)] = &[
     (25, Column::in_if_kind),
     (26, Column::out_if_kind),
     (27, Column::dns_unanswered),
+    (28, Column::http_other_clients),
 ];
 
 /// The element that lists consist of (RFC 6313, section 4.5.1), and its name.

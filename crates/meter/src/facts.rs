@@ -133,6 +133,18 @@ impl Facts {
         }
     }
 
+    /// Adds to the text of a column, behind what stands between. No more than the longest text is kept.
+    pub(crate) fn append_text(&mut self, column: Column, between: &[u8], octets: &[u8]) {
+        match self.text_of(column) {
+            None => self.text(column, octets),
+            Some(held) if held.len() + between.len() < MAX_TEXT => {
+                let whole = [held.as_bytes(), between, octets.trim_ascii()].concat();
+                self.replace_text(column, &whole);
+            }
+            Some(_) => {}
+        }
+    }
+
     /// An address, unless the column has one already.
     pub(crate) fn address(&mut self, column: Column, address: Address) {
         if !self.has(column) {
@@ -140,6 +152,12 @@ impl Facts {
             self.entries.push(Entry { bits: upper, column, kind: Kind::Upper });
             self.entries.push(Entry { bits: lower, column, kind: Kind::Lower });
         }
+    }
+
+    /// The address of a column.
+    pub(crate) fn address_of(&self, column: Column) -> Option<Address> {
+        let (upper, lower) = (self.bits(column, Kind::Upper)?, self.bits(column, Kind::Lower)?);
+        Some(Address::from_halves(upper, lower))
     }
 
     /// The text of a column.
@@ -164,7 +182,8 @@ impl Facts {
 
     /// A record was written, and the connection goes on: counts begin anew.
     pub(crate) fn begin_record(&mut self) {
-        self.entries.retain(|entry| entry.column != Column::http_count && !matches!(entry.kind, Kind::Directed(_)));
+        let is_count = |column| matches!(column, Column::http_count | Column::http_other_clients);
+        self.entries.retain(|entry| !is_count(entry.column) && !matches!(entry.kind, Kind::Directed(_)));
         (self.response_times, self.unanswered) = (None, 0);
     }
 

@@ -31,6 +31,7 @@ mod tcp;
 // What it carries.
 mod app;
 mod facts;
+mod proxy;
 
 pub use config::{Applications, Config};
 pub use meter::Meter;

@@ -132,6 +132,7 @@ const GROUPS: &[&[Column]] = &[
         Column::http_forwarded_for,
         Column::http_status,
         Column::http_count,
+        Column::http_other_clients,
         Column::client_addr,
     ],
     &[

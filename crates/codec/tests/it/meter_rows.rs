@@ -193,6 +193,7 @@ fn application(flows: &mut FlowBatch, row: usize, kind: u8, rng: &mut weir_testk
             }
             if told() {
                 flows.client_addr.push(row, Address::v4(0xc000_024d));
+                flows.http_other_clients.push(row, 2);
             }
         }
         "dns" => {

@@ -14,6 +14,8 @@ use crate::packet::Direction;
 mod forwarded;
 mod proxy;
 
+use forwarded::Field;
+
 pub(super) const PROTOCOLS: &[Protocol] = &[
     Protocol {
         name: "http",
@@ -166,8 +168,21 @@ struct Messages {
     status: u16,
     /// The message that is being read is kept.
     kept: bool,
+    /// The field that tells for whom a proxy sends this request, and what of it is wanted.
+    forwarded: Option<Forwarded>,
     chunked: bool,
     length: Option<u64>,
+}
+
+/// For whom a request is sent.
+#[derive(Clone, Copy, Debug)]
+struct Forwarded {
+    /// The field that came first; the other one is not read.
+    field: Field,
+    /// The text is kept: no request before had any.
+    is_kept: bool,
+    /// An address was there.
+    is_told: bool,
 }
 
 #[derive(Debug, Default)]
@@ -338,6 +353,8 @@ fn field(messages: &mut Messages, line: &[u8], facts: &mut Facts) {
     } else if is(b"transfer-encoding") {
         messages.chunked =
             value.len() >= 7 && value.get(value.len() - 7..).is_some_and(|end| end.eq_ignore_ascii_case(b"chunked"));
+    } else if let (0, Some(field)) = (messages.status, Field::of(name)) {
+        forwarded(messages, field, value, facts);
     } else if !messages.kept {
     } else if messages.status > 0 {
         if is(b"content-type") {
@@ -347,10 +364,28 @@ fn field(messages: &mut Messages, line: &[u8], facts: &mut Facts) {
         facts.text(Column::http_host, value);
     } else if is(b"user-agent") {
         facts.text(Column::http_user_agent, value);
-    } else if is(b"x-forwarded-for") {
-        forwarded::x_forwarded_for(value, facts);
-    } else if is(b"forwarded") {
-        forwarded::forwarded(value, facts);
+    }
+}
+
+/// For whom a proxy sends the request. The lines of a field are one list (RFC 9110, 5.3).
+fn forwarded(messages: &mut Messages, field: Field, value: &[u8], facts: &mut Facts) {
+    let is_kept = !facts.has(Column::http_forwarded_for);
+    let told = messages.forwarded.get_or_insert(Forwarded { field, is_kept, is_told: false });
+    if told.field != field {
+        return;
+    }
+    if told.is_kept {
+        facts.append_text(Column::http_forwarded_for, b", ", value);
+    }
+    let Some(client) = field.client(value).filter(|_| !told.is_told) else {
+        return;
+    };
+    told.is_told = true;
+    match facts.address_of(Column::client_addr) {
+        None => facts.address(Column::client_addr, client),
+        // Proxies send requests of several clients over one connection.
+        Some(first) if first != client => facts.count(Column::http_other_clients, 1),
+        Some(_) => {}
     }
 }
 

@@ -1,12 +1,13 @@
 //! Server response times: from the client's last segment with new payload to the first of the server's with new payload behind it.
 //!
 //! What the server says unasked (a greeting) answers nothing. TLS is set up by an exchange of its own: there the first request is the client's
-//! first application data (RFC 8446, section 5.1).
+//! first application data (RFC 8446, section 5.1). The header of the PROXY protocol asks nothing either.
 
 use weir_wire::Tcp;
 
 use super::{Connection, Segment, distance};
 use crate::packet::Direction;
+use crate::proxy::{self, Start};
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -25,10 +26,8 @@ impl Connection {
     }
 
     fn ask(&mut self, segment: &Segment<'_>) {
-        if !self.is(Self::LOOKED_AT) || self.is(Self::TLS_SETUP) {
-            self.look(segment);
-        }
-        if self.is(Self::TLS_SETUP) {
+        let is_asking = self.is(Self::LOOKED_AT) && !self.is(Self::TLS_SETUP) || self.look(segment);
+        if !is_asking || self.is(Self::TLS_SETUP) {
             return;
         }
         self.flags |= Self::REQUEST;
@@ -50,11 +49,22 @@ impl Connection {
         self.flags &= !Self::REQUEST;
     }
 
-    /// Looks whether the client begins TLS, and follows its records until application data.
+    /// Looks whether the client begins TLS, and follows its records until application data. False where a load balancer speaks for the client, who has not
+    /// said anything yet.
     #[cold]
-    fn look(&mut self, segment: &Segment<'_>) {
-        let start = segment.tcp.seq.wrapping_add(u32::from(segment.tcp.flags & Tcp::SYN != 0));
-        let record_type = |at: usize| match segment.payload.get(at..)? {
+    fn look(&mut self, segment: &Segment<'_>) -> bool {
+        let mut start = segment.tcp.seq.wrapping_add(u32::from(segment.tcp.flags & Tcp::SYN != 0));
+        let mut payload = segment.payload;
+        if !self.is(Self::LOOKED_AT)
+            && let Start::Header { length, .. } = proxy::start(payload)
+        {
+            if length >= segment.length as usize {
+                return false;
+            }
+            start = start.wrapping_add(length as u32);
+            payload = payload.get(length..).unwrap_or_default();
+        }
+        let record_type = |at: usize| match payload.get(at..)? {
             [kind @ CHANGE_CIPHER_SPEC..=APPLICATION_DATA, 3, _, high, low, ..] => {
                 Some((*kind, u16::from_be_bytes([*high, *low])))
             }
@@ -63,7 +73,7 @@ impl Connection {
         if !self.is(Self::LOOKED_AT) {
             self.flags |= Self::LOOKED_AT;
             if !matches!(record_type(0), Some((HANDSHAKE, _))) {
-                return;
+                return true;
             }
             self.flags |= Self::TLS_SETUP;
             self.tls_next = start;
@@ -77,9 +87,10 @@ impl Connection {
         {
             if kind == APPLICATION_DATA {
                 self.flags &= !Self::TLS_SETUP;
-                return;
+                break;
             }
             self.tls_next = self.tls_next.wrapping_add(RECORD_HEADER + u32::from(length));
         }
+        true
     }
 }

@@ -200,6 +200,35 @@ fn in_tls_the_first_request_is_application_data() {
 }
 
 #[test]
+fn the_proxy_header_asks_nothing() {
+    let header = b"PROXY TCP4 192.0.2.9 10.0.0.1 4000 443\r\n";
+    let length = header.len() as u32;
+    // A server that speaks first answers nobody.
+    let mut told = Told::opened();
+    told.tell(10, ToServer, ACK, 1, 1, header);
+    told.tell(900, ToClient, ACK, 1, 1 + length, b"220 mail.example\r\n");
+    assert!(told.connection.srt().is_none());
+    told.tell(10, ToServer, ACK, 1 + length, 19, b"EHLO a\r\n");
+    told.tell(30, ToClient, ACK, 19, 9 + length, b"250 mail.example\r\n");
+    assert_eq!(told.connection.srt().map(|samples| (samples.count, samples.first)), Some((1, 30)));
+    // TLS behind it is set up first, be it in the same segment.
+    let hello = [&[22, 3, 1, 0, 100][..], &[1; 100]].concat();
+    let request = [&[23, 3, 3, 0, 50][..], &[5; 50]].concat();
+    for parts in [vec![&header[..], &hello], vec![&[&header[..], &hello].concat()[..]]] {
+        let mut told = Told::opened();
+        let mut seq = 1;
+        for part in &parts {
+            told.tell(10, ToServer, ACK, seq, 1, part);
+            seq += part.len() as u32;
+        }
+        told.tell(900, ToClient, ACK, 1, seq, &[22, 3, 3, 0, 1, 2]);
+        told.tell(10, ToServer, ACK, seq, 7, &request);
+        told.tell(40, ToClient, ACK, 7, seq + 55, &[23, 3, 3, 0, 1, 2]);
+        assert_eq!(told.connection.srt().map(|samples| (samples.count, samples.first)), Some((1, 40)), "{}", parts.len());
+    }
+}
+
+#[test]
 fn a_connection_opened_by_both_sides_is_complete_and_untimed() {
     let mut told = Told { window: 1000, segments: 1, ..Told::default() };
     told.tell(0, ToServer, SYN, 0, 0, &[]);

@@ -1,28 +1,46 @@
-//! Who the client is when a proxy asks in its name: X-Forwarded-For (by custom) and Forwarded (RFC 7239).
+//! For whom a proxy asks: X-Forwarded-For (by custom) and Forwarded (RFC 7239).
+//!
+//! Both are lists to which each proxy on the way adds at the end, so the client stands first. Whoever sent the request may have begun the list, though: the
+//! first element is what is told, and nobody but the last proxy vouches for more than the last one.
 
 use std::net::IpAddr;
 
-use weir_record::Column;
+use weir_record::Address;
 
 use super::super::lines::begins;
-use crate::facts::Facts;
 
-/// Addresses, the client's first.
-pub(super) fn x_forwarded_for(value: &[u8], facts: &mut Facts) {
-    facts.text(Column::http_forwarded_for, value);
-    keep_first(value.split(|octet| *octet == b','), facts);
+/// Which of the fields it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    XForwardedFor,
+    Forwarded,
 }
 
-/// Elements of pairs; the address is in `for` (RFC 7239, 4).
-pub(super) fn forwarded(value: &[u8], facts: &mut Facts) {
-    facts.text(Column::http_forwarded_for, value);
-    let pairs = value.split(|octet| matches!(octet, b',' | b';')).map(<[u8]>::trim_ascii);
-    keep_first(pairs.filter(|pair| begins(pair, b"for=")).filter_map(|pair| pair.get(4..)), facts);
-}
+impl Field {
+    /// By the name of the field.
+    pub(super) fn of(name: &[u8]) -> Option<Self> {
+        if name.eq_ignore_ascii_case(b"x-forwarded-for") {
+            Some(Self::XForwardedFor)
+        } else {
+            name.eq_ignore_ascii_case(b"forwarded").then_some(Self::Forwarded)
+        }
+    }
 
-fn keep_first<'a>(mut candidates: impl Iterator<Item = &'a [u8]>, facts: &mut Facts) {
-    if let Some(client) = candidates.find_map(address) {
-        facts.address(Column::client_addr, client.into());
+    /// The first address. Names that stand for one (`unknown`, `_hidden`) are passed over.
+    pub(super) fn client(self, value: &[u8]) -> Option<Address> {
+        let client = match self {
+            Self::XForwardedFor => value.split(|octet| *octet == b',').find_map(address),
+            Self::Forwarded => {
+                let mut is_quoted = false;
+                // Elements are lists of pairs; the address is in `for` (RFC 7239, 4).
+                let mut pairs = value.split(|octet| {
+                    is_quoted ^= *octet == b'"';
+                    !is_quoted && matches!(octet, b',' | b';')
+                });
+                pairs.find_map(|pair| Some(pair.trim_ascii()).filter(|pair| begins(pair, b"for="))?.get(4..).and_then(address))
+            }
+        };
+        client.map(|client| client.to_canonical().into())
     }
 }
 

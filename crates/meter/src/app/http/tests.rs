@@ -2,6 +2,7 @@ use weir_record::Column;
 use weir_testkit::Rng;
 
 use super::super::tests::Talk;
+use super::super::tls::tests as tls;
 use crate::packet::Direction::{ToClient, ToServer};
 
 const GET: &[u8] = b"GET /a/b?user=x HTTP/1.1\r\nHost: www.example\r\nUser-Agent: curl/8\r\nX-Forwarded-For: unknown, 192.0.2.7, 10.0.0.1\r\n\r\n";
@@ -155,7 +156,7 @@ fn the_proxy_header_tells_the_client_and_the_stream_is_read_behind_it() {
         for talk in [Talk::stream(4711).client(&all), Talk::stream(4711).client_slowly(&all)] {
             assert_eq!(talk.app.name(), Some("http"));
             assert_eq!(client_addr(&talk).as_deref(), Some("192.0.2.9"));
-            assert_eq!(talk.text(Column::http_host), Some("www.example"));
+            assert_eq!((talk.text(Column::http_host), talk.number(Column::http_other_clients)), (Some("www.example"), Some(1)));
         }
     }
     let unknown = Talk::stream(4711).client(b"PROXY UNKNOWN\r\n").client(GET);
@@ -163,25 +164,108 @@ fn the_proxy_header_tells_the_client_and_the_stream_is_read_behind_it() {
 }
 
 #[test]
-fn forwarded_names_the_client_in_quotes_and_brackets() {
-    for (value, client) in [
-        ("for=_hidden;proto=http, For=\"[2001:db8::17]:4711\"", "2001:db8::17"),
-        ("by=203.0.113.43;for=192.0.2.60:8080", "192.0.2.60"),
-    ] {
-        let request = format!("GET / HTTP/1.1\r\nForwarded: {value}\r\n\r\n");
-        let talk = Talk::stream(80).client(request.as_bytes());
-        assert_eq!((client_addr(&talk).as_deref(), talk.text(Column::http_forwarded_for)), (Some(client), Some(value)));
+fn tls_is_read_behind_the_proxy_header() {
+    let hello = tls::record(22, &tls::browser_hello());
+    let version_2 = [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".as_slice(), &[192, 0, 2, 9, 10, 0, 0, 1, 0, 80, 1, 187]].concat();
+    for header in [b"PROXY TCP4 192.0.2.9 10.0.0.1 4000 443\r\n".as_slice(), &version_2] {
+        let all = [header, &hello].concat();
+        let in_one = Talk::stream(4711).client(&all);
+        for talk in [in_one, Talk::stream(4711).client(header).client(&hello), Talk::stream(4711).client_slowly(&all)] {
+            assert_eq!((talk.app.name(), talk.text(Column::tls_sni)), (Some("tls"), Some("www.example.org")));
+            assert_eq!(client_addr(&talk).as_deref(), Some("192.0.2.9"));
+        }
     }
+}
+
+#[test]
+fn of_several_proxy_headers_the_first_counts() {
+    // The second may be what the client itself sent.
+    let talk = Talk::stream(80)
+        .client(b"PROXY TCP4 192.0.2.9 10.0.0.1 4000 80\r\nPROXY TCP4 198.51.100.1 10.0.0.1 4000 80\r\n")
+        .client(b"GET / HTTP/1.1\r\nX-Forwarded-For: 198.51.100.2\r\n\r\n");
+    assert_eq!((talk.app.name(), client_addr(&talk).as_deref()), (Some("http"), Some("192.0.2.9")));
+    assert_eq!(talk.text(Column::http_forwarded_for), Some("198.51.100.2"));
+    assert_eq!(talk.number(Column::http_other_clients), Some(1));
+}
+
+#[test]
+fn a_faulty_proxy_header_tells_nothing() {
+    let talk = Talk::stream(80).client(b"PROXY TCP4 192.0.2.9 10.0.0.1 4000\r\n").client(GET);
+    assert_eq!((talk.app.name(), client_addr(&talk)), (None, None));
+    let mut talk = Talk::stream(80);
+    for _ in 0..10_000 {
+        talk = talk.client(b"PROXY UNKNOWN\r\n");
+        assert!(talk.app.held() < 1 << 10);
+    }
+    assert_eq!(client_addr(&talk.client(GET)).as_deref(), Some("192.0.2.7"));
+}
+
+/// A request with these fields.
+fn request(fields: &[&str]) -> Vec<u8> {
+    format!("GET / HTTP/1.1\r\n{}\r\n", fields.iter().map(|field| format!("{field}\r\n")).collect::<String>()).into_bytes()
+}
+
+#[test]
+fn the_first_address_of_the_list_is_the_client() {
+    for (fields, client, text) in [
+        (&["Forwarded: for=_hidden;proto=http, For=\"[2001:db8::17]:4711\""][..], "2001:db8::17", None),
+        (&["forwarded: by=203.0.113.43;for=192.0.2.60:8080"], "192.0.2.60", Some("by=203.0.113.43;for=192.0.2.60:8080")),
+        (&["Forwarded: ext=\"a;for=192.0.2.1,for=192.0.2.2\";for=192.0.2.3"], "192.0.2.3", None),
+        (&["X-Forwarded-For: ::ffff:192.0.2.4"], "192.0.2.4", Some("::ffff:192.0.2.4")),
+        (&["X-FORWARDED-FOR:2001:db8::1,192.0.2.5"], "2001:db8::1", Some("2001:db8::1,192.0.2.5")),
+        // Lines are one list; of two kinds the one that comes first is read.
+        (
+            &["X-Forwarded-For: me", "Host: a", "X-Forwarded-For: 192.0.2.6", "X-Forwarded-For: 192.0.2.7"],
+            "192.0.2.6",
+            Some("me, 192.0.2.6, 192.0.2.7"),
+        ),
+        (&["X-Forwarded-For: 192.0.2.8", "Forwarded: for=192.0.2.9"], "192.0.2.8", Some("192.0.2.8")),
+        (&["Forwarded: for=192.0.2.9", "X-Forwarded-For: 192.0.2.8"], "192.0.2.9", Some("for=192.0.2.9")),
+    ] {
+        let talk = Talk::stream(80).client(&request(fields));
+        assert_eq!(client_addr(&talk).as_deref(), Some(client), "{fields:?}");
+        assert!(talk.text(Column::http_forwarded_for).is_some());
+        if let Some(text) = text {
+            assert_eq!(talk.text(Column::http_forwarded_for), Some(text));
+        }
+    }
+    for fields in [&["X-Forwarded-For: "][..], &["X-Forwarded-For: unknown, 192.0.2.300, ,"], &["Forwarded: 192.0.2.1;for"]] {
+        assert_eq!(client_addr(&Talk::stream(80).client(&request(fields))), None, "{fields:?}");
+    }
+}
+
+#[test]
+fn a_list_is_kept_up_to_the_longest_text() {
+    let fields: Vec<_> = (0..100).map(|number| format!("X-Forwarded-For: 192.0.2.{number}, {}", "a".repeat(40))).collect();
+    let talk = Talk::stream(80).client(&request(&fields.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert_eq!(talk.text(Column::http_forwarded_for).map(str::len), Some(512));
+    assert_eq!(client_addr(&talk).as_deref(), Some("192.0.2.0"));
+}
+
+#[test]
+fn requests_of_other_clients_are_counted() {
+    let of = |client: &str| request(&[&format!("X-Forwarded-For: {client}, 10.0.0.1")]);
+    let talk = Talk::stream(80).client(&request(&[])).client(&of("192.0.2.1")).client(&of("192.0.2.1"));
+    assert_eq!((client_addr(&talk).as_deref(), talk.number(Column::http_other_clients)), (Some("192.0.2.1"), None));
+    let mut talk = talk.client(&of("192.0.2.2")).client(&of("192.0.2.1")).client(&of("192.0.2.2")).client(&request(&[]));
+    assert_eq!((client_addr(&talk).as_deref(), talk.number(Column::http_other_clients)), (Some("192.0.2.1"), Some(2)));
+    assert_eq!(talk.text(Column::http_forwarded_for), Some("192.0.2.1, 10.0.0.1"));
+    // The next record still names the first client, and counts anew.
+    talk.app.facts.begin_record();
+    let talk = talk.client(&of("192.0.2.2"));
+    assert_eq!((client_addr(&talk).as_deref(), talk.number(Column::http_other_clients)), (Some("192.0.2.1"), Some(1)));
 }
 
 #[test]
 fn mutated_conversations_do_no_harm() {
     let mut rng = Rng::with_seed(7);
     let proxy: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24";
-    let pieces: [&[u8]; 6] = [
+    let pieces: [&[u8]; 8] = [
         GET,
         OK,
         proxy,
+        b"PROXY TCP4 192.0.2.9 10.0.0.1 4000 80\r\n",
+        b"GET / HTTP/1.1\r\nForwarded: for=\"[2001:db8::1]:5\";by=_a, for=192.0.2.1\r\nForwarded: for=\"\r\nX-Forwarded-For: a,::1\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
         b"CONNECT a HTTP/1.1\r\n\r\n",
         b"\r\n",

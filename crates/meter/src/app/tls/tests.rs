@@ -32,7 +32,7 @@ pub(in crate::app) fn handshake(kind: u8, body: &[u8]) -> Vec<u8> {
     [&(u32::from(kind) << 24 | body.len() as u32).to_be_bytes(), body].concat()
 }
 
-fn record(kind: u8, content: &[u8]) -> Vec<u8> {
+pub(in crate::app) fn record(kind: u8, content: &[u8]) -> Vec<u8> {
     [&[kind, 3, 3], list16(content).as_slice()].concat()
 }
 
