@@ -20,12 +20,14 @@ want ip iproute2
 # Readers of what is exported.
 want nfcapd nfdump
 want tshark tshark
+want dumpcap wireshark-common
 # Another writer and reader of FastNetMon Flow.
 want capnp capnproto
 want openssl openssl
 # Live traffic of real programs.
 want curl curl
 want nginx nginx-light
+want haproxy haproxy
 want dnsmasq dnsmasq-base
 want dig bind9-dnsutils
 want psql postgresql

@@ -151,7 +151,7 @@ columns! {
     http_path: Text, None, Connection, [fm(2), ie(461)], "HTTP path", "Target of the request.";
     http_user_agent: Text, None, Connection, [fm(20), ie(468)], "User agent", "User-Agent of the request.";
     http_content_type: Text, None, Connection, [fm(10), ie(469)], "Content type", "Content-Type of the answer.";
-    http_forwarded_for: Text, None, Connection, [], "Forwarded for", "X-Forwarded-For, or else Forwarded, of the first request that has it.";
+    http_forwarded_for: Text, None, Connection, [], "Forwarded for", "X-Forwarded-For, or Forwarded where that comes first, of the first request that has either.";
     http_status: U16, None, Connection, [fm(12), ie(457)], "HTTP status", "Status of the answer.";
     http_count: U32, Count, Connection, [], "HTTP requests", "Requests in the record.";
     http_other_clients: U32, Count, Connection, [], "Other clients", "Requests in the record that named another client than client_addr.";
@@ -205,7 +205,7 @@ columns! {
     nat_port_end: U16, None, Connection, [ie(362)], "NAT ports to", "Last port of a block.";
     nat_event: U8, None, Connection, [ie(230)], "NAT event", "NAT event (RFC 8158, section 4.3).";
     firewall_event: U8, None, Connection, [ie(233), n9(7237)], "Firewall event", "1 created, 2 deleted, 3 denied, 4 alert, 5 update.";
-    client_addr: Ip, None, Connection, [], "Client", "Original client told by the PROXY protocol, X-Forwarded-For or Forwarded: the first address of the list, which whoever sent the request may have made up.";
+    client_addr: Ip, None, Connection, [], "Client", "Original client told by the PROXY protocol, else by X-Forwarded-For or Forwarded: the first address there, which whoever sent the request may have made up.";
     user_name: Text, None, Connection, [ie(371), fm(7232), n9(7232), n9(23934)], "User", "User to whom the flow belongs.";
     in_if_name: Text, None, Key, [], "In name", "Name of in_if, from options data, SNMP or configuration.";
     out_if_name: Text, None, Key, [], "Out name", "Name of out_if.";

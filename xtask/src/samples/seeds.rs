@@ -34,6 +34,15 @@ const BPF_FILTERS: [&str; 6] = [
     "not (portrange 1-1023 or icmp) and ip6 protochain 17",
 ];
 
+/// What load balancers say in front of streams and in requests, and an answer.
+const PROXIED: [&[u8]; 5] = [
+    b"PROXY TCP4 192.0.2.9 198.51.100.1 4000 443\r\n",
+    b"PROXY UNKNOWN\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0f\xc0\0\x02\x09\xc6\x33\x64\x01\x0f\xa0\x01\xbb\x04\0\0",
+    b"GET / HTTP/1.1\r\nX-Forwarded-For: unknown, 192.0.2.9\r\nX-Forwarded-For: 2001:db8::1\r\nForwarded: for=192.0.2.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nForwarded: by=_a;For=\"[2001:db8::1]:4000\", for=192.0.2.2\r\n\r\n",
+];
+
 const ELEMENTS: &str = "[[element]]\npen = 64512\nid = 1\nname = \"queueDepth\"\ntype = \"unsigned32\"\n";
 
 /// Writes `FOLDER/TARGET/NAME` for each target.
@@ -71,6 +80,11 @@ pub(super) fn write(folder: &Path) -> Result<(), String> {
     for (number, filter) in BPF_FILTERS.iter().enumerate() {
         let frame = frames.first().map_or(&[][..], Vec::as_slice);
         put("bpf", &number.to_string(), &[&[0], filter.as_bytes(), b"\n", frame].concat())?;
+    }
+    for (number, head) in PROXIED.iter().enumerate() {
+        // Before all of them. The first octets choose what the meter keeps, and the port.
+        let messages = list([*head].into_iter().chain(PROXIED));
+        put("meter_streams", &format!("proxied-{number}"), &[&[0x48, 31], messages.as_slice()].concat())?;
     }
     captured::write(put)?;
     put("elements", "one", ELEMENTS.as_bytes())

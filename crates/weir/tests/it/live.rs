@@ -1,6 +1,5 @@
 //! Interfaces: real programs in network namespaces, metered while they talk.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use weir_testkit::{Impairment, Relay};
 
 use crate::collect::service::Stored;
-use crate::namespaces::{Listening, Namespace, Server, ip, missing, name, program_path};
+use crate::namespaces::{Folder, Listening, Namespace, Server, ip, missing, name, program_path};
 
 /// A client and a server, joined by two cables.
 struct Pair {
@@ -36,30 +35,6 @@ impl Pair {
         let served = nginx(&self.server, folder);
         self.client.run_until("curl", &["-s", "http://10.77.0.2/hello"], "hello");
         served
-    }
-}
-
-/// A folder of this test that is gone afterwards.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        // PostgreSQL runs as another user, who must be able to come here.
-        let path = std::env::temp_dir().join(name("weir-live"));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

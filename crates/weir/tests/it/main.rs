@@ -19,6 +19,7 @@ mod export;
 mod forward;
 mod live;
 mod meter;
+mod proxied;
 mod sums;
 
 mod packaging;

@@ -162,3 +162,27 @@ impl Listening {
         (records, serde_json::from_str(stderr.lines().last().unwrap()).unwrap())
     }
 }
+
+/// A folder of this test that is gone afterwards.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        // PostgreSQL runs as another user, who must be able to come here.
+        let path = std::env::temp_dir().join(name("weir-live"));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
