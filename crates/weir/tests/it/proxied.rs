@@ -89,7 +89,7 @@ impl Site {
     /// Captures what comes to the server while something is done there.
     fn captured(&self, work: impl FnOnce()) -> String {
         let path = self.path("packets.pcapng");
-        let mut dumpcap = Dumpcap::start(&self.back, &self.end, &path);
+        let dumpcap = Dumpcap::start(&self.back, &self.end, &path);
         work();
         // What was captured before this is in the file when this is.
         let begun = Instant::now();
@@ -97,7 +97,7 @@ impl Site {
             self.front.run("curl", &["-s", &format!("http://{SERVER}/last")]);
             assert!(begun.elapsed() < Duration::from_secs(20), "dumpcap writes nothing");
         }
-        dumpcap.stop();
+        drop(dumpcap);
         path
     }
 }
@@ -114,16 +114,12 @@ impl Dumpcap {
         assert!(said.is_some(), "dumpcap does not start");
         Self(child)
     }
-
-    fn stop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
-    }
 }
 
 impl Drop for Dumpcap {
     fn drop(&mut self) {
-        self.stop();
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
+        let _ = self.0.wait();
     }
 }
 
