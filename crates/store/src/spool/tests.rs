@@ -130,6 +130,8 @@ fn a_damaged_block_costs_its_rows_alone() {
     let mut lost = 0;
     let numbers: Vec<u64> = std::iter::from_fn(|| spool.next(&mut lost)).map(|(number, ..)| number).collect();
     assert_eq!((numbers, lost), (vec![0, 2], 10));
+    // Read once more, it is not lost once more.
+    assert_eq!((spool.go_back(0, 0), read(&mut spool)), (20, vec![0, 2]));
 }
 
 #[test]
