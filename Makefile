@@ -17,9 +17,8 @@ demo: setup ## Builds Weir and shows what it reads, on samples that come with it
 test: setup ## Everything that has to hold: format, lints, tests, import table, derived files, fuzz targets.
 	@scripts/test.sh
 
-ui: ## The web console, which the next build of Weir takes in (needs Node.js 20 and npm).
-	@command -v npm >/dev/null || { echo "make ui: needs Node.js 20.19 or later with npm (https://nodejs.org)" >&2; exit 1; }
-	@cd ui && npm ci --no-audit --no-fund && npm run build
+ui: ## The web console, which the next build of Weir takes in (gets Node.js by npm where it is missing or too old).
+	@node=$$(scripts/node.sh) && cd ui && export PATH="$$node:$$PATH" && npm ci --no-audit --no-fund && npm run build
 
 test-ui: setup ui ## The console in a browser, against a running service.
 	@scripts/test-ui.sh

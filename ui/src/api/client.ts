@@ -76,19 +76,29 @@ function noteClock(response: Response): void {
   clockAhead = Math.abs(ahead) > CLOCK_TOLERANCE ? ahead : 0;
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+/** Told when the service wants to know who asks. */
+let onsignin = (): void => undefined;
+
+/** Says what is done when an answer is refused because nobody is signed in. */
+export function whenSignedOut(work: () => void): void {
+  onsignin = work;
+}
+
+export async function send(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, init);
+    // A page of a stranger cannot set the header.
+    response = await fetch(path, { ...init, headers: { ...init.headers, 'weir-csrf': '1' } });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError(0, { error: 'the service cannot be reached' });
   }
   noteClock(response);
+  if (response.status === 401 && !path.startsWith('/api/v1/session')) onsignin();
   return response;
 }
 
-async function refusal(response: Response): Promise<ApiError> {
+export async function refusal(response: Response): Promise<ApiError> {
   const text = await response.text();
   try {
     const said = JSON.parse(text) as Refusal;
@@ -100,14 +110,14 @@ async function refusal(response: Response): Promise<ApiError> {
   return new ApiError(response.status, { error: `status ${response.status}` });
 }
 
-async function json<T>(path: string, init: RequestInit): Promise<T> {
+export async function json<T>(path: string, init: RequestInit): Promise<T> {
   const response = await send(path, init);
   if (!response.ok) throw await refusal(response);
   return (await response.json()) as T;
 }
 
-function posted(body: unknown, signal: AbortSignal): RequestInit {
-  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal };
+export function posted(body: unknown, signal?: AbortSignal, method = 'POST'): RequestInit {
+  return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), ...(signal ? { signal } : {}) };
 }
 
 /** Asks a question over flow records. */
@@ -116,6 +126,13 @@ export async function ask(asked: Asked, signal: AbortSignal): Promise<Answer> {
   const answer = await json<Sent>('/api/v1/query', posted(asked, signal));
   const columns = answer.columns.map((column) => (typeof column === 'string' ? { name: column } : column));
   return { ...answer, columns };
+}
+
+/** The same as a file. */
+export async function askFile(asked: Asked, format: 'csv' | 'json'): Promise<Blob> {
+  const response = await send('/api/v1/query', posted({ ...asked, format }));
+  if (!response.ok) throw await refusal(response);
+  return response.blob();
 }
 
 /** Asks in SQL. */

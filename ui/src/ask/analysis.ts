@@ -1,4 +1,7 @@
 // What the page Analysis shows, as its address has it.
+import type { Chapter, Kind } from '../api/objects';
+import { ALL_SOURCES } from '../api/objects';
+import { KINDS, fitted, keysFor } from './chapter';
 import { MEASURES, type Measure } from './stack';
 
 export type View = {
@@ -12,7 +15,18 @@ export type View = {
   compare: boolean;
   /** All columns of records. */
   wide: boolean;
+  /** The profile; empty means every record. */
+  profile: string;
+  /** Channels of the profile; none means all. */
+  channels: string[];
+  /** How it is drawn: over time, or as a chapter of this kind. */
+  as: Kind;
+  /** With a profile: groups within each channel in place of the channels. */
+  groups: boolean;
 };
+
+/** Kinds as which the chart is drawn; lists stand in the table. */
+export const DRAWN: Kind[] = ['time_series', 'pie', 'sankey', 'heat_map', 'world_map', 'performance', 'value'];
 
 export const TOPS = [5, 10, 20, 50, 100];
 export const DEFAULT_BY = 'src_addr';
@@ -55,6 +69,10 @@ export function viewOf(params: URLSearchParams): View {
     table: params.get('table') === 'records' ? 'records' : 'top',
     compare: params.get('compare') === '1',
     wide: params.get('wide') === '1',
+    profile: params.get('profile') ?? '',
+    channels: (params.get('channel') ?? '').split('\n').filter(Boolean),
+    as: DRAWN.find((kind) => kind === params.get('as')) ?? 'time_series',
+    groups: params.get('groups') === '1',
   };
 }
 
@@ -63,3 +81,24 @@ export function measuresOf(measure: Measure): string[] {
   const common = ['bytes', 'bps', 'packets', 'flows'];
   return [measure.name, ...common.filter((name) => name !== measure.name)];
 }
+
+/** The chapter that shows the chart of a view; `kind` asks for another one of the same. */
+export function chapterOf(view: View, kind: Kind = view.as, name = ''): Chapter {
+  const { measures: usual, many } = KINDS[kind];
+  const drawable = view.measure.adds || ['time_series', 'value', 'heat_map'].includes(kind);
+  const byChannels = kind === 'time_series' && view.profile !== '' && !view.groups;
+  return fitted({
+    name,
+    kind,
+    profile: view.profile || ALL_SOURCES,
+    channels: view.profile ? view.channels : [],
+    filter: view.filter,
+    by: byChannels ? '' : keysFor(kind, view.by),
+    measures: kind === 'performance' ? usual : many ? measuresOf(view.measure).join(',') : drawable ? view.measure.name : usual,
+    ...(kind === 'top' || kind === 'table' ? { sort: sortOf(view) } : {}),
+    ...(kind === 'world_map' ? {} : { top: kind === 'time_series' ? Math.min(view.top, 10) : kind === 'sankey' ? Math.max(view.top, 30) : view.top }),
+  });
+}
+
+/** The measure by which the table is sorted. */
+export const sortOf = (view: View): string => (view.sort && measuresOf(view.measure).includes(view.sort) ? view.sort : view.measure.name);

@@ -9,6 +9,10 @@ export type Band = {
   keys: (Cell | null)[] | undefined;
   label: string;
   values: (number | null)[];
+  /** The colour of its channel; without it that of its value. */
+  colour?: string;
+  /** Drawn below the axis. */
+  below?: boolean;
 };
 
 export type Stack = {
@@ -19,10 +23,12 @@ export type Stack = {
   slots: Moment[];
   /** The largest first, the others last. */
   bands: Band[];
-  /** The whole of each slot; of what does not add up the largest band. */
+  /** The whole of each slot above the axis; of what does not add up the largest band. */
   total: (number | null)[];
   /** The standard error of the whole, where records are sampled. */
   error: number[] | undefined;
+  /** The same below the axis. */
+  below?: { total: (number | null)[]; error: number[] | undefined };
   /** The whole of the period before, moved to this one. */
   previous: (number | null)[] | undefined;
   unit: string;
@@ -55,6 +61,22 @@ export const MEASURES: Measure[] = [
   { name: 'distinct(src_addr)', words: 'Different sources', unit: 'addresses', adds: false },
   { name: 'distinct(dst_addr)', words: 'Different destinations', unit: 'addresses', adds: false },
 ];
+
+/** Units of measures that are not in the list, as far as their names tell. */
+const UNITS: [RegExp, string][] = [
+  [/^(rtt|srt|jitter|.*\((rtt|srt|jitter))/, 'µs'],
+  [/bytes/, 'bytes'],
+  [/^distinct/, 'different'],
+];
+
+/** Sums and rates add up; other measures do not. */
+const ADDS = /^(bps|pps|flows|samples|connections|records|bytes|packets|frame_bytes|retransmissions)$/;
+
+/** The measure of this name. */
+export function measureOf(name: string): Measure {
+  const known = MEASURES.find((measure) => measure.name === name);
+  return known ?? { name, words: name, unit: UNITS.find(([shape]) => shape.test(name))?.[1] ?? '', adds: ADDS.test(name) };
+}
 
 /** What to ask for so that a chart of this measure has its error too. */
 export function asked(measure: Measure): string {
@@ -118,11 +140,7 @@ export function stack({ span, step, measure, answer, before, beforeFrom, now, me
   const column = columnOf(answer, measure);
   const groups = groupsOf(answer, column, merge);
   const bands = groups.map(({ keys, label, rows }) => ({ keys, label, values: fill(rows, column) }));
-  const total = slots.map((_, place) => {
-    const known = bands.map(({ values }) => values[place] ?? null).filter((value) => value !== null);
-    if (!known.length) return null;
-    return measure.adds ? known.reduce((sum, value) => sum + value, 0) : Math.max(...known);
-  });
+  const total = slots.map((_, place) => joined(bands.map(({ values }) => values[place] ?? null), measure));
 
   const errors = measure.sum && `${measure.sum.name}_error`;
   let error: number[] | undefined;
@@ -135,6 +153,31 @@ export function stack({ span, step, measure, answer, before, beforeFrom, now, me
   }
   const previous = before && fill(before.rows, columnOf(before, measure), slotShift(span, beforeFrom ?? span.from, step));
   return { span, step, slots, bands, total, error, previous, unit: measure.unit };
+}
+
+/** Puts the stacks of several channels together: those above the axis, and those below. */
+export function together(parts: { stack: Stack; name: string; colour: string; below: boolean }[], measure: Measure): Stack | undefined {
+  const [first] = parts;
+  if (!first) return undefined;
+  const bands = parts.flatMap(({ stack, name, colour, below }) =>
+    stack.bands.map((band): Band => {
+      const whole = stack.bands.length === 1 && !band.keys;
+      return { ...band, label: whole ? name : `${name} · ${band.label}`, below, ...(whole ? { colour } : {}) };
+    }),
+  );
+  const side = (below: boolean): { total: (number | null)[]; error: number[] | undefined } => {
+    const own = parts.filter((part) => part.below === below).map(({ stack }) => stack);
+    const total = first.stack.slots.map((_, place) => joined(own.map(({ total }) => total[place] ?? null), measure));
+    const errors = own.map(({ error }) => error).filter((error) => error !== undefined);
+    return { total, error: errors.length ? first.stack.slots.map((_, place) => Math.hypot(...errors.map((error) => error[place] ?? 0))) : undefined };
+  };
+  return { ...first.stack, bands, ...side(false), ...(parts.some(({ below }) => below) ? { below: side(true) } : {}) };
+}
+
+function joined(values: (number | null)[], measure: Measure): number | null {
+  const known = values.filter((value) => value !== null);
+  if (!known.length) return null;
+  return measure.adds ? known.reduce((sum, value) => sum + value, 0) : Math.max(...known);
 }
 
 /** By how much slots of the period before are moved: whole slots. */

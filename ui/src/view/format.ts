@@ -29,6 +29,7 @@ export const bits = (value: number): string => scaled(value, 'bit/s');
 
 /** Microseconds. */
 export function micros(value: number): string {
+  if (!Number.isFinite(value)) return DASH;
   if (value < 1_000) return `${Number(value.toPrecision(3))} µs`;
   if (value < 1_000_000) return `${Number((value / 1_000).toPrecision(3))} ms`;
   return `${Number((value / 1_000_000).toPrecision(3))} s`;

@@ -48,3 +48,13 @@ export const theme = new Theme();
 export function colour(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
+
+/** Colours of channels that have a twin for the dark, as users choose them: those of app.css in the light. */
+export const PALETTE = ['#2f6fde', '#ef8a3c', '#1fa582', '#b857a5', '#ddb021', '#5793b5', '#d4505f', '#7359c9', '#84a532', '#96775a'];
+
+/** A name of app.css, or a colour that somebody chose, in the theme that is shown. */
+export function paint(given: string): string {
+  if (!given.startsWith('#')) return colour(given);
+  const place = PALETTE.indexOf(given.toLowerCase());
+  return place < 0 ? given : colour(`series-${place}`);
+}

@@ -30,18 +30,20 @@ export function length(text: string): number | undefined {
   return total > 0 && total <= 3650 * 86_400_000 ? total : undefined;
 }
 
-/** The range of an address; what makes no sense there is the default. */
-export function rangeOf(params: URLSearchParams): Range {
+const USUAL: Range = { last: DEFAULT_LAST };
+
+/** The range of an address; what makes no sense there is the usual one of the page. */
+export function rangeOf(params: URLSearchParams, usual: Range = USUAL): Range {
   const from = Date.parse(params.get('from') ?? '');
   const to = Date.parse(params.get('to') ?? '');
   if (from < to) return { from, to };
-  const last = params.get('last') ?? DEFAULT_LAST;
-  return { last: length(last) ? last : DEFAULT_LAST };
+  const last = params.get('last') ?? '';
+  return length(last) ? { last } : usual;
 }
 
 /** The parameters that say a range. */
-export function rangeParams(range: Range): Record<string, string | undefined> {
-  if ('last' in range) return { last: range.last === DEFAULT_LAST ? undefined : range.last, from: undefined, to: undefined };
+export function rangeParams(range: Range, usual: Range = USUAL): Record<string, string | undefined> {
+  if ('last' in range) return { last: 'last' in usual && range.last === usual.last ? undefined : range.last, from: undefined, to: undefined };
   return { last: undefined, from: text(range.from), to: text(range.to) };
 }
 
@@ -54,6 +56,12 @@ export function spanOf(range: Range, now: Moment): Span {
 /** RFC 3339 in UTC, without a fraction where there is none. */
 export function text(moment: Moment): string {
   return new Date(moment).toISOString().replace('.000Z', 'Z');
+}
+
+/** What a field of local time holds. */
+export function field(moment: Moment): string {
+  const shifted = new Date(moment - new Date(moment).getTimezoneOffset() * 60_000);
+  return shifted.toISOString().slice(0, 19);
 }
 
 /** Steps of charts, with the text that the API reads. */
@@ -125,3 +133,9 @@ export function spanText({ from, to }: Span): string {
   const sameDay = localDay.format(from) === localDay.format(to);
   return `${localFull.format(from)} – ${sameDay ? localClock.format(to) : localFull.format(to)}`;
 }
+
+const axisDay = format({ month: 'short', day: 'numeric' });
+const axisClock = format({ hour: '2-digit', minute: '2-digit', hour12: false });
+
+/** A place of an axis whose places lie so far apart. */
+export const axis = (moment: Moment, step: number): string => (step >= 86_400_000 ? axisDay : step < 60_000 ? localClock : axisClock).format(moment);

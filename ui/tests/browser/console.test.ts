@@ -1,82 +1,42 @@
 // The console as people use it: real pages of a real service that has received real flow export.
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { exact } from '../../src/view/format';
-import { DESKTOP, PHONE, launch, open as openPage, serious, settled, shoot, type Opened } from './browser';
-import { Service, ipfix, real, samples, until } from './service';
+import { DESKTOP, serious, settled, shoot } from './browser';
+import { Fed, HOSTILE, LOOKS, search } from './fed';
+import { samples } from './service';
 
-const service = new Service();
-let browser: Browser;
-/** A range that holds all that was sent, and changes no more. */
-let range = '';
-let span: string[] = [];
-let opened: Opened[] = [];
-
-const HOSTILE = '<img src=x onerror=alert(3)>"\' or any # <script>alert(4)</script>';
-const SAMPLES = ['netflow5', 'netflow9', 'ipfix', 'sflow', 'fastnetmon'];
-const REAL = ['netflow9/cisco_asa_1.pcap', 'ipfix/netscaler.pcap', 'sflow/pmacctd_made_sflow_sampled16.pcap'];
-
-beforeAll(async () => {
-  await service.start();
-  const from = Date.now() - 600_000;
-  for (const name of SAMPLES) await service.replay(`${samples}/${name}.pcap`);
-  for (const path of REAL.map(real)) if (path) await service.replay(path);
-  await service.meter(`${samples}/packets.pcap`);
-  await service.send(ipfix(HOSTILE, HOSTILE), '127.0.0.9');
-  // What was sent is in the answers when their number rests.
-  let before = -1;
-  await until('records that rest', async () => {
-    const now = await service.records();
-    const rests = now > 0 && now === before;
-    before = now;
-    if (!rests) await new Promise((wake) => setTimeout(wake, 500));
-    return rests;
-  });
-  const text = (moment: number): string => new Date(Math.floor(moment / 1000) * 1000).toISOString().replace('.000', '');
-  span = ['--from', text(from), '--to', text(Date.now() + 2_000)];
-  range = new URLSearchParams({ from: span[1]!, to: span[3]! }).toString();
-  browser = await launch();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await service.close();
-});
-
-afterEach(async () => {
-  const all = opened;
-  opened = [];
-  for (const { close } of all) await close();
-  for (const { wrong } of all) expect(wrong).toEqual([]);
-});
-
-async function open(path: string, options = DESKTOP): Promise<Opened['page']> {
-  const found = await openPage(browser, service.url + path, options);
-  opened.push(found);
-  return found.page;
-}
-
-const search = (address: string): URLSearchParams => new URL(address).searchParams;
+const fed = new Fed();
+const { service } = fed;
+const open: Fed['open'] = (...page) => fed.open(...page);
 
 const PAGES = [
   ['overview', '/'],
   ['analysis', '/analysis'],
   ['records', '/analysis?table=records'],
   ['compare', '/analysis?compare=1&by=protocol,server+port'],
+  ['analysis-profile', '/analysis?profile=all-sources'],
+  ['analysis-sankey', '/analysis?as=sankey&by=src_addr,dst_addr,dst_port'],
+  ['analysis-heat', '/analysis?as=heat_map&by=protocol'],
+  ['analysis-performance', '/analysis?as=performance&profile=all-sources'],
+  ['dashboard-overview', '/dashboards?dashboard=overview'],
+  ['dashboard-performance', '/dashboards?dashboard=performance'],
+  ['dashboard-applications', '/dashboards?dashboard=applications'],
+  ['dashboard-sources', '/dashboards?dashboard=sources'],
+  ['dashboard-security', '/dashboards?dashboard=security'],
+  ['profiles', '/profiles'],
+  ['settings', '/settings'],
+  ['settings-users', '/settings?tab=users'],
+  ['settings-audit', '/settings?tab=audit'],
+  ['settings-service', '/settings?tab=service'],
   ['sources', '/sources'],
   ['sources-table', '/sources?as=table'],
   ['status', '/status'],
 ] as const;
 
 for (const [name, path] of PAGES) {
-  for (const [look, options] of [
-    ['desktop-light', { ...DESKTOP, colorScheme: 'light' }],
-    ['desktop-dark', { ...DESKTOP, colorScheme: 'dark' }],
-    ['phone-light', { ...PHONE, colorScheme: 'light' }],
-    ['phone-dark', { ...PHONE, colorScheme: 'dark' }],
-  ] as const) {
+  for (const [look, options] of LOOKS) {
     test(`${name} is readable by everybody: ${look}`, async () => {
-      const page = await open(`${path}${path.includes('?') ? '&' : '?'}${range}`, options);
+      const page = await open(`${path}${path.includes('?') ? '&' : '?'}${fed.range}`, options);
       await settled(page);
       if (name === 'status') await page.getByText('live', { exact: true }).waitFor();
       expect(await serious(page)).toEqual([]);
@@ -91,7 +51,7 @@ for (const [name, path] of PAGES) {
 test.skipIf(process.env['WEIR_UI_PREVIEW'])('the first load is under 450 KiB of script, compressed, and kept', async () => {
   const index = await (await fetch(service.url)).text();
   const names = [...index.matchAll(/\/assets\/[^"]+\.js/g)].map(([name]) => name);
-  const page = await open(`/?${range}`);
+  const page = await open(`/?${fed.range}`);
   await settled(page);
   const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name));
   const scripts = new Set([...names, ...loaded.map((name) => new URL(name).pathname).filter((name) => name.endsWith('.js'))]);
@@ -108,9 +68,9 @@ test.skipIf(process.env['WEIR_UI_PREVIEW'])('the first load is under 450 KiB of 
 });
 
 test('numbers of the overview are those of the command line', async () => {
-  const page = await open(`/?${range}`);
+  const page = await open(`/?${fed.range}`);
   await settled(page);
-  const talkers = await service.query('--by', 'src_addr', '--top', '8', '--measures', 'bytes,bps,flows', ...span);
+  const talkers = await service.query('--by', 'src_addr', '--top', '8', '--measures', 'bytes,bps,flows', ...fed.span);
   expect(talkers.length).toBe(8);
   const rows = page.getByRole('table', { name: 'Top talkers' }).locator('tbody tr');
   for (const [place, talker] of talkers.entries()) {
@@ -119,13 +79,13 @@ test('numbers of the overview are those of the command line', async () => {
     expect(await cells.nth(1).getAttribute('title')).toBe(exact(Number(talker['bytes'])));
     expect(await cells.nth(2).getAttribute('title')).toBe(exact(Number(talker['bps'])));
   }
-  const [summary] = await service.query('--summary', ...span);
+  const [summary] = await service.query('--summary', ...fed.span);
   const volume = page.locator('.tile', { hasText: 'Volume' }).locator('.value');
   expect(await volume.getAttribute('title')).toBe(exact(Number(summary?.['bytes'])));
 });
 
 test('the chart has the numbers of its line of the command line', async () => {
-  const page = await open(`/analysis?by=exporter&${range}`);
+  const page = await open(`/analysis?by=exporter&${fed.range}`);
   await settled(page);
   const line = await page.getByRole('region', { name: 'Chart', exact: true }).innerText();
   expect(line).toMatch(/^weir query .*--series/);
@@ -143,7 +103,7 @@ test('the chart has the numbers of its line of the command line', async () => {
 });
 
 test('the table is what its line of the command line prints', async () => {
-  const page = await open(`/analysis?by=protocol,dst_port&top=20&${range}`);
+  const page = await open(`/analysis?by=protocol,dst_port&top=20&${fed.range}`);
   await settled(page);
   const line = await page.getByRole('region', { name: 'Table', exact: true }).innerText();
   const rows = await service.shell(line);
@@ -155,7 +115,7 @@ test('the table is what its line of the command line prints', async () => {
 });
 
 test('dragging over the chart shows that time', async () => {
-  const page = await open(`/analysis?${range}`);
+  const page = await open(`/analysis?${fed.range}`);
   await settled(page);
   const box = (await page.locator('canvas').first().boundingBox())!;
   const at = (part: number): [number, number] => [box.x + box.width * part, box.y + box.height / 2];
@@ -164,40 +124,40 @@ test('dragging over the chart shows that time', async () => {
   await page.mouse.move(...at(0.6), { steps: 4 });
   await page.mouse.move(...at(0.75), { steps: 4 });
   await page.mouse.up();
-  await page.waitForURL((url) => url.search !== `?${range}`);
+  await page.waitForURL((url) => url.search !== `?${fed.range}`);
   const [from, to] = [Date.parse(search(page.url()).get('from')!), Date.parse(search(page.url()).get('to')!)];
-  const [begun, ended] = [Date.parse(span[1]!), Date.parse(span[3]!)];
+  const [begun, ended] = [Date.parse(fed.span[1]!), Date.parse(fed.span[3]!)];
   expect(from).toBeGreaterThan(begun);
   expect(to).toBeLessThan(ended);
   const part = (to - from) / (ended - begun);
   expect(part).toBeGreaterThan(0.15);
   expect(part).toBeLessThan(0.4);
   await page.goBack();
-  expect(search(page.url()).get('from')).toBe(span[1]);
+  expect(search(page.url()).get('from')).toBe(fed.span[1]);
 });
 
 test('time is moved and zoomed by keyboard', async () => {
-  const page = await open(`/analysis?${range}`);
+  const page = await open(`/analysis?${fed.range}`);
   await settled(page);
   await page.getByRole('button', { name: 'Zoom in' }).focus();
   await page.keyboard.press('Enter');
-  await page.waitForURL((url) => url.searchParams.get('from') !== span[1]);
+  await page.waitForURL((url) => url.searchParams.get('from') !== fed.span[1]);
   const narrow = search(page.url());
-  expect(Date.parse(narrow.get('to')!) - Date.parse(narrow.get('from')!)).toBeLessThan(Date.parse(span[3]!) - Date.parse(span[1]!));
+  expect(Date.parse(narrow.get('to')!) - Date.parse(narrow.get('from')!)).toBeLessThan(Date.parse(fed.span[3]!) - Date.parse(fed.span[1]!));
   await page.getByRole('button', { name: 'Earlier' }).press('Enter');
   await page.waitForURL((url) => url.searchParams.get('from') !== narrow.get('from'));
   expect(Date.parse(search(page.url()).get('from')!)).toBeLessThan(Date.parse(narrow.get('from')!));
 });
 
 test('a press on a value shows its records alone, or all others', async () => {
-  const page = await open(`/analysis?${range}`);
+  const page = await open(`/analysis?${fed.range}`);
   await settled(page);
   const table = page.getByRole('table', { name: 'Largest groups' });
   const value = await table.locator('tbody tr').first().locator('td').first().innerText();
   await table.getByTitle(`Only ${value}`, { exact: true }).click();
   await page.waitForURL((url) => url.searchParams.get('filter') === `src_addr = ${value}`);
   await expect.poll(() => table.locator('tbody tr').count()).toBe(1);
-  const [only] = await service.query(`src_addr = ${value}`, '--by', 'src_addr', '--measures', 'bytes', ...span);
+  const [only] = await service.query(`src_addr = ${value}`, '--by', 'src_addr', '--measures', 'bytes', ...fed.span);
   await expect.poll(() => table.locator('tbody td').nth(2).locator('span').first().getAttribute('title')).toContain(exact(Number(only?.['bytes'])));
 
   await page.goBack();
@@ -209,7 +169,7 @@ test('a press on a value shows its records alone, or all others', async () => {
 });
 
 test('a filter that makes no sense is pointed at, and its hint repairs it', async () => {
-  const page = await open(`/analysis?${range}`);
+  const page = await open(`/analysis?${fed.range}`);
   await settled(page);
   const box = page.getByRole('combobox', { name: 'Filter' });
   await box.fill('src prot 80');
@@ -226,7 +186,7 @@ test('a filter that makes no sense is pointed at, and its hint repairs it', asyn
 });
 
 test('what may come next is offered and taken by keyboard', async () => {
-  const page = await open(`/analysis?${range}`);
+  const page = await open(`/analysis?${fed.range}`);
   await settled(page);
   const box = page.getByRole('combobox', { name: 'Filter' });
   await box.pressSequentially('src po');
@@ -254,9 +214,9 @@ test('an address that was kept shows the same to somebody else', async () => {
 });
 
 test('records are listed as the command line lists them, and shown in full', async () => {
-  const page = await open(`/analysis?table=records&filter=${encodeURIComponent('port 53')}&${range}`);
+  const page = await open(`/analysis?table=records&filter=${encodeURIComponent('port 53')}&${fed.range}`);
   await settled(page);
-  const records = await service.query('port 53', '--limit', '100', ...span);
+  const records = await service.query('port 53', '--limit', '100', ...fed.span);
   expect(records.length).toBeGreaterThan(2);
   const table = page.getByRole('table', { name: 'Records' });
   expect(await table.locator('tbody tr').count()).toBe(records.length);
@@ -270,7 +230,7 @@ test('records are listed as the command line lists them, and shown in full', asy
 });
 
 test('what an exporter or a configuration says is text, never a page', async () => {
-  const page = await open(`/analysis?by=http_host&${range}`);
+  const page = await open(`/analysis?by=http_host&${fed.range}`);
   await settled(page);
   await page.getByRole('table', { name: 'Largest groups' }).getByRole('button', { name: HOSTILE, exact: true }).click();
   await page.waitForURL((url) => (url.searchParams.get('filter') ?? '').startsWith('http_host = "'));
@@ -280,18 +240,18 @@ test('what an exporter or a configuration says is text, never a page', async () 
   await page.locator('.chart-tip').first().waitFor();
   expect(await page.locator('.chart-tip img, .chart-tip script').count()).toBe(0);
 
-  const sources = await open(`/sources?find=${encodeURIComponent('<img')}&${range}`);
+  const sources = await open(`/sources?find=${encodeURIComponent('<img')}&${fed.range}`);
   await settled(sources);
   await sources.getByRole('button', { name: '<img src=x onerror=alert(1)>', exact: true }).click();
   await sources.getByRole('dialog').getByText('<script>alert(2)</script>').waitFor();
   expect(await sources.locator('main img, main script').count()).toBe(0);
-  const overview = await open(`/?${range}`);
+  const overview = await open(`/?${fed.range}`);
   await settled(overview);
   expect(await overview.locator('main img, main script').count()).toBe(0);
 });
 
 test('the overview by applications and by protocols', async () => {
-  const page = await open(`/?${range}`);
+  const page = await open(`/?${fed.range}`);
   await settled(page);
   await page.getByRole('button', { name: 'Protocols' }).click();
   await page.waitForURL((url) => url.searchParams.get('by') === 'protocol');
@@ -307,7 +267,7 @@ test('the overview by applications and by protocols', async () => {
 test('sources are those of the command line, found by what is typed, sorted by keyboard', async () => {
   const known = JSON.parse(`[${(await service.weir('sources', '--format', 'json')).trim().split('\n').join(',')}]`) as { exporter: string }[];
   expect(known.length).toBeGreaterThan(4);
-  const page = await open(`/sources?as=table&${range}`);
+  const page = await open(`/sources?as=table&${fed.range}`);
   await settled(page);
   const rows = page.getByRole('table', { name: 'Sources' }).locator('tbody tr');
   await expect.poll(() => rows.count()).toBe(known.length);
@@ -367,7 +327,7 @@ test('nothing, slow, refused, broken off: each has its words', async () => {
 });
 
 test('the whole is reached by keyboard alone', async () => {
-  const page = await open(`/?${range}`);
+  const page = await open(`/?${fed.range}`);
   await settled(page);
   await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('To the content');
@@ -379,7 +339,7 @@ test('the whole is reached by keyboard alone', async () => {
 });
 
 test('dark or light is chosen and kept', async () => {
-  const page = await open(`/?${range}`, { ...DESKTOP, colorScheme: 'light' });
+  const page = await open(`/?${fed.range}`, { ...DESKTOP, colorScheme: 'light' });
   const shown = (): Promise<string | undefined> => page.evaluate(() => document.documentElement.dataset['theme']);
   expect(await shown()).toBe('light');
   await page.getByRole('button', { name: /^Theme/ }).click();

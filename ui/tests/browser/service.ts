@@ -103,6 +103,19 @@ listen = "${this.#console}"
     return (server.resolvedUrls?.local[0] ?? '').replace(/\/$/, '');
   }
 
+  /** What a request of whoever runs the service carries. */
+  local(): Record<string, string> {
+    if (!existsSync(join(this.folder, 'store/console/local.token'))) return {};
+    return { authorization: `Bearer ${readFileSync(join(this.folder, 'store/console/local.token'), 'utf8').trim()}` };
+  }
+
+  /** Adds a user, with options as the command line has them. */
+  async addUser(name: string, password: string, ...options: string[]): Promise<void> {
+    const adding = run(this.#program, ['user', 'add', name, ...options, '-c', this.config]);
+    adding.child.stdin?.end(`${password}\n`);
+    await adding;
+  }
+
   async stop(): Promise<void> {
     const stopped = this.#process;
     this.#process = undefined;
@@ -155,7 +168,7 @@ listen = "${this.#console}"
 
   /** What the service holds now, of records of every kind that counts. */
   async records(): Promise<number> {
-    const response = await fetch(`${this.url}/api/v1/query?summary=true`);
+    const response = await fetch(`${this.url}/api/v1/query?summary=true`, { headers: this.local() });
     return ((await response.json()) as { records: number }).records;
   }
 }

@@ -1,10 +1,11 @@
 // How a stack of series is drawn: areas, the error of sampling, the period before, and a strip that says how complete each slot is.
 import type { EChartsOption, SeriesOption } from './echarts';
+import { element } from './tip';
 import { missing, type Slot } from '../ask/health';
 import type { Measure, Stack } from '../ask/stack';
 import * as format from '../view/format';
 import { placesOf } from '../view/colour';
-import { colour } from '../view/theme.svelte';
+import { colour, paint } from '../view/theme.svelte';
 import * as time from '../view/time';
 
 /** Records of a flow arrive when it ends, or every few minutes: what is newer may grow. */
@@ -16,7 +17,12 @@ export type Look = { colour: string };
 export function looks(dimension: string, stack: Stack): string[] {
   const named = stack.bands.filter(({ keys }) => keys);
   const places = placesOf(dimension, named.map(({ label }) => label));
-  return stack.bands.map((band, index) => (band.keys ? `series-${places[index] ?? 0}` : stack.bands.length === 1 ? 'series-0' : 'others'));
+  let next = 0;
+  return stack.bands.map((band) => {
+    if (band.colour) return band.colour;
+    if (band.keys) return `series-${places[next++] ?? 0}`;
+    return stack.bands.length === 1 ? 'series-0' : 'others';
+  });
 }
 
 type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean };
@@ -48,9 +54,10 @@ export function stackOption(drawn: Drawn): EChartsOption {
       {
         type: 'value',
         gridIndex: 0,
-        min: 0,
+        // Below the axis stand numbers as they are above it.
+        ...(stack.below ? {} : { min: 0 }),
         splitNumber: narrow ? 3 : 4,
-        axisLabel: { color: muted, fontSize: narrow ? 10 : 11, formatter: (value: number) => format.quantity(value, stack.unit) },
+        axisLabel: { color: muted, fontSize: narrow ? 10 : 11, formatter: (value: number) => format.quantity(Math.abs(value), stack.unit) },
         splitLine: { lineStyle: { color: colour('line-soft') } },
       },
       { type: 'value', gridIndex: 1, min: 0, max: 1, show: false },
@@ -74,7 +81,7 @@ export function stackOption(drawn: Drawn): EChartsOption {
       outOfBrush: { colorAlpha: 1 },
       inBrush: { colorAlpha: 1 },
     },
-    series: [...bands(drawn), ...error(stack), ...previous(stack, measure), ...strip(stack, health, drawn.now)],
+    series: [...bands(drawn), ...error(stack.total, stack.error, stack, 1), ...(stack.below ? error(stack.below.total, stack.below.error, stack, -1) : []), ...previous(stack, measure), ...strip(stack, health, drawn.now)],
   };
 }
 
@@ -85,16 +92,16 @@ function bands({ stack, measure, colours, now }: Drawn): SeriesOption[] {
   return stack.bands.map((band, index) => ({
     type: 'line',
     name: band.label,
-    data: points(stack, band.values),
+    data: points(stack, band.below ? band.values.map((value) => value && -value) : band.values),
     showSymbol: false,
     symbol: 'circle',
     // A single slot has no length, so it needs its point.
     ...(stack.slots.length < 3 ? { showSymbol: true } : {}),
     connectNulls: false,
     silent: true,
-    color: colour(colours[index] ?? 'others'),
+    color: paint(colours[index] ?? 'others'),
     lineStyle: { width: measure.adds ? 0.75 : 1.75 },
-    ...(measure.adds ? { stack: 'bands', areaStyle: { opacity: 0.82 } } : {}),
+    ...(measure.adds ? { stack: band.below ? 'below' : 'bands', areaStyle: { opacity: 0.82 } } : {}),
     ...(index === 0 ? { markArea: arriving(stack, now) } : {}),
   }));
 }
@@ -106,16 +113,17 @@ function arriving({ span }: Stack, now: time.Moment): SeriesOption['markArea'] {
   return { silent: true, itemStyle: { color: colour('arriving') }, data: [[{ xAxis: since }, { xAxis: span.to }]] };
 }
 
-/** A standard error to each side of the whole. */
-function error(stack: Stack): SeriesOption[] {
-  if (!stack.error) return [];
-  const low = stack.total.map((value, place) => Math.max(0, (value ?? 0) - (stack.error?.[place] ?? 0)));
-  const width = stack.total.map((value, place) => (value ?? 0) + (stack.error?.[place] ?? 0) - (low[place] ?? 0));
+/** A standard error to each side of the whole; the sign says on which side of the axis. */
+function error(total: (number | null)[], error: number[] | undefined, stack: Stack, sign: 1 | -1): SeriesOption[] {
+  if (!error) return [];
+  const low = total.map((value, place) => Math.max(0, (value ?? 0) - (error[place] ?? 0)));
+  const width = total.map((value, place) => (value ?? 0) + (error[place] ?? 0) - (low[place] ?? 0));
   const edge = { width: 1, type: 'dotted', color: colour('error-edge') } as const;
-  const line = { type: 'line', showSymbol: false, silent: true, stack: 'error', lineStyle: edge, z: 3 } as const;
+  const line = { type: 'line', showSymbol: false, silent: true, stack: sign > 0 ? 'error' : 'error below', lineStyle: edge, z: 3 } as const;
+  const signed = (values: number[]): number[] => values.map((value) => value * sign);
   return [
-    { ...line, name: 'error below', data: points(stack, low) },
-    { ...line, name: 'error', data: points(stack, width), areaStyle: { color: colour('error-band'), opacity: 1 } },
+    { ...line, name: 'error below', data: points(stack, signed(low)) },
+    { ...line, name: 'error', data: points(stack, signed(width)), areaStyle: { color: colour('error-band'), opacity: 1 } },
   ];
 }
 
@@ -150,7 +158,7 @@ function strip({ span }: Stack, health: Slot[] | undefined, now: time.Moment): S
 }
 
 /** What stands beside the pointer; made of nodes, so that no text of an exporter is read as HTML. */
-function tip({ stack, colours, health }: Drawn, point: { dataIndex?: number }): HTMLElement | string {
+function tip({ stack, measure, colours, health }: Drawn, point: { dataIndex?: number }): HTMLElement | string {
   const place = point.dataIndex;
   const slot = place === undefined ? undefined : stack.slots[place];
   if (place === undefined || slot === undefined) return '';
@@ -161,25 +169,23 @@ function tip({ stack, colours, health }: Drawn, point: { dataIndex?: number }): 
   const list = element('dl', 'tip-list');
   const line = (label: string, value: number | null | undefined, name?: string): void => {
     const term = element('dt');
-    term.append(element('i', name ? `swatch ${name}` : 'swatch none'), element('span', '', label));
+    const swatch = element('i', name ? 'swatch' : 'swatch none');
+    if (name) swatch.style.background = paint(name);
+    term.append(swatch, element('span', '', label));
     list.append(term, element('dd', '', value === null || value === undefined ? '–' : format.quantity(value, stack.unit)));
   };
   stack.bands.forEach((band, index) => {
     if (band.values[place] || stack.bands.length === 1) line(band.label, band.values[place], colours[index]);
   });
-  if (stack.bands.length > 1) line('All', stack.total[place]);
+  const sums = measure.adds && stack.bands.length > 1;
+  if (sums) line(stack.below ? 'All above' : 'All', stack.total[place]);
   if (stack.error?.[place]) line('± standard error', stack.error[place]);
+  if (sums && stack.below) line('All below', stack.below.total[place]);
+  if (stack.below?.error?.[place]) line('± standard error', stack.below.error[place]);
   if (stack.previous) line('Period before', stack.previous[place]);
   box.append(list);
   const account = health?.find(({ from, to }) => slot >= from && slot < to);
   const words = account ? missing(account) : '';
   if (account && words) box.append(element('p', `tip-note state-${account.state}`, words));
   return box;
-}
-
-function element(kind: string, name = '', text = ''): HTMLElement {
-  const made = document.createElement(kind);
-  if (name) made.className = name;
-  if (text) made.textContent = text;
-  return made;
 }
