@@ -23,6 +23,8 @@ want tshark tshark
 want dumpcap wireshark-common
 # Another writer and reader of FastNetMon Flow.
 want capnp capnproto
+want go golang-go
+want softflowd softflowd
 want openssl openssl
 # Live traffic of real programs.
 want curl curl

@@ -76,7 +76,7 @@ func main() {
 	}
 	defer out.Close()
 	source, destination := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.7")
-	for number := range count {
+	for number := 0; number < count; number++ {
 		m := message(source, destination, uint64(1000+number), 2)
 		if u.Scheme != "udp" {
 			// Each message behind its length: 8 octets, least significant first.

@@ -8,6 +8,7 @@ mod rates;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::ops::AddAssign;
 
 pub(crate) use prefixes::Prefixes;
 use rates::Rates;
@@ -52,6 +53,15 @@ pub struct GuardCounters {
     pub over_rate: u64,
     /// Addresses whose rate is known at present.
     pub addresses: u64,
+}
+
+impl AddAssign for GuardCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.not_allowed += other.not_allowed;
+        self.over_rate += other.over_rate;
+        self.addresses += other.addresses;
+    }
 }
 
 /// Decides about each datagram.

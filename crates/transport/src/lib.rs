@@ -76,5 +76,5 @@ pub use streams::{
 };
 pub use tcp::TcpSender;
 pub use udp::UdpSender;
-pub use udp_receiver::{ReceiveCounters, ReceiverOptions, UdpReceiver};
+pub use udp_receiver::{ReceiveCounters, ReceiverOptions, SharedSocket, UdpReceiver};
 pub use url::{Scheme, Url, UrlError};

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::net::sockopt;
 
 use crate::{Scheme, Url};
 
@@ -54,6 +55,12 @@ fn advice(url: &Url, error: &io::Error) -> &'static str {
 fn names(schemes: &[Scheme]) -> String {
     let names: Vec<String> = schemes.iter().map(|scheme| format!("{}://", scheme.name())).collect();
     names.join(" or ")
+}
+
+/// Lets another socket of this user have the port of this one beside it, or not any more: so that a listener whose address overlaps can be opened before this
+/// one is closed, and nothing is lost in between. The kernel gives what comes to either of them. Only for as long as it takes.
+pub(crate) fn share_port(socket: impl AsFd, is_shared: bool) -> io::Result<()> {
+    Ok(sockopt::set_socket_reuseport(socket, is_shared)?)
 }
 
 /// A socket that listens.

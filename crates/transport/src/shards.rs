@@ -115,7 +115,7 @@ impl Shards {
 
     /// Puts a datagram into the queue of the worker that the key chooses; false if it is dropped. Does not wake the worker: see [`Self::flush`].
     pub fn push(&self, key: u64, datagram: &Datagram<'_>) -> bool {
-        self.lanes.get(self.lane_of(key)).is_some_and(|lane| lane.lock().push(datagram))
+        self.lanes.get(self.worker_of(key)).is_some_and(|lane| lane.lock().push(datagram))
     }
 
     /// Wakes the workers that wait for what has been pushed. For the end of each call that brought datagrams.
@@ -132,13 +132,16 @@ impl Shards {
 
     /// Lets the workers know that nothing will come any more. Datagrams pushed later are dropped and counted.
     pub fn close(&self) {
-        for lane in self.lanes.iter() {
-            lane.lock().is_closed = true;
-            lane.filled.notify_one();
-        }
+        self.lanes.iter().for_each(Lane::close);
     }
 
-    fn lane_of(&self, key: u64) -> usize {
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The worker that the key chooses. Its number is one of its keys.
+    pub fn worker_of(&self, key: u64) -> usize {
         (key % self.lanes.len() as u64) as usize
     }
 
@@ -174,6 +177,15 @@ impl Inbox {
     }
 }
 
+/// A worker that is gone takes nothing any more: its queue closes, and nobody waits for room in it.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lanes.get(self.worker) {
+            lane.close();
+        }
+    }
+}
+
 impl Lane {
     fn new(options: &ShardOptions) -> Self {
         let queue = Queue {
@@ -186,6 +198,12 @@ impl Lane {
             is_closed: false,
         };
         Self { queue: Mutex::new(queue), filled: Condvar::new(), emptied: Notify::new() }
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.filled.notify_one();
+        self.emptied.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

@@ -4,18 +4,18 @@
 //! is the caller says ([`StreamHandler`]). Messages go into the same queues as datagrams, many at a time and without memory of their own; a
 //! connection whose worker has no room for it is not read until there is, so that its sender slows down and nothing is dropped.
 //!
-//! What strangers can make grow is bounded ([`StreamLimits`]): connections, those of one address, and for each of them what was read and is not handed over.
+//! What strangers can make grow is bounded ([`StreamLimits`]): connections, those of one address, and for each of them what was read and is not handed over. When
+//! all places are taken, connections that have never sent a message make room for others, the oldest first: whoever only holds a place keeps nobody out.
 
 mod connection;
 mod counters;
 mod end;
+mod places;
 mod socket;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::guard::Prefixes;
-use crate::listening::ListenError;
+use crate::listening::{ListenError, share_port};
 use crate::tls::TlsServer;
 use crate::{Shards, Url};
 use connection::Connection;
@@ -32,6 +32,8 @@ pub(crate) use connection::next_stream;
 pub(crate) use counters::Counts;
 pub use counters::StreamCounters;
 pub use end::StreamEnd;
+pub(crate) use places::source_of;
+use places::{Place, Places};
 
 /// How long accepting rests after it failed, as it does when the program has no file descriptors left.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -79,6 +81,8 @@ pub trait StreamHandler: Send + Sync + 'static {
 pub struct StreamOptions {
     /// An IPv6 address takes no IPv4 senders: needed where an IPv4 listener has the same port.
     pub v6_only: bool,
+    /// Listens beside sockets that have the port now and are about to be closed; see [`Streams::share_port`].
+    pub is_successor: bool,
     /// The caller's number of this listener, which stands on each message.
     pub listener: u16,
 }
@@ -88,7 +92,7 @@ pub struct StreamOptions {
 pub struct StreamLimits {
     /// Connections of the listener.
     pub connections: usize,
-    /// Connections of one address.
+    /// Connections of one address, or of one /64 of IPv6.
     pub connections_of_one: usize,
     /// How long a message may take from its first octet to its last.
     pub message_time: Duration,
@@ -126,9 +130,10 @@ pub struct StreamListener {
 /// A listener at work.
 #[derive(Debug)]
 pub struct Streams {
-    socket: TcpListener,
+    /// Closed when it ends.
+    socket: Option<TcpListener>,
     control: watch::Sender<Control>,
-    shared: Arc<Shared>,
+    places: Arc<Places>,
     task: Option<JoinHandle<()>>,
 }
 
@@ -146,25 +151,17 @@ struct Rules {
     tls: Option<TlsServer>,
 }
 
-/// What a listener and its connections share.
-#[derive(Debug, Default)]
-struct Shared {
-    counts: Counts,
-    /// Connections of each address.
-    of_one: Mutex<HashMap<IpAddr, usize>>,
-}
-
 impl StreamListener {
     /// Listens on the URL's address and port; port 0 is one that the system chooses. Where the host is `::` and there is no IPv6 on this host, listens on
     /// 0.0.0.0 instead.
     pub fn open(url: &Url, options: StreamOptions) -> Result<Self, ListenError> {
-        let (socket, local_address, fell_back) = socket::listen(url, options.v6_only)?;
+        let (socket, local_address, fell_back) = socket::listen(url, &options)?;
         Ok(Self { socket, local_address, options, fell_back })
     }
 
     /// The same port as that of a listener at work, so that none of those who are about to connect is lost when this one takes over.
     pub fn take_over(from: &Streams, listener: u16) -> io::Result<Self> {
-        let socket = from.socket.try_clone()?;
+        let socket = from.socket()?.try_clone()?;
         let options = StreamOptions { listener, ..StreamOptions::default() };
         Ok(Self { local_address: socket.local_addr()?, socket, options, fell_back: false })
     }
@@ -188,19 +185,19 @@ impl StreamListener {
         handler: Arc<dyn StreamHandler>,
     ) -> io::Result<Streams> {
         let (control, follow) = watch::channel(Control { rules: Arc::new(Rules::new(rules)), is_over: false });
-        let shared = Arc::new(Shared::default());
+        let places = Arc::new(Places::default());
         let entered = runtime.enter();
         let accepting = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
         drop(entered);
         let doorman = Doorman {
             listener: self.options.listener,
-            shared: Arc::clone(&shared),
+            places: Arc::clone(&places),
             shards: shards.clone(),
             handler,
             connections: JoinSet::new(),
         };
         let task = runtime.spawn(doorman.run(accepting, follow));
-        Ok(Streams { socket: self.socket, control, shared, task: Some(task) })
+        Ok(Streams { socket: Some(self.socket), control, places, task: Some(task) })
     }
 }
 
@@ -213,20 +210,27 @@ impl Streams {
 
     /// What was counted so far.
     pub fn counters(&self) -> StreamCounters {
-        self.shared.counts.read()
+        self.places.counters()
     }
 
-    /// Accepts no more, and lets connections hand over what has already come; see [`Self::join`].
+    /// Accepts no more, and lets connections hand over what has already come; see [`Self::ending`].
     pub fn stop(&self) {
         self.control.send_modify(|control| control.is_over = true);
     }
 
-    /// After [`Self::stop`]: waits until all connections have ended.
-    pub async fn join(&mut self) {
-        if let Some(task) = self.task.take() {
-            // A task that panicked has told why.
-            let _ = task.await;
-        }
+    /// Lets a socket that takes this one's place have its port beside it, or not any more.
+    pub fn share_port(&self, is_shared: bool) -> io::Result<()> {
+        share_port(self.socket()?, is_shared)
+    }
+
+    /// After [`Self::stop`]: lets go of the port, and gives what ends when all connections have ended; nothing when it was asked for before.
+    pub fn ending(&mut self) -> Option<JoinHandle<()>> {
+        self.socket = None;
+        self.task.take()
+    }
+
+    fn socket(&self) -> io::Result<&TcpListener> {
+        self.socket.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
@@ -239,7 +243,7 @@ impl Rules {
 /// Accepts connections, and keeps them.
 struct Doorman {
     listener: u16,
-    shared: Arc<Shared>,
+    places: Arc<Places>,
     shards: Shards,
     handler: Arc<dyn StreamHandler>,
     connections: JoinSet<()>,
@@ -256,7 +260,7 @@ impl Doorman {
                     Ok((stream, from)) => self.admit(stream, from, &control),
                     // Whoever gave up while waiting is not our matter; without file descriptors it is no use to try again at once.
                     Err(_) => {
-                        self.shared.counts.accept_errors.fetch_add(1, Relaxed);
+                        self.places.not_accepted();
                         tokio::time::sleep(PAUSE).await;
                     }
                 },
@@ -269,55 +273,11 @@ impl Doorman {
     fn admit(&mut self, stream: TcpStream, from: SocketAddr, control: &watch::Receiver<Control>) {
         let from = SocketAddr::new(from.ip().to_canonical(), from.port());
         let rules = Arc::clone(&control.borrow().rules);
-        self.shared.counts.connected();
-        let place = match self.shared.place(from.ip(), &rules) {
+        let place = match self.places.take(from.ip(), &rules) {
             Ok(place) => place,
-            Err(end) => {
-                self.shared.counts.note(&end);
-                return self.handler.ended(from, &end);
-            }
+            Err(end) => return self.handler.ended(from, &end),
         };
         let connection = Connection::new(from, self.listener, place, &self.shards, &self.handler);
         self.connections.spawn(connection.run(stream, rules, control.clone()));
-    }
-}
-
-/// A place among the connections of a listener, free again when it is dropped.
-struct Place {
-    shared: Arc<Shared>,
-    from: IpAddr,
-}
-
-impl Shared {
-    /// A place for a connection of that address, if it may come.
-    fn place(self: &Arc<Self>, from: IpAddr, rules: &Rules) -> Result<Place, StreamEnd> {
-        let StreamLimits { connections, connections_of_one, .. } = rules.limits;
-        if !rules.allowed.contain(from) {
-            return Err(StreamEnd::NotAllowed);
-        }
-        if self.counts.open.load(Relaxed) >= connections as u64 {
-            return Err(StreamEnd::TooMany { limit: connections });
-        }
-        let mut of_one = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = of_one.entry(from).or_default();
-        if *count >= connections_of_one {
-            return Err(StreamEnd::TooManyOfOne { limit: connections_of_one });
-        }
-        *count += 1;
-        self.counts.opened();
-        Ok(Place { shared: Arc::clone(self), from })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.shared.counts.open.fetch_sub(1, Relaxed);
-        let mut of_one = self.shared.of_one.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_one.get_mut(&self.from) {
-            *count -= 1;
-            if *count == 0 {
-                of_one.remove(&self.from);
-            }
-        }
     }
 }

@@ -9,6 +9,7 @@ mod socket;
 use std::array::from_fn;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::ops::AddAssign;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::listening::ListenError;
+use crate::listening::{ListenError, share_port};
 use crate::{Datagram, Url};
-use drops::Drops;
+use drops::{Drops, Seen};
 use socket::Listening;
 
 /// The longest UDP payload that fits in an IP packet.
@@ -34,6 +35,8 @@ pub struct ReceiverOptions {
     pub receive_buffer: usize,
     /// An IPv6 address takes no IPv4 senders: needed where an IPv4 listener has the same port.
     pub v6_only: bool,
+    /// Listens beside sockets that have the port now and are about to be closed; see [`SharedSocket::share_port`].
+    pub is_successor: bool,
     /// The caller's number of this receiver, which stands on each datagram.
     pub listener: u16,
     /// Most octets of a datagram. Longer ones are cut, and counted.
@@ -49,7 +52,15 @@ impl Default for ReceiverOptions {
     /// 64 MiB, both families, listener 0, datagrams as long as they get, gathered for 5 ms, not merged.
     fn default() -> Self {
         let gather = Duration::from_millis(5);
-        Self { receive_buffer: 64 << 20, v6_only: false, listener: 0, longest: LONGEST, gather, merged: false }
+        Self {
+            receive_buffer: 64 << 20,
+            v6_only: false,
+            is_successor: false,
+            listener: 0,
+            longest: LONGEST,
+            gather,
+            merged: false,
+        }
     }
 }
 
@@ -66,6 +77,13 @@ pub struct ReceiveCounters {
     pub truncated: u64,
     /// Calls that brought datagrams.
     pub calls: u64,
+}
+
+/// A receiver's socket, for others who send or receive by it.
+#[derive(Debug)]
+pub struct SharedSocket {
+    socket: UdpSocket,
+    seen: Seen,
 }
 
 /// Receives datagrams on one address and port.
@@ -91,21 +109,21 @@ impl UdpReceiver {
     ///
     /// The port is not shared with other sockets: a second program that could take it over would do so silently.
     pub fn open(url: &Url, options: ReceiverOptions) -> Result<Self, ListenError> {
-        Ok(Self::new(socket::listen(url, &options)?, options))
+        Ok(Self::new(socket::listen(url, &options)?, options, Seen::default()))
     }
 
-    /// Receives on the socket of another receiver, which may go on as well: each datagram comes to one of them.
-    pub fn take_over(socket: UdpSocket, options: ReceiverOptions) -> io::Result<Self> {
-        Ok(Self::new(socket::adopt(socket, &options)?, options))
+    /// Receives on the socket of another receiver, which may go on as well: each datagram comes to one of them, and each drop is counted by one.
+    pub fn take_over(shared: &SharedSocket, options: ReceiverOptions) -> io::Result<Self> {
+        Ok(Self::new(socket::adopt(shared.socket()?, &options)?, options, Seen::clone(&shared.seen)))
     }
 
-    fn new(opened: Listening, options: ReceiverOptions) -> Self {
+    fn new(opened: Listening, options: ReceiverOptions, seen: Seen) -> Self {
         let (socket, local_address) = (opened.socket, opened.local_address);
         let longest = if options.merged { LONGEST } else { options.longest.clamp(1, LONGEST) };
         let gather = options.gather.min(Duration::from_nanos(opened.receive_buffer as u64 / FASTEST));
         let options = ReceiverOptions { longest, gather, ..options };
         Self {
-            drops: Drops::new(&socket, local_address.is_ipv6()),
+            drops: Drops::new(&socket, local_address.is_ipv6(), seen),
             slots: vec![0; longest * Self::BATCH],
             counters: ReceiveCounters::default(),
             receive_buffer: opened.receive_buffer,
@@ -116,9 +134,9 @@ impl UdpReceiver {
         }
     }
 
-    /// The socket again, for [`Self::take_over`].
-    pub fn socket(&self) -> io::Result<UdpSocket> {
-        self.socket.try_clone()
+    /// The socket again.
+    pub fn share(&self) -> io::Result<SharedSocket> {
+        Ok(SharedSocket { socket: self.socket.try_clone()?, seen: self.drops.seen() })
     }
 
     /// Asks for a receive buffer of so many octets, from now on.
@@ -207,6 +225,28 @@ impl UdpReceiver {
     /// What has been counted.
     pub const fn counters(&self) -> ReceiveCounters {
         ReceiveCounters { kernel_dropped: self.drops.total(), ..self.counters }
+    }
+}
+
+impl SharedSocket {
+    /// To send by it.
+    pub fn socket(&self) -> io::Result<UdpSocket> {
+        self.socket.try_clone()
+    }
+
+    /// Lets a socket that takes this one's place have its port beside it, or not any more.
+    pub fn share_port(&self, is_shared: bool) -> io::Result<()> {
+        share_port(&self.socket, is_shared)
+    }
+}
+
+impl AddAssign for ReceiveCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.datagrams += other.datagrams;
+        self.octets += other.octets;
+        self.kernel_dropped += other.kernel_dropped;
+        self.truncated += other.truncated;
+        self.calls += other.calls;
     }
 }
 

@@ -25,6 +25,7 @@ mod sources;
 mod complaints;
 mod refusals;
 mod state;
+mod troubles;
 
 // The other way into the store.
 pub(crate) mod inlet;
@@ -93,6 +94,8 @@ pub(crate) struct Collector {
 pub(crate) struct Counted {
     /// By name of the listener.
     pub(crate) listeners: Vec<(String, Listened)>,
+    /// What listeners have counted that have ended.
+    pub(crate) ended: Vec<Listened>,
     /// By worker.
     pub(crate) queues: Vec<ShardCounters>,
     pub(crate) decoded: Stats,
@@ -183,13 +186,15 @@ impl Collector {
         let listeners: Vec<&str> = ways.iter().map(|way| way.name.as_str()).collect();
         let refused = self.listeners.refused().into_iter().collect();
         let settings = self.common.settings.load();
-        let view = View { settings: &settings, listeners: &listeners, refused, now: now() };
+        let troubles = self.listeners.troubles();
+        let view = View { settings: &settings, listeners: &listeners, refused, troubles, now: now() };
         let (mut rows, mut others): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
         for desk in &self.desks {
             let sources = desk.sources();
-            rows.extend(sources.iter().map(|(key, source)| view.row(key, source)));
+            rows.extend(sources.iter().map(|(key, source)| (source.from.to_ip(), view.row(key, source))));
             others.extend(sources.others().map(|others| view.others(others, self.max_sources)));
         }
+        let mut rows = view.with_troubles(rows);
         let known: BTreeSet<IpAddr> = rows.iter().map(|row| row.exporter).collect();
         rows.extend(view.strangers(|from| known.contains(&from)));
         let unheard: Vec<_> = view.unheard(&rows).collect();
@@ -203,6 +208,7 @@ impl Collector {
     pub(crate) fn counted(&self) -> Counted {
         let mut counted = Counted {
             listeners: self.listeners.listened(),
+            ended: self.listeners.ended(),
             queues: self.shards.counters().collect(),
             unsaved: self.keeper.failures(),
             ..Counted::default()
@@ -238,7 +244,7 @@ impl Collector {
 /// The row of our own meter, if anything was noted on its desk.
 pub(crate) fn meter_row(config: &Config, desk: &Desk) -> Option<SourceRow> {
     let settings = Settings::new(config);
-    let view = View { settings: &settings, listeners: &["meter"], refused: HashMap::new(), now: now() };
+    let view = View { settings: &settings, listeners: &["meter"], refused: HashMap::new(), troubles: HashMap::new(), now: now() };
     let sources = desk.sources();
     let (key, source) = sources.iter().next()?;
     let row = view.row(key, source);

@@ -127,21 +127,29 @@ pub(crate) fn counters(running: &Running) -> Vec<Counter> {
 }
 
 fn collected(sheet: &mut Sheet, counted: &Counted) {
+    let mut listeners = counted.listeners.clone();
+    // Those that have ended count together, so that no sum ever goes back.
+    let all_ended = counted.ended.iter().copied().reduce(|mut sum, one| {
+        sum += one;
+        sum
+    });
+    listeners.extend(all_ended.map(|ended| (String::new(), ended)));
     for (metric, value) in [
         (&DATAGRAMS, (|listened| listened.received.datagrams) as fn(&Listened) -> u64),
         (&BYTES, |listened| listened.received.octets),
         (&KERNEL_DROPPED, |listened| listened.received.kernel_dropped),
         (&CUT, |listened| listened.received.truncated),
     ] {
-        for (name, listened) in &counted.listeners {
+        for (name, listened) in &listeners {
             sheet.put(metric, &[name], value(listened));
         }
     }
-    for (name, listened) in &counted.listeners {
+    for (name, listened) in &listeners {
         sheet.put(&REFUSED, &[name, "not_allowed"], listened.guard.not_allowed);
         sheet.put(&REFUSED, &[name, "over_rate"], listened.guard.over_rate);
     }
-    streams(sheet, &counted.listeners);
+    fastnetmon(sheet, counted);
+    streams(sheet, &listeners);
     for (metric, value) in [
         (&QUEUED, (|queue| queue.datagrams) as fn(&weir_transport::ShardCounters) -> u64),
         (&QUEUE_DROPPED, |queue| queue.dropped),
@@ -157,13 +165,16 @@ fn collected(sheet: &mut Sheet, counted: &Counted) {
     sheet.put(&UNSAVED, &[], counted.unsaved);
 }
 
-fn streams(sheet: &mut Sheet, listeners: &[(String, Listened)]) {
+fn fastnetmon(sheet: &mut Sheet, counted: &Counted) {
+    let all = || counted.listeners.iter().map(|(_, listened)| listened).chain(&counted.ended);
     for scheme in [Scheme::Udp, Scheme::Tcp, Scheme::Tls] {
         let is_fastnetmon = |listened: &&Listened| listened.scheme == scheme && listened.format == ListenFormat::FastNetMon;
-        let messages =
-            listeners.iter().map(|(_, listened)| listened).filter(is_fastnetmon).map(|listened| listened.received.datagrams);
+        let messages = all().filter(is_fastnetmon).map(|listened| listened.received.datagrams);
         sheet.put(&FASTNETMON, &[scheme.name()], messages.sum());
     }
+}
+
+fn streams(sheet: &mut Sheet, listeners: &[(String, Listened)]) {
     for (name, streams) in listeners.iter().filter_map(|(name, listened)| Some((name, listened.streams?))) {
         for (metric, value) in [
             (&CONNECTIONS, streams.connections),

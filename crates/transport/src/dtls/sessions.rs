@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{DtlsEvent, DtlsServer, DtlsSession};
-use crate::streams::{Counts, next_stream};
+use crate::streams::{Counts, next_stream, source_of};
 use crate::{Datagram, StreamCounters, StreamEnd, StreamLimits};
 
 /// The content type of handshake records, and the message that begins one; the octet of a record where its handshake's type stands.
@@ -35,6 +35,7 @@ pub struct DtlsSessions {
     server: Arc<DtlsServer>,
     limits: StreamLimits,
     sessions: HashMap<SocketAddr, Association>,
+    /// How many there are of each source.
     of_one: HashMap<IpAddr, usize>,
     counts: Counts,
 }
@@ -96,17 +97,20 @@ impl DtlsSessions {
         let taken = if is_for_rival_alone { Ok(()) } else { association.session.take(datagram.payload, now, &mut each) };
         association.has_sent |= messages > 0;
         counts.add_messages(messages, octets);
-        let is_replaced = association.challenge(datagram, now, from, act);
-        let end = match taken {
-            Err(_) | Ok(()) if is_replaced => {
-                // The sender began anew: what it announced before is gone with its old association.
-                if association.has_sent {
-                    act(DtlsAct::Message(association.end_message(from, datagram)));
-                }
-                association.stream = next_stream();
-                association.has_sent = false;
-                return;
+        if let Some(messages) = association.challenge(datagram, now, from, act) {
+            // The sender began anew: what it announced before is gone with its old association.
+            if association.has_sent {
+                act(DtlsAct::Message(association.end_message(from, datagram)));
             }
+            association.stream = next_stream();
+            association.has_sent = !messages.is_empty();
+            for payload in &messages {
+                counts.add_messages(1, payload.len() as u64);
+                act(DtlsAct::Message(Datagram { payload, stream: Some(association.stream), ..*datagram }));
+            }
+            return;
+        }
+        let end = match taken {
             Err(reason) if association.session.is_ready() => StreamEnd::Lost { reason },
             Err(reason) => StreamEnd::Handshake { reason },
             Ok(()) if is_closed => StreamEnd::Closed,
@@ -180,8 +184,8 @@ impl DtlsSessions {
         }
         self.counts.connected();
         let StreamLimits { connections, connections_of_one, .. } = self.limits;
-        let refusal = if self.of_one.get(&from.ip()).is_some_and(|count| *count >= connections_of_one) {
-            (!self.make_room(Some(from.ip()), act)).then_some(StreamEnd::TooManyOfOne { limit: connections_of_one })
+        let refusal = if self.of_one.get(&source_of(from.ip())).is_some_and(|count| *count >= connections_of_one) {
+            (!self.make_room(Some(source_of(from.ip())), act)).then_some(StreamEnd::TooManyOfOne { limit: connections_of_one })
         } else if self.sessions.len() >= connections {
             (!self.make_room(None, act)).then_some(StreamEnd::TooMany { limit: connections })
         } else {
@@ -195,14 +199,14 @@ impl DtlsSessions {
         let session = self.server.accept(now);
         let association = Association { session, stream: next_stream(), rival: None, begun: now, heard: now, has_sent: false };
         self.sessions.insert(from, association);
-        *self.of_one.entry(from.ip()).or_default() += 1;
+        *self.of_one.entry(source_of(from.ip())).or_default() += 1;
         self.counts.opened();
         true
     }
 
-    /// Ends the oldest association that has not come about, of that address or of all; false if there is none.
+    /// Ends the oldest association that has not come about, of that source or of all; false if there is none.
     fn make_room(&mut self, of: Option<IpAddr>, act: &mut dyn FnMut(DtlsAct<'_>)) -> bool {
-        let begun = self.sessions.iter().filter(|(from, _)| of.is_none_or(|of| of == from.ip()));
+        let begun = self.sessions.iter().filter(|(from, _)| of.is_none_or(|of| of == source_of(from.ip())));
         let begun = begun.filter(|(_, association)| !association.session.is_ready());
         let Some(oldest) = begun.min_by_key(|(_, association)| association.begun).map(|(from, _)| *from) else { return false };
         let reason = "it made room for others before it had come about".to_owned();
@@ -222,10 +226,11 @@ impl DtlsSessions {
 
     fn forget(&mut self, from: SocketAddr, end: &StreamEnd) -> Option<Association> {
         let association = self.sessions.remove(&from)?;
-        if let Some(count) = self.of_one.get_mut(&from.ip()) {
+        let source = source_of(from.ip());
+        if let Some(count) = self.of_one.get_mut(&source) {
             *count -= 1;
             if *count == 0 {
-                self.of_one.remove(&from.ip());
+                self.of_one.remove(&source);
             }
         }
         self.counts.closed(end);
@@ -234,25 +239,29 @@ impl DtlsSessions {
 }
 
 impl Association {
-    /// Gives the datagram to the rival, if there is one; true when that has come about and has taken the place.
-    fn challenge(&mut self, datagram: &Datagram<'_>, now: Instant, from: SocketAddr, act: &mut dyn FnMut(DtlsAct<'_>)) -> bool {
-        let Some(rival) = &mut self.rival else { return false };
-        let mut each = |event: DtlsEvent<'_>| {
-            if let DtlsEvent::Send(datagram) = event {
-                act(DtlsAct::Send(from, datagram));
-            }
+    /// Gives the datagram to the rival, if there is one. When that has come about and has taken the place, gives the messages that came with the end of its
+    /// handshake.
+    fn challenge(
+        &mut self,
+        datagram: &Datagram<'_>,
+        now: Instant,
+        from: SocketAddr,
+        act: &mut dyn FnMut(DtlsAct<'_>),
+    ) -> Option<Vec<Vec<u8>>> {
+        let mut rival = self.rival.take()?;
+        let mut messages = Vec::new();
+        let mut each = |event: DtlsEvent<'_>| match event {
+            DtlsEvent::Send(datagram) => act(DtlsAct::Send(from, datagram)),
+            DtlsEvent::Message([]) | DtlsEvent::Ready | DtlsEvent::Closed => {}
+            DtlsEvent::Message(message) => messages.push(message.to_vec()),
         };
-        if rival.take(datagram.payload, now, &mut each).is_err() {
-            self.rival = None;
-            return false;
-        }
+        rival.take(datagram.payload, now, &mut each).ok()?;
         if !rival.is_ready() {
-            return false;
+            self.rival = Some(rival);
+            return None;
         }
-        if let Some(rival) = self.rival.take() {
-            self.session = *rival;
-        }
-        true
+        self.session = *rival;
+        Some(messages)
     }
 
     /// What says that nothing more will come of it.

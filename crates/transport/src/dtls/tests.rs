@@ -246,6 +246,34 @@ fn a_sender_that_begins_anew_takes_its_own_place() {
 }
 
 #[test]
+fn what_comes_with_the_end_of_a_new_handshake_is_taken() {
+    let (folder, root, now) = (Folder::new("with-the-end"), Authority::new(), Instant::now());
+    let server = server_of(folder.issued("server", &root.issue(&["collector.example"])));
+    let mut listener = Listener::new(&server, StreamLimits::default());
+    let client = DtlsClient::load(&client_of(root.write(&folder.0, "ca.pem"))).unwrap();
+    let mut first = Client::new(&client, 1, now);
+    first.exchange(&mut listener, now).unwrap();
+    first.send(b"one", &mut listener, now);
+
+    let mut second = Client::new(&client, 1, now);
+    let mut to_server = Vec::new();
+    second.session.pass(now, &mut |event| to_server.extend(sent(event))).unwrap();
+    while !second.session.is_ready() {
+        let answers: Vec<_> = to_server.drain(..).flat_map(|datagram| listener.take(1, &datagram, now)).collect();
+        for answer in answers {
+            second.session.take(&answer, now, &mut |event| to_server.extend(sent(event))).unwrap();
+        }
+    }
+    // Its last word of the handshake and its first message, in one datagram (RFC 9147, section 4.3).
+    second.session.send(b"two", &mut |event| to_server.extend(sent(event))).unwrap();
+    listener.take(1, &to_server.concat(), now);
+    let texts: Vec<_> = listener.messages.iter().map(|(_, message)| message.as_slice()).collect();
+    assert_eq!(texts, [&b"one"[..], b"", b"two"]);
+    assert_ne!(listener.messages[0].0, listener.messages[2].0, "a stream of its own");
+    assert_eq!(listener.sessions.counters().messages, 2);
+}
+
+#[test]
 fn associations_are_bounded_and_those_that_have_come_about_stay() {
     let (folder, root, now) = (Folder::new("bounded"), Authority::new(), Instant::now());
     let server = server_of(folder.issued("server", &root.issue(&["collector.example"])));

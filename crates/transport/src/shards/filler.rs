@@ -18,13 +18,13 @@ impl Shards {
         Filler { shards: self, held: None }
     }
 
-    /// Waits until the worker that the key chooses has room for messages of streams.
+    /// Waits until the worker that the key chooses has room for messages of streams, or takes nothing any more.
     pub async fn wait_for_room(&self, key: u64) {
-        let Some(lane) = self.lanes.get(self.lane_of(key)) else { return };
+        let Some(lane) = self.lanes.get(self.worker_of(key)) else { return };
         let mut emptied = std::pin::pin!(lane.emptied.notified());
         // Room that is made from here on is not missed.
         emptied.as_mut().enable();
-        if !lane.lock().can_open_for_streams() {
+        if !lane.lock().can_take_from_streams() {
             emptied.await;
         }
     }
@@ -34,18 +34,30 @@ impl Filler<'_> {
     /// Puts a message into the queue of the worker that the key chooses; false if there is no room for streams now, and nothing is counted. A queue that is closed
     /// drops it and counts.
     pub fn push(&mut self, key: u64, message: &Datagram<'_>) -> bool {
-        let wanted = self.shards.lane_of(key);
-        if self.held.as_ref().is_none_or(|(lane, _)| *lane != wanted) {
-            self.release();
-            self.held = self.shards.lanes.get(wanted).map(|lane| (wanted, lane.lock()));
-        }
-        let Some((_, queue)) = &mut self.held else { return true };
+        let Some(queue) = self.hold(key) else { return true };
         let fits = queue.ready.back().is_some_and(|batch| batch.has_room(message.payload.len()));
-        if !fits && !queue.is_closed && !queue.can_open_for_streams() {
+        if !fits && !queue.can_take_from_streams() {
             return false;
         }
         queue.push(message);
         true
+    }
+
+    /// Puts a message in as if it were a datagram, because nobody can wait any more: where all batches are full it is dropped, and counted.
+    pub fn push_anyhow(&mut self, key: u64, message: &Datagram<'_>) {
+        if let Some(queue) = self.hold(key) {
+            queue.push(message);
+        }
+    }
+
+    /// The queue that the key chooses, held from now on.
+    fn hold(&mut self, key: u64) -> Option<&mut Queue> {
+        let wanted = self.shards.worker_of(key);
+        if self.held.as_ref().is_none_or(|(lane, _)| *lane != wanted) {
+            self.release();
+            self.held = self.shards.lanes.get(wanted).map(|lane| (wanted, lane.lock()));
+        }
+        self.held.as_mut().map(|(_, queue)| &mut **queue)
     }
 
     /// Lets go of the queue, and wakes its worker.
@@ -68,8 +80,8 @@ impl Drop for Filler<'_> {
 }
 
 impl Queue {
-    /// Whether a further batch may be opened for streams: half of them stay for datagrams, but one is always had.
-    fn can_open_for_streams(&self) -> bool {
-        self.ready.is_empty() || self.free.len() * 2 > self.batches
+    /// Whether a further batch may be opened for streams: half of them stay for datagrams, but one is always had. A queue that is closed takes all, and drops it.
+    fn can_take_from_streams(&self) -> bool {
+        self.is_closed || self.ready.is_empty() || self.free.len() * 2 > self.batches
     }
 }

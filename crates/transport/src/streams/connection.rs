@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -31,9 +31,11 @@ const REST: Duration = Duration::from_millis(1);
 /// How long TLS may take to come about.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long a connection may go on handing over when the listener ends, and how long it may be silent then.
+/// How long a connection is still read when the listener ends, and how long it may be silent then.
 const DRAINING: Duration = Duration::from_millis(500);
 const SILENT: Duration = Duration::from_millis(50);
+/// How long what was read then waits for room at its worker.
+const HANDING_OVER: Duration = Duration::from_secs(10);
 
 /// Longer than anybody waits: a deadline for what has none.
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365 * 10);
@@ -55,7 +57,6 @@ thread_local! {
 pub(super) struct Connection {
     from: SocketAddr,
     listener: u16,
-    stream: u64,
     place: Place,
     shards: Shards,
     handler: Arc<dyn StreamHandler>,
@@ -69,8 +70,12 @@ pub(super) struct Connection {
     heard: Instant,
     /// Where there is no room.
     blocked: Option<u64>,
-    /// The queues that have had a message, each by one of its keys, where workers want to know of the end.
-    used: Vec<u64>,
+    /// A message came.
+    has_sent: bool,
+    /// The listener ends, and nobody waits for room any more.
+    is_last: bool,
+    /// The workers that have had a message, where they want to know of the end.
+    used: Vec<usize>,
 }
 
 impl Connection {
@@ -78,7 +83,6 @@ impl Connection {
         Self {
             from,
             listener,
-            stream: next_stream(),
             place,
             shards: shards.clone(),
             handler: Arc::clone(handler),
@@ -87,6 +91,8 @@ impl Connection {
             begun: None,
             heard: Instant::now(),
             blocked: None,
+            has_sent: false,
+            is_last: false,
             used: Vec::new(),
         }
     }
@@ -95,14 +101,34 @@ impl Connection {
     pub(super) async fn run(mut self, stream: TcpStream, rules: Arc<Rules>, mut control: watch::Receiver<Control>) {
         let end = match &rules.tls {
             None => self.read(stream, rules.limits, &mut control).await,
-            Some(tls) => match shake(stream, tls, &mut control).await {
+            Some(tls) => match self.shake(stream, tls, &mut control).await {
                 Ok(stream) => self.read(stream, rules.limits, &mut control).await,
                 Err(end) => end,
             },
         };
         self.tell_workers().await;
-        self.place.shared.counts.note(&end);
         self.handler.ended(self.from, &end);
+        self.place.leave(&end);
+    }
+
+    async fn shake(
+        &self,
+        stream: TcpStream,
+        tls: &TlsServer,
+        control: &mut watch::Receiver<Control>,
+    ) -> Result<tokio_rustls::server::TlsStream<TcpStream>, StreamEnd> {
+        let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
+        let lost = self.place.lost();
+        let shaken = tokio::select! {
+            end = told_to_end(self.from, &lost, control) => return Err(end),
+            shaken = timeout(HANDSHAKE, acceptor.accept(stream)) => shaken,
+        };
+        let reason = match shaken {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => explain(&error, Side::Server),
+            Err(_) => format!("the peer did not begin TLS within {} s", HANDSHAKE.as_secs()),
+        };
+        Err(StreamEnd::Handshake { reason })
     }
 
     async fn read(
@@ -112,10 +138,11 @@ impl Connection {
         control: &mut watch::Receiver<Control>,
     ) -> StreamEnd {
         self.heard = Instant::now();
+        let lost = self.place.lost();
         loop {
             let round = tokio::select! {
                 biased;
-                end = told_to_end(self.from, control) => match end {
+                end = told_to_end(self.from, &lost, control) => match end {
                     StreamEnd::Stopped => return self.drain(stream).await,
                     end => return end,
                 },
@@ -127,14 +154,21 @@ impl Connection {
         }
     }
 
-    /// Takes what comes until the peer is silent for a moment.
+    /// Takes what comes until the peer is silent for a moment, and hands over what was taken: TCP has told the peer that we have it.
     async fn drain(&mut self, mut stream: impl AsyncRead + Unpin) -> StreamEnd {
-        let until = Instant::now() + DRAINING;
+        let (until, give_up) = (Instant::now() + DRAINING, Instant::now() + HANDING_OVER);
         let limits = StreamLimits::default();
-        while let Ok(round) = timeout(SILENT, timeout_at(until, self.round(&mut stream, limits))).await {
-            match round {
-                Ok(Ok(())) => {}
+        loop {
+            let patience = if self.blocked.is_some() { give_up } else { until.min(Instant::now() + SILENT) };
+            match timeout_at(patience, self.round(&mut stream, limits)).await {
+                Ok(Ok(())) if self.blocked.is_some() || Instant::now() < until => {}
+                Ok(Ok(())) => break,
                 Ok(Err(end)) => return end,
+                Err(_) if self.blocked.take().is_some() => {
+                    self.is_last = true;
+                    let held = std::mem::take(&mut self.held);
+                    return self.hand_over(&held).err().unwrap_or(StreamEnd::Stopped);
+                }
                 Err(_) => break,
             }
         }
@@ -145,7 +179,7 @@ impl Connection {
     async fn round(&mut self, stream: &mut (impl AsyncRead + Unpin), limits: StreamLimits) -> Result<(), StreamEnd> {
         if let Some(key) = self.blocked {
             self.shards.wait_for_room(key).await;
-            self.place.shared.counts.waits.fetch_add(1, Relaxed);
+            self.place.counts().waited();
             self.blocked = None;
             // It was us who made the peer wait.
             self.heard = Instant::now();
@@ -153,6 +187,10 @@ impl Connection {
             return self.hand_over(&held);
         }
         let (deadline, end) = self.deadline(limits);
+        // A peer that always has one more octet is not to get beyond it.
+        if Instant::now() >= deadline {
+            return Err(end);
+        }
         let read = match timeout_at(deadline, poll_fn(|context| self.poll_read(stream, context))).await {
             Ok(read) => read?,
             Err(_) => return Err(end),
@@ -229,14 +267,18 @@ impl Connection {
                 port: from.port(),
                 received,
                 listener: self.listener,
-                stream: Some(self.stream),
+                stream: Some(self.place.stream()),
             };
-            if !filler.push(key, &message) {
+            if self.is_last {
+                filler.push_anyhow(key, &message);
+            } else if !filler.push(key, &message) {
                 self.blocked = Some(key);
                 break;
             }
-            if self.handler.has_sessions() && !self.used.contains(&key) {
-                self.used.push(key);
+            // Not by the key: a peer can make up as many as it likes.
+            let worker = self.shards.worker_of(key);
+            if self.handler.has_sessions() && !self.used.contains(&worker) {
+                self.used.push(worker);
             }
             at += skip + length;
             messages += 1;
@@ -244,7 +286,12 @@ impl Connection {
         }
         drop(filler);
         self.keep(octets, at, is_inside);
-        self.place.shared.counts.add_messages(messages, message_octets);
+        self.place.counts().add_messages(messages, message_octets);
+        // What waits for room is a message as well.
+        if (messages > 0 || self.blocked.is_some()) && !self.has_sent {
+            self.has_sent = true;
+            self.place.keep();
+        }
         end
     }
 
@@ -264,9 +311,17 @@ impl Connection {
 
     /// Lets the workers know that nothing more will come of this stream.
     async fn tell_workers(&mut self) {
-        for key in std::mem::take(&mut self.used) {
+        for worker in std::mem::take(&mut self.used) {
+            let key = worker as u64;
             let (from, port) = (self.from.ip(), self.from.port());
-            let end = Datagram { payload: &[], from, port, received: now(), listener: self.listener, stream: Some(self.stream) };
+            let end = Datagram {
+                payload: &[],
+                from,
+                port,
+                received: now(),
+                listener: self.listener,
+                stream: Some(self.place.stream()),
+            };
             while !self.shards.filler().push(key, &end) {
                 self.shards.wait_for_room(key).await;
             }
@@ -274,9 +329,12 @@ impl Connection {
     }
 }
 
-/// Waits until the listener ends, or its rules turn against this address.
-async fn told_to_end(from: SocketAddr, control: &mut watch::Receiver<Control>) -> StreamEnd {
-    let turned = control.wait_for(|control| control.is_over || !control.rules.allowed.contain(from.ip())).await;
+/// Waits until the listener ends, its rules turn against this address, or the place is lost.
+async fn told_to_end(from: SocketAddr, lost: &Notify, control: &mut watch::Receiver<Control>) -> StreamEnd {
+    let turned = tokio::select! {
+        () = lost.notified() => return StreamEnd::MadeRoom,
+        turned = control.wait_for(|control| control.is_over || !control.rules.allowed.contain(from.ip())) => turned,
+    };
     match turned {
         Ok(control) if !control.is_over => StreamEnd::NotAllowed,
         // Without a listener there is nobody to go on for.
@@ -287,24 +345,6 @@ async fn told_to_end(from: SocketAddr, control: &mut watch::Receiver<Control>) -
 /// Waits until the listener ends.
 pub(super) async fn over(control: &mut watch::Receiver<Control>) {
     let _ = control.wait_for(|control| control.is_over).await;
-}
-
-async fn shake(
-    stream: TcpStream,
-    tls: &TlsServer,
-    control: &mut watch::Receiver<Control>,
-) -> Result<tokio_rustls::server::TlsStream<TcpStream>, StreamEnd> {
-    let acceptor = TlsAcceptor::from(Arc::clone(tls.config()));
-    let shaken = tokio::select! {
-        () = over(control) => return Err(StreamEnd::Stopped),
-        shaken = timeout(HANDSHAKE, acceptor.accept(stream)) => shaken,
-    };
-    let reason = match shaken {
-        Ok(Ok(stream)) => return Ok(stream),
-        Ok(Err(error)) => explain(&error, Side::Server),
-        Err(_) => format!("the peer did not begin TLS within {} s", HANDSHAKE.as_secs()),
-    };
-    Err(StreamEnd::Handshake { reason })
 }
 
 /// What a failed read means. A TLS peer that closes TCP without saying so may have been cut off by somebody else; what came until then was whole.

@@ -1,5 +1,6 @@
 //! What a listener of streams counts.
 
+use std::ops::AddAssign;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -26,17 +27,30 @@ pub struct StreamCounters {
     pub accept_errors: u64,
 }
 
+impl AddAssign for StreamCounters {
+    fn add_assign(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.open += other.open;
+        self.ended.iter_mut().zip(other.ended).for_each(|(sum, count)| *sum += count);
+        self.messages += other.messages;
+        self.octets += other.octets;
+        self.waits += other.waits;
+        self.strange += other.strange;
+        self.accept_errors += other.accept_errors;
+    }
+}
+
 /// The same while it is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     connections: AtomicU64,
-    pub(super) open: AtomicU64,
+    open: AtomicU64,
     ended: [AtomicU64; StreamEnd::NAMES.len()],
     messages: AtomicU64,
     octets: AtomicU64,
-    pub(super) waits: AtomicU64,
+    waits: AtomicU64,
     strange: AtomicU64,
-    pub(super) accept_errors: AtomicU64,
+    accept_errors: AtomicU64,
 }
 
 impl Counts {
@@ -61,6 +75,16 @@ impl Counts {
     pub(crate) fn closed(&self, end: &StreamEnd) {
         self.open.fetch_sub(1, Relaxed);
         self.note(end);
+    }
+
+    /// Counts a wait for room.
+    pub(super) fn waited(&self) {
+        self.waits.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection that the system could not give.
+    pub(super) fn not_accepted(&self) {
+        self.accept_errors.fetch_add(1, Relaxed);
     }
 
     /// Counts a datagram of nobody.

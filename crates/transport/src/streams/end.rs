@@ -65,6 +65,9 @@ pub enum StreamEnd {
         /// As many.
         limit: usize,
     },
+    /// It had sent no message when all places were taken and another one came.
+    #[error("it had sent no message yet when another connection wanted its place")]
+    MadeRoom,
     /// We have closed it, since the listener ends.
     #[error("the listener has ended")]
     Stopped,
@@ -72,7 +75,7 @@ pub enum StreamEnd {
 
 impl StreamEnd {
     /// The names of all ends, as they stand in counters.
-    pub const NAMES: [&'static str; 11] = [
+    pub const NAMES: [&'static str; 12] = [
         "closed",
         "cut_short",
         "bad_frame",
@@ -83,6 +86,7 @@ impl StreamEnd {
         "not_allowed",
         "too_many",
         "too_many_of_one",
+        "made_room",
         "stopped",
     ];
 
@@ -99,7 +103,8 @@ impl StreamEnd {
             Self::NotAllowed => 7,
             Self::TooMany { .. } => 8,
             Self::TooManyOfOne { .. } => 9,
-            Self::Stopped => 10,
+            Self::MadeRoom => 10,
+            Self::Stopped => 11,
         }
     }
 }

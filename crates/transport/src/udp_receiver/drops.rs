@@ -7,10 +7,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The pause between looks when no datagram came in between.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The kernel's count as it was seen last.
+pub(super) type Seen = Arc<Mutex<u32>>;
 
 /// The drops of one socket.
 #[derive(Debug)]
@@ -19,31 +23,36 @@ pub(super) struct Drops {
     inode: u64,
     table: &'static str,
     total: u64,
-    /// The kernel's count when it was seen last.
-    seen: u32,
+    /// The kernel's count when it was seen last, by whoever receives on the socket: what one of them has counted is nobody else's.
+    seen: Seen,
     looked: Option<Instant>,
 }
 
 impl Drops {
-    pub(super) fn new(socket: &UdpSocket, is_ipv6: bool) -> Self {
+    pub(super) fn new(socket: &UdpSocket, is_ipv6: bool, seen: Seen) -> Self {
         let copy = socket.try_clone().map(|copy| File::from(std::os::fd::OwnedFd::from(copy)));
         let inode = copy.and_then(|copy| copy.metadata()).map_or(0, |metadata| metadata.ino());
         // Of this thread, since the threads of a program may be in several network namespaces.
         let table = if is_ipv6 { "/proc/thread-self/net/udp6" } else { "/proc/thread-self/net/udp" };
-        Self { inode, table, total: 0, seen: 0, looked: None }
+        Self { inode, table, total: 0, seen, looked: None }
     }
 
     pub(super) const fn total(&self) -> u64 {
         self.total
     }
 
+    pub(super) fn seen(&self) -> Seen {
+        Arc::clone(&self.seen)
+    }
+
     /// Takes the kernel's count. It wraps, and may be older than what was seen already.
-    pub(super) const fn told(&mut self, count: u32) {
-        let further = count.wrapping_sub(self.seen);
+    pub(super) fn told(&mut self, count: u32) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let further = count.wrapping_sub(*seen);
         let is_newer = further != 0 && further < u32::MAX / 2;
         if is_newer {
-            self.total += further as u64;
-            self.seen = count;
+            self.total += u64::from(further);
+            *seen = count;
         }
     }
 
@@ -82,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_count_wraps_and_never_goes_back() {
-        let mut drops = Drops { inode: 0, table: "", total: 0, seen: 0, looked: None };
+        let mut drops = Drops { inode: 0, table: "", total: 0, seen: Seen::default(), looked: None };
         let (gig, wrapped) = (1_000_000_000_u32, 1 << 32);
         let counts =
             [(0, 0), (5, 5), (3, 5), (2 * gig, 2e9 as u64), (4 * gig, 4e9 as u64), (2, wrapped + 2), (u32::MAX, wrapped + 2)];
@@ -90,6 +99,20 @@ mod tests {
             drops.told(count);
             assert_eq!(drops.total(), total, "after {count}");
         }
+    }
+
+    #[test]
+    fn two_receivers_of_one_socket_count_each_drop_once() {
+        let of = |seen: &Seen| Drops { inode: 0, table: "", total: 0, seen: Arc::clone(seen), looked: None };
+        let mut first = of(&Seen::default());
+        first.told(5);
+        let mut second = of(&first.seen());
+        second.told(5);
+        second.told(7);
+        first.told(7);
+        first.told(8);
+        second.told(6);
+        assert_eq!((first.total(), second.total()), (6, 2));
     }
 
     #[test]

@@ -44,7 +44,10 @@ fn open(address: SocketAddr, options: &ReceiverOptions) -> Result<OwnedFd, Errno
     if options.merged {
         let _ = setsockopt(&socket, option::UdpGroSegment, &true);
     }
+    sockopt::set_socket_reuseport(&socket, options.is_successor)?;
     rustix::net::bind(&socket, &address)?;
+    // The next one to bind is to find the port taken.
+    sockopt::set_socket_reuseport(&socket, false)?;
     Ok(socket)
 }
 

@@ -75,3 +75,26 @@ fn a_slow_reader_and_the_kernel_account_for_every_datagram() {
     assert!(counters.kernel_dropped > 0, "{counters:?}");
     assert_eq!(counters.datagrams + counters.kernel_dropped, SENT, "{counters:?}");
 }
+
+#[test]
+fn drops_are_counted_once_when_another_receiver_takes_over() {
+    let mut first = small();
+    let socket = sender("127.0.0.1", first.local_address());
+    let flood = || {
+        for _ in 0..2000 {
+            socket.send(&[7; 1400]).unwrap();
+        }
+    };
+    flood();
+    let received = drain(&mut first);
+    assert!(!first.wait(Duration::ZERO).unwrap());
+    assert_eq!(first.counters().kernel_dropped, 2000 - received);
+    let options = ReceiverOptions { receive_buffer: 4096, ..ReceiverOptions::default() };
+    let mut second = UdpReceiver::take_over(&first.share().unwrap(), options).unwrap();
+    assert!(!second.wait(Duration::ZERO).unwrap());
+    assert_eq!(second.counters().kernel_dropped, 0);
+    flood();
+    let received = received + drain(&mut second);
+    assert!(!second.wait(Duration::ZERO).unwrap() && !first.wait(Duration::ZERO).unwrap());
+    assert_eq!(first.counters().kernel_dropped + second.counters().kernel_dropped, 4000 - received);
+}

@@ -61,11 +61,15 @@ impl Lab {
     }
 
     fn with(rules: &StreamRules, options: ShardOptions) -> Self {
+        Self::at("tcp://127.0.0.1", rules, options)
+    }
+
+    fn at(url: &str, rules: &StreamRules, options: ShardOptions) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (shards, inboxes) = Shards::new(options);
         let handler = Arc::new(Handler::default());
-        let url = Url::parse("tcp://127.0.0.1", 0).unwrap();
-        let listener = StreamListener::open(&url, StreamOptions { v6_only: false, listener: 9 }).unwrap();
+        let url = Url::parse(url, 0).unwrap();
+        let listener = StreamListener::open(&url, StreamOptions { listener: 9, ..StreamOptions::default() }).unwrap();
         let address = listener.local_address();
         let streams = listener.start(runtime.handle(), rules, &shards, Arc::clone(&handler) as Arc<dyn StreamHandler>).unwrap();
         Self { runtime, streams, address, handler, shards, inboxes }
@@ -84,7 +88,7 @@ impl Lab {
             assert!(begun.elapsed() < PATIENCE, "{} of {count}: {:?}", taken.len(), self.streams.counters());
             if self.inboxes[worker].take(&mut batch, Duration::from_millis(50)) == Taken::Batch {
                 taken.extend(batch.iter().map(|message| {
-                    assert_eq!((message.listener, message.from), (9, IpAddr::from([127, 0, 0, 1])));
+                    assert!(message.listener == 9 && message.from.is_loopback());
                     (message.stream.unwrap(), message.payload.to_vec())
                 }));
             }
@@ -92,17 +96,37 @@ impl Lab {
         taken
     }
 
+    /// What a worker has until the end of a stream.
+    fn take_to_the_end(&mut self) -> Vec<Taking> {
+        let mut taken = Vec::new();
+        while taken.last().is_none_or(|(_, message): &Taking| !message.is_empty()) {
+            taken.extend(self.take(0, 1));
+        }
+        taken
+    }
+
     /// Waits until the counters are so.
     pub(crate) fn wait_for(&self, wanted: impl Fn(&StreamCounters) -> bool) -> StreamCounters {
+        self.wait_for_of(&self.streams, wanted)
+    }
+
+    fn wait_for_of(&self, streams: &Streams, wanted: impl Fn(&StreamCounters) -> bool) -> StreamCounters {
         let begun = Instant::now();
         loop {
-            let counters = self.streams.counters();
+            let counters = streams.counters();
             if wanted(&counters) {
                 return counters;
             }
             assert!(begun.elapsed() < PATIENCE, "{counters:?} {:?}", self.handler.ended.lock().unwrap());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Ends the listener, and waits until its connections have.
+    fn end(&mut self) {
+        self.streams.stop();
+        let ending = self.streams.ending().unwrap();
+        self.runtime.block_on(ending).unwrap();
     }
 
     pub(crate) fn ends(&self) -> Vec<StreamEnd> {
@@ -276,8 +300,13 @@ fn slow_and_silent_connections_end() {
 fn connections_are_bounded_and_counted() {
     let limits = StreamLimits { connections: 5, connections_of_one: 4, ..StreamLimits::default() };
     let mut lab = Lab::new(&rules(limits));
-    let mut open: Vec<TcpStream> = (0..4).map(|_| lab.connect()).collect();
-    lab.wait_for(|counters| counters.open == 4);
+    // Who has sent something keeps its place.
+    let hello = |mut stream: TcpStream| {
+        stream.write_all(&framed(&[0, 1])).unwrap();
+        stream
+    };
+    let mut open: Vec<TcpStream> = (0..4).map(|_| hello(lab.connect())).collect();
+    lab.wait_for(|counters| counters.messages == 4);
     assert!(is_closed(&mut lab.connect()));
     // From another address there is one more.
     let from = |last: u8| {
@@ -286,16 +315,15 @@ fn connections_are_bounded_and_counted() {
         rustix::net::connect(&socket, &lab.address).unwrap();
         TcpStream::from(socket)
     };
-    let other = from(2);
-    lab.wait_for(|counters| counters.open == 5);
+    let other = hello(from(2));
+    lab.wait_for(|counters| counters.messages == 5);
     assert!(is_closed(&mut from(3)));
     assert_eq!(lab.ends(), [StreamEnd::TooManyOfOne { limit: 4 }, StreamEnd::TooMany { limit: 5 }]);
     // A place that is free is taken again.
     drop((other, open.pop()));
     lab.wait_for(|counters| counters.open == 3);
-    let mut again = lab.connect();
-    again.write_all(&framed(&[0, 1])).unwrap();
-    assert_eq!(lab.take(0, 1)[0].1, [0, 1]);
+    let _again = hello(lab.connect());
+    assert_eq!(lab.take(0, 8).iter().filter(|(_, message)| message == &[0, 1]).count(), 6);
     let counters = lab.wait_for(|counters| counters.open == 4);
     assert_eq!(counters.connections, counters.open + counters.ended.iter().sum::<u64>());
 }
@@ -327,9 +355,7 @@ fn what_has_come_is_handed_over_when_the_listener_ends() {
     lab.wait_for(|counters| counters.messages > 0);
     let silent = lab.connect();
     lab.wait_for(|counters| counters.open == 2);
-    lab.streams.stop();
-    let Lab { runtime, streams, .. } = &mut lab;
-    runtime.block_on(streams.join());
+    lab.end();
     let whole = {
         let (mut at, mut whole) = (0, 0);
         while at + framed(&sent[whole]).len() <= 1 << 20 {
@@ -340,11 +366,8 @@ fn what_has_come_is_handed_over_when_the_listener_ends() {
     };
     assert_eq!(lab.streams.counters().messages, whole as u64);
     assert_eq!(lab.ends(), [StreamEnd::Stopped, StreamEnd::Stopped]);
-    assert!(TcpStream::connect(lab.address).is_ok(), "the port is there as long as the listener");
     drop((silent, stream));
-    let address = lab.address;
-    drop(lab);
-    assert!(TcpStream::connect(address).is_err());
+    assert!(TcpStream::connect(lab.address).is_err());
 }
 
 #[test]
@@ -357,9 +380,7 @@ fn a_listener_takes_over_the_port_of_another() {
     let second = StreamListener::take_over(&lab.streams, 9).unwrap();
     assert_eq!(second.local_address(), lab.address);
     let second = second.start(lab.runtime.handle(), &StreamRules::default(), &lab.shards, handler).unwrap();
-    lab.streams.stop();
-    let Lab { runtime, streams, .. } = &mut lab;
-    runtime.block_on(streams.join());
+    lab.end();
     assert!(is_closed(&mut first));
     lab.streams = second;
     let mut stream = lab.connect();
@@ -370,7 +391,10 @@ fn a_listener_takes_over_the_port_of_another() {
 
 #[test]
 fn ports_are_shared_by_families_where_they_are_told_to() {
-    let open = |url: String, v6_only| StreamListener::open(&Url::parse(&url, 0).unwrap(), StreamOptions { v6_only, listener: 0 });
+    let open_beside = |url: String, v6_only, is_successor| {
+        StreamListener::open(&Url::parse(&url, 0).unwrap(), StreamOptions { v6_only, is_successor, listener: 0 })
+    };
+    let open = |url: String, v6_only| open_beside(url, v6_only, false);
     let v4 = open("tcp://0.0.0.0".into(), false).unwrap();
     let port = v4.local_address().port();
     assert!(open(format!("tcp://[::]:{port}"), true).is_ok());
@@ -378,4 +402,178 @@ fn ports_are_shared_by_families_where_they_are_told_to() {
     assert!(clash.starts_with(&format!("tls://[::]:{port}: cannot listen on [::]:{port}: ")), "{clash}");
     assert!(clash.ends_with("another socket has this port, `ss -tlpn` shows whose"), "{clash}");
     assert_eq!(open("udp://[::]:1".into(), false).unwrap_err().to_string(), "udp://[::]:1: expected tcp:// or tls://");
+}
+
+#[test]
+fn a_listener_takes_the_place_of_one_whose_address_overlaps() {
+    let mut lab = Lab::at("tcp://[::]", &StreamRules::default(), ShardOptions { workers: 2, ..ShardOptions::default() });
+    let port = lab.address.port();
+    let successor = |listener| StreamOptions { is_successor: true, listener, ..StreamOptions::default() };
+    let url = |host: &str| Url::parse(&format!("tcp://{host}:{port}"), 0).unwrap();
+    assert!(StreamListener::open(&url("0.0.0.0"), successor(1)).is_err(), "nobody has said that it may be shared");
+    lab.streams.share_port(true).unwrap();
+    let v4 = StreamListener::open(&url("0.0.0.0"), successor(1)).unwrap();
+    let v6 = StreamListener::open(&url("[::]"), StreamOptions { v6_only: true, ..successor(2) }).unwrap();
+    lab.streams.share_port(false).unwrap();
+    lab.end();
+    let start = |listener: StreamListener| {
+        let handler = Arc::clone(&lab.handler) as Arc<dyn StreamHandler>;
+        listener.start(lab.runtime.handle(), &StreamRules::default(), &lab.shards, handler).unwrap()
+    };
+    let (v4, v6) = (start(v4), start(v6));
+    TcpStream::connect((IpAddr::from([127, 0, 0, 1]), port)).unwrap();
+    lab.wait_for_of(&v4, |counters| counters.connections == 1);
+    TcpStream::connect(format!("[::1]:{port}")).unwrap();
+    lab.wait_for_of(&v6, |counters| counters.connections == 1);
+    assert_eq!((v4.counters().connections, lab.streams.counters().connections), (1, 0));
+}
+
+#[test]
+fn a_stream_has_one_end_at_each_worker_whatever_keys_it_makes_up() {
+    let mut lab = Lab::new(&StreamRules::default());
+    let mut stream = lab.connect();
+    for key in 0..=255 {
+        stream.write_all(&framed(&[key, 1])).unwrap();
+    }
+    drop(stream);
+    for worker in 0..2 {
+        let taken = lab.take(worker, 129);
+        assert_eq!(taken.iter().position(|(_, message)| message.is_empty()), Some(128));
+    }
+    lab.wait_for(|counters| counters.open == 0);
+    assert_eq!(lab.shards.counters().map(|queue| queue.datagrams).sum::<u64>(), 256 + 2);
+}
+
+#[test]
+fn silent_connections_make_room_and_keep_nobody_out() {
+    let limits = StreamLimits { connections: 3, connections_of_one: 3, ..StreamLimits::default() };
+    let mut lab = Lab::new(&rules(limits));
+    let mut good = lab.connect();
+    good.write_all(&framed(&[0, 1])).unwrap();
+    lab.wait_for(|counters| counters.messages == 1);
+    // One says nothing at all, one begins a message.
+    let (mut silent, mut begun) = (lab.connect(), lab.connect());
+    begun.write_all(&[0, 0, 0, 9, 1]).unwrap();
+    lab.wait_for(|counters| counters.open == 3);
+    let mut new = lab.connect();
+    assert!(is_closed(&mut silent));
+    new.write_all(&framed(&[0, 2])).unwrap();
+    lab.wait_for(|counters| counters.messages == 2);
+    let mut newer = lab.connect();
+    assert!(is_closed(&mut begun));
+    newer.write_all(&framed(&[0, 3])).unwrap();
+    lab.wait_for(|counters| counters.messages == 3);
+    assert!(is_closed(&mut lab.connect()), "all have sent something");
+    good.write_all(&framed(&[0, 4])).unwrap();
+    let counters = lab.wait_for(|counters| counters.messages == 4);
+    assert_eq!((counters.open, counters.ended[number("made_room")], counters.ended[number("too_many_of_one")]), (3, 2, 1));
+    lab.wait_for(|_| lab.ends().len() == 3);
+    lab.end();
+}
+
+#[test]
+fn a_message_has_its_time_however_often_an_octet_of_it_comes() {
+    let limits = StreamLimits { message_time: Duration::from_millis(300), ..StreamLimits::default() };
+    let lab = Lab::new(&rules(limits));
+    let mut slow = lab.connect();
+    slow.set_nodelay(true).unwrap();
+    slow.write_all(&60_000_u32.to_be_bytes()).unwrap();
+    let begun = Instant::now();
+    // There is an octet at any time.
+    while slow.write_all(&[0]).is_ok() {
+        assert!(begun.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_micros(300));
+    }
+    assert_eq!(lab.ends(), [StreamEnd::Slow { limit: limits.message_time }]);
+}
+
+#[test]
+fn each_connection_is_open_or_has_ended_at_any_moment() {
+    let lab = Lab::new(&StreamRules::default());
+    let address = lab.address;
+    let connecting = thread::spawn(move || {
+        for _ in 0..1000 {
+            TcpStream::connect(address).unwrap();
+        }
+    });
+    let is_even = |counters: &StreamCounters| counters.connections == counters.open + counters.ended.iter().sum::<u64>();
+    let mut seen = 0;
+    while !connecting.is_finished() {
+        let counters = lab.streams.counters();
+        assert!(is_even(&counters), "{counters:?}");
+        seen += 1;
+    }
+    connecting.join().unwrap();
+    assert!(seen > 10);
+    lab.wait_for(|counters| counters.connections == 1000 && counters.open == 0 && is_even(counters));
+}
+
+/// A listener whose worker takes nothing, and how many messages have come until its sender stood still.
+fn stuck(batches: usize) -> (Lab, u64, thread::JoinHandle<()>) {
+    let lab = Lab::with(&StreamRules::default(), ShardOptions { workers: 1, batch_octets: 65_536, batches });
+    let mut stream = lab.connect();
+    let sender = thread::spawn(move || {
+        let octets: Vec<u8> = messages(20_000).iter().flat_map(|message| framed(message)).collect();
+        // The listener ends before all of it is sent.
+        let _ = stream.write_all(&octets);
+    });
+    lab.wait_for(|counters| counters.messages > 0);
+    let mut before = 0;
+    loop {
+        let now = lab.streams.counters().messages;
+        if now == before {
+            return (lab, before, sender);
+        }
+        before = now;
+        thread::sleep(Duration::from_millis(200));
+    }
+}
+
+#[test]
+fn what_was_read_is_handed_over_at_the_end_once_there_is_room() {
+    let (mut lab, before, sender) = stuck(4);
+    lab.streams.stop();
+    let ending = lab.streams.ending().unwrap();
+    // Nobody takes anything for longer than a silent connection is waited for.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(300) {
+        assert!(!ending.is_finished());
+        thread::sleep(Duration::from_millis(10));
+    }
+    let taken = lab.take_to_the_end();
+    lab.runtime.block_on(ending).unwrap();
+    sender.join().unwrap();
+    assert!(taken.len() as u64 > before + 1, "{before}: what was read and waited came as well");
+    assert!(taken.iter().zip(messages(20_000)).all(|((_, message), sent)| message.is_empty() || *message == sent));
+    assert_eq!(lab.streams.counters().messages, taken.len() as u64 - 1);
+}
+
+#[test]
+fn what_finds_no_room_until_the_last_is_counted_as_dropped() {
+    let (mut lab, before, sender) = stuck(1);
+    lab.streams.stop();
+    let ending = lab.streams.ending().unwrap();
+    let begun = Instant::now();
+    while lab.streams.counters().messages == before {
+        assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", lab.streams.counters());
+        thread::sleep(Duration::from_millis(10));
+    }
+    let taken = lab.take_to_the_end();
+    lab.runtime.block_on(ending).unwrap();
+    sender.join().unwrap();
+    let dropped = lab.shards.counters().map(|queue| queue.dropped).sum::<u64>();
+    assert!(dropped > 0);
+    assert_eq!(lab.streams.counters().messages, taken.len() as u64 - 1 + dropped, "each message is counted once");
+}
+
+#[test]
+fn a_worker_that_is_gone_keeps_no_stream_waiting() {
+    let (mut lab, before, sender) = stuck(4);
+    lab.inboxes.clear();
+    lab.wait_for(|counters| counters.open == 0);
+    sender.join().unwrap();
+    let dropped = lab.shards.counters().map(|queue| queue.dropped).sum::<u64>();
+    let counters = lab.streams.counters();
+    assert_eq!((counters.messages, counters.ended[number("closed")]), (20_000, 1));
+    assert!(dropped >= 20_000 - before, "{dropped}");
 }

@@ -1,5 +1,6 @@
 //! DTLS at a listener of datagrams: what comes is opened, and answers go out by the same socket.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,9 @@ use crate::config::Listen;
 /// How often associations are looked after.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Ends of associations that wait until workers have room for them; of further ones their decoders hear nothing, and forget them when they need room.
+const ENDS: usize = 4096;
+
 /// What associations are made with.
 pub(crate) struct DtlsRules {
     server: DtlsServer,
@@ -29,6 +33,8 @@ pub(crate) struct Associations {
     is_ipv6: bool,
     connections: Arc<Connections>,
     shards: Shards,
+    /// Ends that workers are still to be told of.
+    ends: VecDeque<(usize, Datagram<'static>)>,
     looked: Instant,
 }
 
@@ -45,7 +51,15 @@ impl Associations {
     pub(crate) fn new(rules: DtlsRules, socket: UdpSocket, connections: &Arc<Connections>, shards: &Shards) -> Self {
         let is_ipv6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
         let sessions = DtlsSessions::new(rules.server, rules.limits);
-        Self { sessions, socket, is_ipv6, connections: Arc::clone(connections), shards: shards.clone(), looked: Instant::now() }
+        Self {
+            sessions,
+            socket,
+            is_ipv6,
+            connections: Arc::clone(connections),
+            shards: shards.clone(),
+            ends: VecDeque::new(),
+            looked: Instant::now(),
+        }
     }
 
     /// Takes a datagram that came.
@@ -59,6 +73,7 @@ impl Associations {
             return;
         }
         self.looked = Instant::now();
+        self.ends.retain(|(worker, end)| !tell(&self.shards, *worker, end));
         self.with(|sessions, act| sessions.pass(Instant::now(), &at(now, listener), act));
         self.shards.flush();
     }
@@ -81,7 +96,7 @@ impl Associations {
     }
 
     fn with(&mut self, work: impl FnOnce(&mut DtlsSessions, &mut dyn FnMut(DtlsAct<'_>))) {
-        let Self { sessions, socket, is_ipv6, connections, shards, .. } = self;
+        let Self { sessions, socket, is_ipv6, connections, shards, ends, .. } = self;
         work(sessions, &mut |act| match act {
             DtlsAct::Send(to, datagram) => {
                 let to = match to {
@@ -91,12 +106,26 @@ impl Associations {
                 // What is lost here is as if it were lost on its way: it is sent again.
                 let _ = socket.send_to(datagram, to);
             }
+            // Which of them have had messages depends on the domains in those, so all are told.
+            DtlsAct::Message(Datagram { payload: [], from, port, received, listener, stream }) => {
+                let end = Datagram { payload: &[], from, port, received, listener, stream };
+                for worker in 0..shards.workers() {
+                    if !tell(shards, worker, &end) && ends.len() < ENDS {
+                        ends.push_back((worker, end));
+                    }
+                }
+            }
             DtlsAct::Message(message) => {
                 shards.push(shard_key(message.payload, message.from.into()), &message);
             }
             DtlsAct::Ended(from, end) => connections.ended(from, &end),
         });
     }
+}
+
+/// Tells a worker that an association has ended; false if it has no room now.
+fn tell(shards: &Shards, worker: usize, end: &Datagram<'_>) -> bool {
+    shards.filler().push(worker as u64, end)
 }
 
 /// Where and when something happens that no datagram brought.

@@ -3,11 +3,14 @@
 //! Going over to another configuration loses nothing: new ports are opened before anything else happens, and nothing changes if one of them cannot be had.
 //! A listener whose port stays goes on with the same socket, with its connections where the protocol stays too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::task;
 use weir_transport::{GuardCounters, ReceiveCounters, Scheme, Shards, StreamCounters, StreamListener, StreamRules, Streams};
 
 use super::associations::DtlsRules;
@@ -15,6 +18,7 @@ use super::health::Dropped;
 use super::receive::{Receiver, Receiving};
 use super::refusals::Refused;
 use super::streams::{self, Connections};
+use super::troubles::Trouble;
 use super::worker::{Common, Way};
 use crate::config::{Listen, ListenFormat};
 use crate::replicate::Replications;
@@ -41,8 +45,10 @@ struct Inside {
     replications: Arc<Replications>,
     /// Where connections are served; made for the first of them.
     runtime: Option<Runtime>,
-    /// What those dropped that are closed.
-    gone: Dropped,
+    /// Told to end; they hand over what has come.
+    leaving: Vec<Listener>,
+    /// What those have counted that have ended, by transport and format.
+    ended: Vec<Listened>,
 }
 
 /// A listener at work.
@@ -73,6 +79,32 @@ enum Port {
     Streams(StreamListener, StreamRules),
 }
 
+/// What a listener is opened as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) number: u16,
+    pub(crate) v6_only: bool,
+    /// Its port overlaps with that of a listener that is about to end.
+    pub(crate) is_successor: bool,
+}
+
+/// What is over when a listener has ended.
+enum Ending {
+    Thread(thread::JoinHandle<()>),
+    Task(task::JoinHandle<()>),
+}
+
+impl Ending {
+    fn join(self, runtime: Option<&Handle>) {
+        // Whoever panicked has told why.
+        match (self, runtime) {
+            (Self::Thread(thread), _) => drop(thread.join()),
+            (Self::Task(task), Some(runtime)) => drop(runtime.block_on(task)),
+            (Self::Task(_), None) => {}
+        }
+    }
+}
+
 /// What a listener that stays is told.
 enum Rules {
     Datagrams(Option<DtlsRules>),
@@ -88,6 +120,9 @@ impl Rules {
         })
     }
 }
+
+/// A listener that stays: its place, what the configuration says, and what it is told.
+type Kept<'n> = (usize, &'n Listen, Rules);
 
 /// What a listener has counted.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +140,7 @@ impl Listeners {
     pub(crate) fn open(listen: &BTreeMap<String, Listen>, common: &Arc<Common>, shards: &Shards) -> Result<Self, String> {
         let listeners = Self { common: Arc::clone(common), shards: shards.clone(), inside: Mutex::default() };
         let mut numbers = listeners.numbers(&[]);
-        let opened = listen.iter().map(|(name, new)| Opened::new(name, new, &mut numbers, is_v6_only(new, listen)));
+        let opened = listen.iter().map(|(name, new)| Opened::new(name, new, &mut numbers, is_v6_only(new, listen), false));
         let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
         listeners.introduce(&opened);
         listeners.lock().waiting = opened;
@@ -127,20 +162,7 @@ impl Listeners {
     /// Goes over to these listeners. An error, which is a sentence, changes nothing.
     pub(crate) fn apply(&self, new: &BTreeMap<String, Listen>) -> Result<(), String> {
         let mut inside = self.lock();
-        let mut kept = Vec::new();
-        let mut opened = Vec::new();
-        let mut numbers = self.numbers(&inside.open);
-        for (name, listen) in new {
-            let v6_only = is_v6_only(listen, new);
-            let same_port = inside.open.iter().position(|old| old.has_port_of(listen, v6_only));
-            match same_port {
-                Some(place) if inside.open[place].name == *name && inside.open[place].listen.is_same_listener(listen) => {
-                    kept.push((place, listen, Rules::new(name, listen)?));
-                }
-                Some(place) => opened.push(inside.open[place].hand_on(name, listen, &mut numbers)?),
-                None => opened.push(Opened::new(name, listen, &mut numbers, v6_only)?),
-            }
-        }
+        let (kept, opened) = self.prepare(&inside.open, new)?;
         // From here on nothing can fail that a user could have avoided.
         let stays: BTreeSet<usize> = kept.iter().map(|(place, ..)| *place).collect();
         for (place, listen, rules) in kept {
@@ -149,36 +171,73 @@ impl Listeners {
             }
         }
         self.introduce(&opened);
-        let mut number = 0;
-        let (stay, leave): (Vec<_>, Vec<_>) = std::mem::take(&mut inside.open).into_iter().partition(|_| {
-            number += 1;
-            stays.contains(&(number - 1))
-        });
+        let (mut stay, mut leave) = (Vec::new(), Vec::new());
+        for (place, listener) in std::mem::take(&mut inside.open).into_iter().enumerate() {
+            if stays.contains(&place) { stay.push(listener) } else { leave.push(listener) }
+        }
         inside.open = stay;
         for opened in opened {
             let listener = self.start_one(&mut inside, opened)?;
             inside.open.push(listener);
         }
         inside.open.sort_by(|one, other| one.name.cmp(&other.name));
-        for listener in leave {
-            let listened = listener.listened();
+        for listener in &leave {
             tracing::info!(listener = listener.name, "listening no more");
-            listener.end(inside.runtime.as_ref());
-            inside.gone += listened.dropped();
+        }
+        let left: Vec<u16> = leave.iter().map(|listener| listener.number).collect();
+        let endings = stop(&mut leave);
+        inside.leaving.extend(leave);
+        let runtime = inside.handle();
+        // It may take a while until workers have room for all that has come; others can look at what is counted meanwhile.
+        drop(inside);
+        endings.into_iter().for_each(|ending| ending.join(runtime.as_ref()));
+        let mut inside = self.lock();
+        let over: Vec<Listener> = inside.leaving.extract_if(.., |listener| left.contains(&listener.number)).collect();
+        for listener in over {
+            add(&mut inside.ended, listener.listened());
         }
         Ok(())
+    }
+
+    /// Opens what is to be opened, or nothing, and says which of those that are open stay, with what they are told.
+    fn prepare<'n>(&self, open: &[Listener], new: &'n BTreeMap<String, Listen>) -> Result<(Vec<Kept<'n>>, Vec<Opened>), String> {
+        let place_of = |listen: &Listen, v6_only| open.iter().position(|old| old.has_port_of(listen, v6_only));
+        let v6_only = |listen: &Listen| is_v6_only(listen, new);
+        let claimed: BTreeSet<usize> = new.values().filter_map(|listen| place_of(listen, v6_only(listen))).collect();
+        let unclaimed = || open.iter().enumerate().filter(|(place, _)| !claimed.contains(place)).map(|(_, listener)| listener);
+        // Where the port of one that ends is wanted for an address that overlaps, both have it for a moment.
+        unclaimed().for_each(|listener| listener.share_port(true));
+        let (mut kept, mut opened, mut numbers) = (Vec::new(), Vec::new(), self.numbers(open));
+        let mut prepare = || {
+            for (name, listen) in new {
+                let v6_only = v6_only(listen);
+                match place_of(listen, v6_only).and_then(|place| Some((place, open.get(place)?))) {
+                    Some((place, old)) if old.name == *name && old.listen.is_same_listener(listen) => {
+                        kept.push((place, listen, Rules::new(name, listen)?));
+                    }
+                    Some((_, old)) => opened.push(old.hand_on(name, listen, &mut numbers)?),
+                    None => {
+                        // The kernel does not tell any more where two of the new ones overlap.
+                        let is_alone = !new.values().any(|other| !std::ptr::eq(other, listen) && overlap(other, listen));
+                        let is_successor = is_alone && unclaimed().any(|old| port_of(&old.listen) == port_of(listen));
+                        opened.push(Opened::new(name, listen, &mut numbers, v6_only, is_successor)?);
+                    }
+                }
+            }
+            Ok(())
+        };
+        let prepared = prepare();
+        unclaimed().for_each(|listener| listener.share_port(false));
+        prepared.map(|()| (kept, opened))
     }
 
     /// After the stop: waits until all that was received is with the workers.
     pub(crate) fn close(&self) {
         let mut inside = self.lock();
-        let Inside { open, runtime, .. } = &mut *inside;
-        for listener in open.iter() {
-            listener.stop();
-        }
-        for listener in open.iter_mut() {
-            listener.join(runtime.as_ref());
-        }
+        let endings = stop(&mut inside.open);
+        let runtime = inside.handle();
+        drop(inside);
+        endings.into_iter().for_each(|ending| ending.join(runtime.as_ref()));
     }
 
     /// What each has counted so far, by name.
@@ -186,10 +245,37 @@ impl Listeners {
         self.lock().open.iter().map(|listener| (listener.name.clone(), listener.listened())).collect()
     }
 
+    /// What those have counted that have ended, or are about to, by transport and format.
+    pub(crate) fn ended(&self) -> Vec<Listened> {
+        let inside = self.lock();
+        let mut ended = inside.ended.clone();
+        inside.leaving.iter().for_each(|listener| add(&mut ended, listener.listened()));
+        ended
+    }
+
     /// What was dropped before anybody decoded it, the queues aside.
     pub(crate) fn dropped(&self) -> Dropped {
         let inside = self.lock();
-        inside.open.iter().map(|listener| listener.listened().dropped()).fold(inside.gone, |sum, dropped| sum + dropped)
+        let at_work = inside.open.iter().chain(&inside.leaving).map(Listener::listened);
+        at_work
+            .chain(inside.ended.iter().copied())
+            .map(|listened| listened.dropped())
+            .fold(Dropped::default(), |sum, one| sum + one)
+    }
+
+    /// Whose connections ended otherwise than they should, and the number of a listener where they did.
+    pub(crate) fn troubles(&self) -> HashMap<IpAddr, (u16, Trouble)> {
+        let (inside, mut all) = (self.lock(), HashMap::<IpAddr, (u16, Trouble)>::new());
+        for listener in &inside.open {
+            let (Work::Datagrams(_, connections) | Work::Streams(_, connections)) = &listener.work;
+            for (from, trouble) in connections.troubles().all() {
+                match all.get_mut(&from) {
+                    Some((_, known)) => known.add(trouble),
+                    None => drop(all.insert(from, (listener.number, trouble.clone()))),
+                }
+            }
+        }
+        all
     }
 
     /// Who was refused, and by the listener with which number.
@@ -256,17 +342,30 @@ impl Listeners {
     }
 }
 
+impl Inside {
+    fn handle(&self) -> Option<Handle> {
+        self.runtime.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
 impl Opened {
-    fn new(name: &str, listen: &Listen, numbers: &mut impl Iterator<Item = u16>, v6_only: bool) -> Result<Self, String> {
+    fn new(
+        name: &str,
+        listen: &Listen,
+        numbers: &mut impl Iterator<Item = u16>,
+        v6_only: bool,
+        is_successor: bool,
+    ) -> Result<Self, String> {
         let number = next(numbers)?;
+        let place = Place { number, v6_only, is_successor };
         let port = if listen.is_stream() {
             // What is wrong with a certificate is said before a port is taken.
             let rules = streams::rules(name, listen)?;
-            let listener = streams::open(name, listen, number, v6_only)?;
+            let listener = streams::open(name, listen, place)?;
             tracing::info!(listener = name, address = %listener.local_address(), scheme = listen.scheme().name(), "listening");
             Port::Streams(listener, rules)
         } else {
-            Port::Datagrams(Box::new(Receiver::open(name, listen, number, v6_only)?))
+            Port::Datagrams(Box::new(Receiver::open(name, listen, place)?))
         };
         Ok(Self { name: name.to_owned(), listen: listen.clone(), number, v6_only, port })
     }
@@ -275,8 +374,19 @@ impl Opened {
 impl Listener {
     /// Whether this is the port of that listener, opened in the same way.
     fn has_port_of(&self, listen: &Listen, v6_only: bool) -> bool {
-        let address = |listen: &Listen| (listen.is_stream(), listen.url.0.host.clone(), listen.url.0.port);
+        let address = |listen: &Listen| (port_of(listen), listen.url.0.host.clone());
         address(&self.listen) == address(listen) && self.v6_only == v6_only
+    }
+
+    /// Lets another socket have the port as well, or not any more.
+    fn share_port(&self, is_shared: bool) {
+        let shared = match &self.work {
+            Work::Datagrams(receiving, _) => receiving.share_port(is_shared),
+            Work::Streams(streams, _) => streams.share_port(is_shared),
+        };
+        if let Err(error) = shared {
+            tracing::warn!(listener = self.name, %error, "its port cannot be shared while listeners change");
+        }
     }
 
     /// The same port for a listener that reads it in another way.
@@ -332,17 +442,21 @@ impl Listener {
     }
 
     /// After [`Self::stop`].
-    fn join(&mut self, runtime: Option<&Runtime>) {
-        match (&mut self.work, runtime) {
-            (Work::Datagrams(receiving, _), _) => receiving.join(),
-            (Work::Streams(streams, _), Some(runtime)) => runtime.block_on(streams.join()),
-            (Work::Streams(..), None) => {}
+    fn ending(&mut self) -> Option<Ending> {
+        match &mut self.work {
+            Work::Datagrams(receiving, _) => receiving.ending().map(Ending::Thread),
+            Work::Streams(streams, _) => streams.ending().map(Ending::Task),
         }
     }
+}
 
-    fn end(mut self, runtime: Option<&Runtime>) {
-        self.stop();
-        self.join(runtime);
+impl AddAssign for Listened {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.guard += other.guard;
+        if let Some(streams) = other.streams {
+            *self.streams.get_or_insert_default() += streams;
+        }
     }
 }
 
@@ -352,15 +466,45 @@ impl Listened {
     }
 }
 
+/// Tells them to end, and gives what is over when they have.
+fn stop(listeners: &mut [Listener]) -> Vec<Ending> {
+    listeners.iter().for_each(Listener::stop);
+    listeners.iter_mut().filter_map(Listener::ending).collect()
+}
+
+/// Adds what one has counted to what others of its kind have.
+fn add(ended: &mut Vec<Listened>, listened: Listened) {
+    let kind = |one: &Listened| (one.scheme, one.format);
+    match ended.iter_mut().find(|known| kind(known) == kind(&listened)) {
+        Some(known) => *known += listened,
+        None => ended.push(listened),
+    }
+}
+
 fn next(numbers: &mut impl Iterator<Item = u16>) -> Result<u16, String> {
     numbers.next().ok_or_else(|| "there are 65,536 listeners already".to_owned())
 }
 
 /// Whether IPv4 comes to a listener of its own.
 fn is_v6_only(listen: &Listen, all: &BTreeMap<String, Listen>) -> bool {
-    let is_rival =
-        |other: &Listen| is_v4(other) && (other.is_stream(), other.url.0.port) == (listen.is_stream(), listen.url.0.port);
-    !is_v4(listen) && all.values().any(is_rival)
+    !is_v4(listen) && all.values().any(|other| is_v4(other) && port_of(other) == port_of(listen))
+}
+
+/// Whether two listeners cannot both be, as far as their addresses tell.
+fn overlap(one: &Listen, other: &Listen) -> bool {
+    let address = |listen: &Listen| listen.url.0.host.parse::<IpAddr>();
+    port_of(one) == port_of(other)
+        && match (address(one), address(other)) {
+            (Ok(one), Ok(other)) => {
+                one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
+            }
+            _ => true,
+        }
+}
+
+/// What two sockets of one address cannot both have.
+const fn port_of(listen: &Listen) -> (bool, u16) {
+    (listen.is_stream(), listen.url.0.port)
 }
 
 fn is_v4(listen: &Listen) -> bool {

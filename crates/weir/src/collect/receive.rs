@@ -1,17 +1,19 @@
 //! The thread at a listener: takes datagrams from the kernel, asks the guard, hands them to workers.
 
 use std::io;
-use std::net::{IpAddr, UdpSocket};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use weir_codec::shard::shard_key;
 use weir_transport::{
-    Guard, GuardCounters, GuardOptions, ReceiveCounters, ReceiverOptions, Shards, StreamCounters, UdpReceiver, Verdict,
+    Guard, GuardCounters, GuardOptions, ReceiveCounters, ReceiverOptions, Shards, SharedSocket, StreamCounters, UdpReceiver,
+    Verdict,
 };
 
 use super::associations::{Associations, DtlsRules};
+use super::listeners::Place;
 use super::now;
 use super::refusals::{Refusals, Refused};
 use super::streams::Connections;
@@ -29,7 +31,7 @@ const DRAINING: Duration = Duration::from_millis(500);
 pub(crate) struct Receiving {
     shared: Arc<Mutex<Shared>>,
     /// The socket again, for whoever takes it over.
-    socket: UdpSocket,
+    socket: SharedSocket,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -61,10 +63,11 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Opens the socket of a listener.
-    pub(crate) fn open(name: &str, listen: &Listen, number: u16, v6_only: bool) -> Result<Self, String> {
+    pub(crate) fn open(name: &str, listen: &Listen, place: Place) -> Result<Self, String> {
         let dtls = DtlsRules::new(name, listen)?;
-        let options =
-            ReceiverOptions { receive_buffer: listen.receive_buffer.0, v6_only, listener: number, ..ReceiverOptions::default() };
+        let Place { number, v6_only, is_successor } = place;
+        let receive_buffer = listen.receive_buffer.0;
+        let options = ReceiverOptions { receive_buffer, v6_only, is_successor, listener: number, ..ReceiverOptions::default() };
         let receiver = UdpReceiver::open(&listen.url.0, options).map_err(|error| format!("listen.{name}: {error}"))?;
         let (address, granted) = (receiver.local_address(), receiver.receive_buffer());
         tracing::info!(listener = name, %address, receive_buffer = granted, "listening");
@@ -93,10 +96,10 @@ impl Receiver {
         stop: Option<&Stop>,
     ) -> io::Result<Receiving> {
         let Self { receiver, number, dtls } = self;
-        let (shared, socket) = (Arc::<Mutex<Shared>>::default(), receiver.socket()?);
+        let (shared, socket) = (Arc::<Mutex<Shared>>::default(), receiver.share()?);
         let mut door = Door { receiver, number, guard: Guard::new(&listen.guard()), dtls: None, shards: shards.clone() };
         if let Some(rules) = dtls {
-            door.dtls = Some(Associations::new(rules, socket.try_clone()?, connections, shards));
+            door.dtls = Some(Associations::new(rules, socket.socket()?, connections, shards));
         }
         let (connections, theirs, stop) = (Arc::clone(connections), Arc::clone(&shared), stop.cloned());
         let replications = Arc::clone(replications);
@@ -116,7 +119,7 @@ impl Receiving {
     pub(crate) fn hand_on(&self, name: &str, listen: &Listen, number: u16) -> Result<Receiver, String> {
         let dtls = DtlsRules::new(name, listen)?;
         let options = ReceiverOptions { receive_buffer: listen.receive_buffer.0, listener: number, ..ReceiverOptions::default() };
-        let receiver = self.socket.try_clone().and_then(|socket| UdpReceiver::take_over(socket, options));
+        let receiver = UdpReceiver::take_over(&self.socket, options);
         let receiver = receiver.map_err(|error| format!("listen.{name}: cannot take the port over: {error}"))?;
         Ok(Receiver { receiver, number, dtls })
     }
@@ -132,17 +135,19 @@ impl Receiving {
         lock(&self.shared).refusals.all()
     }
 
-    /// Takes what still comes, and ends; see [`Self::join`].
+    /// Lets a socket that takes this one's place have its port beside it, or not any more.
+    pub(crate) fn share_port(&self, is_shared: bool) -> io::Result<()> {
+        self.socket.share_port(is_shared)
+    }
+
+    /// Takes what still comes, and ends; see [`Self::ending`].
     pub(crate) fn stop(&self) {
         lock(&self.shared).is_over = true;
     }
 
-    /// Waits until the thread has ended, after it was told to stop.
-    pub(crate) fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // A receiver that panicked has told why.
-            let _ = thread.join();
-        }
+    /// After [`Self::stop`]: what ends with it; nothing when it was asked for before.
+    pub(crate) const fn ending(&mut self) -> Option<JoinHandle<()>> {
+        self.thread.take()
     }
 }
 

@@ -10,6 +10,7 @@ use weir_server::{SourceRow, SourceState};
 use super::refusals::Refused;
 use super::settings::{Known, Settings};
 use super::source::{Source, SourceKey};
+use super::troubles::Trouble;
 use crate::config::{OneIn, Sampling};
 
 /// A source of which nothing was heard for longer is silent; nanoseconds.
@@ -28,6 +29,8 @@ pub(crate) struct View<'a> {
     pub(crate) listeners: &'a [&'a str],
     /// Senders that were refused, with the number of the listener that did.
     pub(crate) refused: HashMap<IpAddr, (u16, Refused)>,
+    /// Senders whose connections ended otherwise than they should, with the number of a listener where they did.
+    pub(crate) troubles: HashMap<IpAddr, (u16, Trouble)>,
     /// Nanoseconds since 1970.
     pub(crate) now: i64,
 }
@@ -80,6 +83,37 @@ impl View<'_> {
         let key = SourceKey { exporter: IpAddr::V6(Ipv6Addr::UNSPECIFIED).into(), domain: None };
         let note = format!("all exporters beyond collector.max_sources = {limit}; their records are kept");
         SourceRow { name: Some("others".into()), note: Some(note), ..self.row(key, others) }
+    }
+
+    /// Says of the sources, each behind the address that it sends from, what was wrong with their connections; and adds rows of senders of which nothing else is
+    /// known. What is wrong with a connection belongs to no domain: it stands at the row of its address that was heard last.
+    pub(crate) fn with_troubles(&self, mut rows: Vec<(IpAddr, SourceRow)>) -> Vec<SourceRow> {
+        let mut unknown = Vec::new();
+        for (from, (listener, trouble)) in &self.troubles {
+            let theirs = rows.iter_mut().map(|(at, row)| (*at, row)).filter(|(at, _)| at == from);
+            let faults = trouble.faults.iter().map(|(reason, count)| (reason.name().to_owned(), *count));
+            match theirs.map(|(_, row)| row).max_by_key(|row| row.last_seen) {
+                Some(row) => {
+                    faults.for_each(|(reason, count)| *row.faults.entry(reason).or_default() += count);
+                    let is_over = row.last_record.is_some_and(|last| last > trouble.last);
+                    let is_late = self.now.saturating_sub(trouble.last) < REFUSED_LATELY;
+                    if !is_over && is_late {
+                        row.note.get_or_insert_with(|| trouble.what.clone());
+                    }
+                }
+                None => unknown.push(SourceRow {
+                    name: self.settings.of((*from).into()).map(|known| known.name.clone()),
+                    group: self.settings.of((*from).into()).and_then(|known| known.group.clone()),
+                    listener: self.listener(*listener),
+                    note: Some(trouble.what.clone()),
+                    first_seen: Some(trouble.first),
+                    last_seen: Some(trouble.last),
+                    faults: faults.collect(),
+                    ..SourceRow::new(*from, SourceState::Faulty)
+                }),
+            }
+        }
+        rows.into_iter().map(|(_, row)| row).chain(unknown).collect()
     }
 
     /// Rows of senders that were refused and of which nothing else is known.
@@ -284,7 +318,13 @@ mod tests {
     fn told(source: &Source, refused: Option<Refused>) -> (SourceState, String) {
         let settings = Settings::new(&Config::parse("", "test").unwrap());
         let refused = refused.map(|refused| (key().exporter.to_ip(), (0, refused)));
-        let view = View { settings: &settings, listeners: &["lab"], refused: refused.into_iter().collect(), now: NOW };
+        let view = View {
+            settings: &settings,
+            listeners: &["lab"],
+            refused: refused.into_iter().collect(),
+            troubles: HashMap::new(),
+            now: NOW,
+        };
         let row = view.row(key(), source);
         (row.state, row.note.unwrap_or_default())
     }
@@ -323,8 +363,8 @@ mod tests {
         assert!(state == SourceState::Receiving && note.contains("listen.lab.rate_limit"), "{note}");
         let settings = Settings::new(&Config::parse("[source.new]\nmatch = \"192.0.2.9\"\n", "test").unwrap());
         let stranger: IpAddr = "192.0.2.9".parse().unwrap();
-        let view =
-            View { settings: &settings, listeners: &["lab"], refused: HashMap::from([(stranger, (0, refused))]), now: NOW };
+        let refused = HashMap::from([(stranger, (0, refused))]);
+        let view = View { settings: &settings, listeners: &["lab"], refused, troubles: HashMap::new(), now: NOW };
         let rows: Vec<_> = view.strangers(|_| false).collect();
         assert_eq!((rows.len(), rows[0].name.as_deref(), rows[0].dropped), (1, Some("new"), 5));
         assert_eq!(view.strangers(|_| true).count(), 0);
@@ -339,7 +379,7 @@ mod tests {
     fn loss_is_told_in_the_unit_of_the_protocol_and_not_where_it_cannot_be() {
         let lossy = source(&[NOW; 20], 1, 0, Step { lost: 1, ..Step::default() }, None);
         let settings = Settings::new(&Config::parse("", "test").unwrap());
-        let view = View { settings: &settings, listeners: &["lab"], refused: HashMap::new(), now: NOW };
+        let view = View { settings: &settings, listeners: &["lab"], refused: HashMap::new(), troubles: HashMap::new(), now: NOW };
         let mut counted = lossy.clone();
         counted.end((None, None), NOW, &mut HealthBatch::new());
         let row = view.row(key(), &counted);

@@ -9,8 +9,10 @@ use weir_codec::{Fault, Reason};
 use weir_transport::tls::{TlsError, TlsServer};
 use weir_transport::{Cut, StreamEnd, StreamHandler, StreamListener, StreamOptions, StreamRules, Verdict};
 
+use super::listeners::Place;
 use super::now;
 use super::refusals::Refusals;
+use super::troubles::Troubles;
 use super::worker::Common;
 use crate::config::{Listen, ListenFormat};
 
@@ -20,11 +22,18 @@ pub(crate) struct Connections {
     format: ListenFormat,
     common: Arc<Common>,
     refusals: Mutex<Refusals>,
+    troubles: Mutex<Troubles>,
 }
 
 impl Connections {
     pub(crate) fn new(name: &str, listen: &Listen, common: &Arc<Common>) -> Self {
-        Self { name: name.to_owned(), format: listen.format, common: Arc::clone(common), refusals: Mutex::default() }
+        Self {
+            name: name.to_owned(),
+            format: listen.format,
+            common: Arc::clone(common),
+            refusals: Mutex::default(),
+            troubles: Mutex::default(),
+        }
     }
 
     /// The listener's name.
@@ -37,10 +46,9 @@ impl Connections {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts and tells of what was wrong in a stream.
-    fn fault(&self, from: IpAddr, fault: Fault) {
-        self.common.stream_faults().add(fault);
-        self.common.complaints.note(from, &[fault]);
+    /// What was wrong with connections, by where they came from.
+    pub(crate) fn troubles(&self) -> MutexGuard<'_, Troubles> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,16 +78,21 @@ impl StreamHandler for Connections {
 
     fn ended(&self, from: SocketAddr, end: &StreamEnd) {
         let address = from.ip();
-        match end {
+        let (offset, reason, seen) = match end {
             StreamEnd::Closed | StreamEnd::Stopped => return,
-            StreamEnd::BadFrame { offset, seen } => {
-                self.fault(address, Fault::new(Reason::BadFrame, usize::try_from(*offset).unwrap_or(usize::MAX), *seen));
-            }
-            StreamEnd::CutShort { offset, held } => {
-                self.fault(address, Fault::new(Reason::Truncated, usize::try_from(*offset).unwrap_or(usize::MAX), *held as u64));
-            }
+            StreamEnd::BadFrame { offset, seen } => (*offset, Some(Reason::BadFrame), *seen),
+            StreamEnd::CutShort { offset, held } => (*offset, Some(Reason::Truncated), *held as u64),
+            _ => (0, None, 0),
+        };
+        if let Some(reason) = reason {
+            let fault = Fault::new(reason, usize::try_from(offset).unwrap_or(usize::MAX), seen);
+            self.common.stream_faults().add(fault);
+            self.common.complaints.note(address, &[fault]);
+        }
+        match end {
             StreamEnd::NotAllowed => self.refusals().note(address, Verdict::NotAllowed, now()),
-            _ => {}
+            StreamEnd::Idle { .. } => {}
+            end => self.troubles().note(address, end, reason, now()),
         }
         let kind = StreamEnd::NAMES.get(end.number()).copied().unwrap_or_default();
         if let Some(suppressed) = self.common.complaints.is_due(kind) {
@@ -89,8 +102,9 @@ impl StreamHandler for Connections {
 }
 
 /// Opens the port of a listener.
-pub(crate) fn open(name: &str, listen: &Listen, number: u16, v6_only: bool) -> Result<StreamListener, String> {
-    let opened = StreamListener::open(&listen.url.0, StreamOptions { v6_only, listener: number });
+pub(crate) fn open(name: &str, listen: &Listen, place: Place) -> Result<StreamListener, String> {
+    let Place { number, v6_only, is_successor } = place;
+    let opened = StreamListener::open(&listen.url.0, StreamOptions { v6_only, is_successor, listener: number });
     let opened = opened.map_err(|error| format!("listen.{name}: {error}"))?;
     if opened.fell_back() {
         tracing::warn!(listener = name, "this host has no IPv6: IPv4 alone is listened to");

@@ -39,8 +39,8 @@ pub(crate) fn print(meter: Option<&Totals>, exports: &[Sent], collector: Option<
 }
 
 fn write_collector(line: &mut Vec<u8>, Ended { counted, stored, given_up }: &Ended) {
-    let listened =
-        |count: fn(&crate::collect::Listened) -> u64| counted.listeners.iter().map(|(_, listened)| count(listened)).sum();
+    let all = || counted.listeners.iter().map(|(_, listened)| listened).chain(&counted.ended);
+    let listened = |count: fn(&crate::collect::Listened) -> u64| all().map(count).sum();
     let decoded = &counted.decoded;
     write_counters(
         line,

@@ -10,6 +10,7 @@ use weir_record::names;
 use weir_testkit::Authority;
 
 use super::service::{Folder, Service, Stored};
+use crate::run::weir;
 
 /// Addresses that nobody has now, for streams.
 pub(crate) fn free_ports(count: usize) -> Vec<SocketAddr> {
@@ -174,4 +175,32 @@ fn every_field_of_a_foreign_message_is_in_its_row() {
     assert!(flows.extra.get(row).unwrap().contains("\"ipFragmented\":true"));
     // Kept where it would be looked for.
     assert!(fs::exists(manual().join("fastnetmon.capnp")).unwrap());
+}
+
+#[test]
+fn odd_datagrams_are_counted_and_sums_beyond_64_bits_saturate() {
+    let Some(everything) = encode(EVERYTHING) else {
+        return println!("skipped: no capnp (scripts/setup-tests.sh installs it)");
+    };
+    let folder = Folder::new();
+    let (text, [udp, _, _], _) = listeners(&folder);
+    let service = Service::start(&folder, "", &text);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut most = everything.clone();
+    // sampleRatio, length and ipLength: behind the segment table and the root pointer, which are 16 octets.
+    most[20..24].fill(0xff);
+    most[56..64].fill(0xff);
+    most[104..112].fill(0xff);
+    let longer = [&everything[..], &[0; 8]].concat();
+    for datagram in [&everything[..], &[], &everything[..100], &longer, &most, &[0xff; 64]] {
+        socket.send_to(datagram, udp).unwrap();
+    }
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!((ended.count("datagrams"), ended.count("records")), (6, 3), "{}", ended.stats);
+    let faults = ended.stats["faults"].as_object().unwrap();
+    let faults: Vec<_> = faults.iter().map(|(reason, count)| (reason.as_str(), count.as_u64().unwrap())).collect();
+    assert_eq!(faults, [("truncated", 2), ("bad_encoding", 1), ("trailing_octets", 1)]);
+    let run = weir(&["query", "--store", folder.store().to_str().unwrap(), "--summary", "--format", "json"]);
+    assert_eq!(run.records()[0]["bytes"].as_u64(), Some(u64::MAX), "{}", run.stdout);
 }

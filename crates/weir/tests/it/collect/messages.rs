@@ -42,7 +42,12 @@ pub(crate) fn netflow9(sequence: u32, template: bool, bytes: Option<u32>) -> Vec
 
 /// An IPFIX message with the template, a record, or both.
 pub(crate) fn ipfix(sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
-    let mut message = words(&[10 << 16, seconds(), sequence, 7]);
+    ipfix_of(7, sequence, template, bytes)
+}
+
+/// The same of an observation domain; [`ipfix`] is of domain 7.
+pub(crate) fn ipfix_of(domain: u32, sequence: u32, template: bool, bytes: Option<u32>) -> Vec<u8> {
+    let mut message = words(&[10 << 16, seconds(), sequence, domain]);
     sets(&mut message, 2, template, bytes);
     let length = message.len() as u16;
     message[2..4].copy_from_slice(&length.to_be_bytes());

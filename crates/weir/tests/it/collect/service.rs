@@ -16,6 +16,8 @@ use weir_query::Filter;
 use weir_record::{Column, CounterBatch, FlowBatch, HealthBatch};
 use weir_store::{Cancel, ScanRequest, Snapshot, TableKind};
 
+use crate::run::weir;
+
 /// How long something is waited for that has to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -130,6 +132,26 @@ impl Service {
         }
         // Receivers look for other rules when datagrams come, or ten times a second.
         thread::sleep(Duration::from_millis(300));
+    }
+
+    /// The sum of the counters whose names have this in them; the service needs a console.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let rows = weir(&["counters", "--grep", name, "--format", "json", "-c", self.config.to_str().unwrap()]).records();
+        rows.iter().map(|row| row["value"].as_u64().unwrap()).sum()
+    }
+
+    /// Waits until a counter is that.
+    pub(crate) fn wait_for_counter(&self, name: &str, wanted: u64) {
+        let begun = Instant::now();
+        while self.counter(name) != wanted {
+            assert!(begun.elapsed() < PATIENCE, "{name} is {}, not {wanted}", self.counter(name));
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What `weir sources` says; the service needs a console.
+    pub(crate) fn sources(&self) -> Vec<Value> {
+        weir(&["sources", "--format", "json", "-c", self.config.to_str().unwrap()]).records()
     }
 
     pub(crate) fn signal(&self, name: &str) {

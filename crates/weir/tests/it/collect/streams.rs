@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use weir_testkit::{Authority, Issued};
 
 use super::fastnetmon::free_ports;
-use super::messages::{ipfix, netflow5};
+use super::messages::{ipfix, ipfix_of, netflow5};
 use super::service::{Ended, Folder, Service, Stored, config};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,6 +44,11 @@ fn wait_for_end(stream: &mut TcpStream) {
         Ok(_) => panic!("the service has said something"),
         Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
     }
+}
+
+/// A section that lets the service be asked.
+fn console() -> String {
+    format!("[console]\nlisten = \"{}\"\n", free_ports(1)[0])
 }
 
 fn faults(ended: &Ended, reason: &str) -> u64 {
@@ -93,7 +98,8 @@ fn hostile_streams_are_bounded_and_counted_and_others_are_unharmed() {
         held.push(stream);
     }
     good.write_all(&framed(2)).unwrap();
-    service.wait_for("the sender has 50 connections already");
+    // Whoever has not sent a whole message makes room.
+    service.wait_for("it had sent no message yet");
     let grown = resident(service.id()).saturating_sub(before);
     assert!(grown < 64 << 10, "{grown} KiB more");
     drop(held);
@@ -117,13 +123,13 @@ fn resident(id: u32) -> u64 {
 fn templates_belong_to_their_connection() {
     let folder = Folder::new();
     let address = free_ports(1)[0];
-    let service = Service::start(&folder, "", &format!("[listen.stream]\nurl = \"tcp://{address}\""));
+    let service = Service::start(&folder, "", &format!("[listen.stream]\nurl = \"tcp://{address}\"\n{}", console()));
     let mut first = TcpStream::connect(address).unwrap();
     first.write_all(&[ipfix(0, true, Some(1)), ipfix(1, false, Some(2))].concat()).unwrap();
     let mut second = TcpStream::connect(address).unwrap();
     // It has never announced its template.
     second.write_all(&ipfix(0, false, Some(4))).unwrap();
-    thread::sleep(Duration::from_millis(200));
+    service.wait_for_counter("weir_decode_datagrams_total", 3);
     first.write_all(&ipfix(2, false, Some(8))).unwrap();
     drop(first);
     second.write_all(&ipfix(1, true, Some(16))).unwrap();
@@ -134,6 +140,9 @@ fn templates_belong_to_their_connection() {
     let mut other = TcpStream::connect(address).unwrap();
     other.write_all(b"\x16\x03\x01 this is TLS").unwrap();
     wait_for_end(&mut other);
+    let faults_of = |row: &serde_json::Value| (row["faults"]["bad_frame"].as_u64(), row["exporter"].as_str().map(str::to_owned));
+    let rows: Vec<_> = service.sources().iter().map(faults_of).collect();
+    assert_eq!(rows, [(Some(1), Some("127.0.0.1".into()))], "what is wrong with a connection stands at its source");
     let ended = service.stop();
     ended.check_identity();
     // What waited for its template came in with it; what waited when its connection ended is a fault.
@@ -170,7 +179,10 @@ fn ipfix_comes_over_tls_and_dtls_from_openssl() {
     let tls = free_ports(1)[0];
     let dtls = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let keys = certificate(&folder, &root.issue(&["localhost"]));
-    let text = format!("[listen.tls]\nurl = \"tls://{tls}\"\n{keys}[listen.dtls]\nurl = \"dtls://{dtls}\"\n{keys}");
+    let text = format!(
+        "[listen.tls]\nurl = \"tls://{tls}\"\n{keys}[listen.dtls]\nurl = \"dtls://{dtls}\"\n{keys}[collector]\nworkers = 4\n{}",
+        console()
+    );
     let service = Service::start(&folder, "", &text);
     for version in ["-tls1_2", "-tls1_3"] {
         let mut child = openssl(tls, &ca, &[version]);
@@ -179,20 +191,30 @@ fn ipfix_comes_over_tls_and_dtls_from_openssl() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{version}: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let mut child = openssl(dtls, &ca, &["-dtls1_2"]);
-    let mut input = child.stdin.take().unwrap();
-    for (sequence, bytes) in [4, 8, 16].into_iter().enumerate() {
-        // It makes a datagram of what it reads at once.
-        input.write_all(&ipfix(sequence as u32, sequence == 0, Some(bytes))).unwrap();
-        thread::sleep(Duration::from_millis(700));
+    // Twice from one port: numbers are those of an association. Then data that never gets its template, of domains that many workers share.
+    let announced = |number: u32| ipfix(number, number == 0, Some(4 << number));
+    let waiting = |number: u32| ipfix_of(100 + number, 0, false, Some(1));
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut decoded = 4;
+    for (message, count) in [(&announced as &dyn Fn(u32) -> Vec<u8>, 3), (&announced, 3), (&waiting, 8)] {
+        let mut child = openssl(dtls, &ca, &["-dtls1_2", "-bind", &port]);
+        let mut input = child.stdin.take().unwrap();
+        for number in 0..count {
+            // It makes a datagram of what it reads at once.
+            input.write_all(&message(number)).unwrap();
+            decoded += 1;
+            service.wait_for_counter("weir_decode_datagrams_total", decoded);
+        }
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    service.wait_for_counter("weir_decode_pending", 0);
     let ended = service.stop();
     ended.check_identity();
-    assert_eq!(sum_of_bytes(&folder), 2 * 3 + 4 + 8 + 16, "{} {:#?}", ended.stats, ended.log);
-    assert_eq!((ended.count("lost"), ended.count("pending")), (0, 0));
+    assert_eq!(sum_of_bytes(&folder), 2 * 3 + 2 * (4 + 8 + 16), "{} {:#?}", ended.stats, ended.log);
+    assert_eq!((ended.count("lost"), ended.count("reordered"), ended.count("restarts")), (0, 0, 0));
+    assert_eq!((ended.count("pending"), faults(&ended, "unknown_template")), (0, 8), "all workers know of the end");
 }
 
 #[test]
@@ -316,8 +338,102 @@ fn listeners_come_go_and_change_under_load_without_loss() {
     stop.store(true, Ordering::Relaxed);
     let (datagrams, messages) = (datagrams.join().unwrap(), stream.join().unwrap());
     let ended = service.stop();
+    ended.check_identity();
     assert_eq!(ended.count("kernel_dropped") + ended.count("queue_dropped"), 0);
     assert_eq!(ended.count("records"), datagrams + messages + 6, "{} {:#?}", ended.stats, ended.log);
     assert_eq!(ended.count("lost"), 0);
     assert_eq!(sum_of_bytes(&folder), datagrams + messages + 6000);
+}
+
+#[test]
+fn counters_of_listeners_that_have_ended_go_on() {
+    let folder = Folder::new();
+    let (port, console) = (free_ports(1)[0], console());
+    let service = Service::start(&folder, "", &format!("{}{console}", fastnetmon(port, "")));
+    let with = |more: &str| config(service.address, &folder.store(), "", &format!("{more}\n{console}"));
+    let mut stream = TcpStream::connect(port).unwrap();
+    stream.write_all(&framed(1).repeat(10)).unwrap();
+    service.wait_for_counter("fastnetmon_flow_tcp_packets", 10);
+    service.reload(&with(&fastnetmon(port, "").replace("stream", "renamed")));
+    wait_for_end(&mut stream);
+    TcpStream::connect(port).unwrap().write_all(&framed(1).repeat(5)).unwrap();
+    service.wait_for_counter("fastnetmon_flow_tcp_packets", 15);
+    service.reload(&with(""));
+    service.wait_for_counter("weir_receive_datagrams_total", 15);
+    assert_eq!(["fastnetmon_flow_tcp_packets", "weir_stream_connections_total"].map(|name| service.counter(name)), [15, 2]);
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!(ended.count("datagrams"), 15);
+}
+
+#[test]
+fn listeners_whose_addresses_overlap_take_turns() {
+    let folder = Folder::new();
+    let (port, console) = (free_ports(1)[0].port(), console());
+    let of = |hosts: &[&str]| -> String {
+        let section = |(number, host): (usize, &&str)| {
+            format!("[listen.udp{number}]\nurl = \"udp://{host}:{port}\"\n[listen.tcp{number}]\nurl = \"tcp://{host}:{port}\"\n")
+        };
+        hosts.iter().enumerate().map(section).collect()
+    };
+    let service = Service::start(&folder, "", &format!("{}{console}", of(&["[::]"])));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let six = UdpSocket::bind("[::1]:0").unwrap();
+    let mut sent = 0;
+    let mut send = |service: &Service| {
+        socket.send_to(&netflow5(sent, 1), ("127.0.0.1", port)).unwrap();
+        six.send_to(&netflow5(sent, 1), ("::1", port)).unwrap();
+        for host in ["127.0.0.1", "::1"] {
+            TcpStream::connect((host, port)).unwrap().write_all(&ipfix(0, true, Some(1))).unwrap();
+        }
+        sent += 1;
+        service.wait_for_counter("weir_decode_records_total", u64::from(sent) * 4);
+    };
+    send(&service);
+    for hosts in [&["0.0.0.0", "[::]"][..], &["[::]"], &["0.0.0.0", "[::1]"], &["[::1]", "127.0.0.1"], &["0.0.0.0", "[::]"]] {
+        service.reload(&config(service.address, &folder.store(), "", &format!("{}{console}", of(hosts))));
+        assert_eq!(service.told("cannot listen"), 0, "{hosts:?}");
+        send(&service);
+    }
+    // Two that cannot both be are refused, as they are at the start.
+    service.reload(&config(service.address, &folder.store(), "", &format!("{}{console}", of(&["[::]", "[::1]"]))));
+    assert_eq!(service.told("cannot listen"), 1);
+    send(&service);
+    let ended = service.stop();
+    ended.check_identity();
+    assert_eq!((ended.count("records"), ended.count("lost")), (7 * 4, 0));
+}
+
+#[test]
+fn senders_whose_connections_come_to_nothing_are_sources_too() {
+    let (folder, root) = (Folder::new(), Authority::new());
+    let ports = free_ports(2);
+    let keys = certificate(&folder, &root.issue(&["localhost"]));
+    let text = format!("{}[listen.tls]\nurl = \"tls://{}\"\n{keys}{}", fastnetmon(ports[0], ""), ports[1], console());
+    let service = Service::start(&folder, "", &text);
+    let mut bad = TcpStream::connect(ports[0]).unwrap();
+    bad.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    wait_for_end(&mut bad);
+    service.wait_for("bad data: ");
+    let row = service.sources().remove(0);
+    assert_eq!(
+        (row["exporter"].as_str(), row["state"].as_str(), row["listener"].as_str()),
+        (Some("127.0.0.1"), Some("faulty"), Some("stream"))
+    );
+    assert_eq!(row["faults"]["bad_frame"].as_u64(), Some(1));
+    assert!(row["note"].as_str().unwrap().starts_with("what came is no message (octet 0"), "{row}");
+    let mut plain = TcpStream::connect(ports[1]).unwrap();
+    plain.write_all(&framed(1)).unwrap();
+    let _ = plain.read_to_end(&mut Vec::new());
+    service.wait_for("no TLS: ");
+    let rows = service.sources();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(rows[0]["note"].as_str().unwrap().starts_with("no TLS: the peer does not speak TLS here"), "{rows:?}");
+    // Once it sends what can be read it is a source as others are.
+    TcpStream::connect(ports[0]).unwrap().write_all(&framed(1)).unwrap();
+    service.wait_for_counter("weir_decode_records_total", 1);
+    let rows = service.sources();
+    assert_eq!((rows.len(), rows[0]["state"].as_str(), rows[0]["note"].as_str()), (1, Some("receiving"), None), "{rows:?}");
+    assert_eq!((rows[0]["records"].as_u64(), rows[0]["faults"]["bad_frame"].as_u64()), (Some(1), Some(1)));
+    service.stop().check_identity();
 }
