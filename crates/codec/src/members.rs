@@ -161,6 +161,10 @@ pub(crate) fn write_number_member(text: &mut Vec<u8>, name: &str, value: u64) {
 
 /// The number that a member of this name has in an object that was written here.
 pub(crate) fn number_in(object: &str, name: &str) -> Option<u64> {
+    // Most rows have no object, and to begin a search is dear.
+    if object.len() <= name.len() {
+        return None;
+    }
     let is_key = |(start, _): &(usize, &str)| object.get(..*start).is_some_and(|before| before.ends_with('"'));
     let mut found = object.match_indices(name).filter(is_key);
     let value = found.find_map(|(start, _)| object.get(start + name.len()..)?.strip_prefix("\":"))?;
@@ -170,6 +174,13 @@ pub(crate) fn number_in(object: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_found_by_their_whole_name() {
+        let object = r#"{"bb":5,"b":7,"c":"b"}"#;
+        assert_eq!((number_in(object, "b"), number_in(object, "bb"), number_in(object, "c")), (Some(7), Some(5), None));
+        assert_eq!((number_in("", "b"), number_in("{}", "b"), number_in("{}", "bb")), (None, None, None));
+    }
 
     #[test]
     fn members_nest_and_follow_what_the_row_has() {

@@ -97,7 +97,7 @@ fn write_data(section: &mut [u8], flows: &FlowBatch, row: usize, src: Address, d
     let extra = flows.extra.get(row).unwrap_or_default();
     let flags = flows.fragment_flags.get(row).unwrap_or(0);
     let offset = flows.fragment_offset.get(row).unwrap_or(0);
-    let is_fragment = offset != 0 || flags & FRAGMENT_MF != 0 || extra.contains("\"ipFragmented\":true");
+    let is_fragment = offset != 0 || flags & FRAGMENT_MF != 0 || !extra.is_empty() && extra.contains("\"ipFragmented\":true");
     let dont_fragment = if flags & FRAGMENT_DF == 0 { 0 } else { bit::DONT_FRAGMENT };
     put(section, data::FRAGMENT_BITS, [(u8::from(is_fragment) * bit::FRAGMENTED) | dont_fragment]);
     let number = |name| number_in(extra, name).unwrap_or(0) as u32;
