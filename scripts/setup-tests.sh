@@ -26,6 +26,8 @@ want capnp capnproto
 want go golang-go
 want softflowd softflowd
 want openssl openssl
+# A shell that is told what may follow.
+want zsh zsh
 # Live traffic of real programs.
 want curl curl
 want nginx nginx-light

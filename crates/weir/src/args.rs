@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use edit::{
-    CommitArgs, CompleteArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
+    CommitArgs, CompleteArgs, ConfirmArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
 };
 pub(crate) use import::{FcliArgs, ImportArgs, ImportWhat};
 pub(crate) use meter::{ExportUrl, FlowArgs, MeterArgs, PacketArgs};
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Make the candidate run, without a restart
     Commit(CommitArgs),
     /// Keep what was committed with --confirm
-    Confirm(PlainArgs),
+    Confirm(ConfirmArgs),
     /// Make an earlier version run again
     Rollback(RollbackArgs),
     /// List what was committed, when, by whom and why

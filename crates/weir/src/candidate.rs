@@ -30,6 +30,15 @@ pub(crate) enum Edit {
 }
 
 impl Edit {
+    /// What it takes to keep it.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Set(path, values) | Self::Add(path, values) => path.len() + values.iter().map(String::len).sum::<usize>(),
+            Self::Unset(path) => path.len(),
+            Self::Remove(path, value) => path.len() + value.len(),
+        }
+    }
+
     /// The text after the change. The error is a sentence that begins with the path, and nothing has changed then.
     pub(crate) fn apply(&self, text: &str) -> Result<String, String> {
         let (Self::Set(path, _) | Self::Add(path, _) | Self::Unset(path) | Self::Remove(path, _)) = self;
@@ -45,9 +54,7 @@ impl Edit {
                 Some(value) => edit::set(text, path.keys(), value),
                 None => edit::open(text, path.keys()),
             }),
-            Self::Add(_, values) => schema::items(&path, &node, values).and_then(|values| {
-                values.into_iter().try_fold(text.to_owned(), |text, value| edit::add(&text, path.keys(), value))
-            }),
+            Self::Add(_, values) => schema::items(&path, &node, values).and_then(|values| edit::add(text, path.keys(), values)),
             Self::Unset(_) => edit::unset(text, path.keys()),
             Self::Remove(_, value) => edit::remove(text, path.keys(), value),
         };

@@ -31,7 +31,7 @@ pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
 pub(crate) use replicate::Replicate;
 pub(crate) use source::{Clock, Source};
-pub(crate) use store::Store;
+pub(crate) use store::{Limits, Store};
 pub(crate) use values::{Condition, Endpoint, ListenUrl, Network, Number, OneIn, Sample, Sampling, Size, Span, Speed};
 
 use crate::exit::Failure;
@@ -72,15 +72,9 @@ pub(crate) struct Config {
 impl Config {
     /// Reads a configuration file.
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
-        Self::load_with_text(path).map(|(config, _)| config)
-    }
-
-    /// The same, with what stands in the file.
-    pub(crate) fn load_with_text(path: &Path) -> Result<(Self, String), Failure> {
         let name = path.display();
         let text = fs::read_to_string(path).map_err(|error| Failure::Misuse(format!("cannot read {name}: {error}")))?;
-        let config = Self::parse(&text, &name.to_string()).map_err(Failure::Misuse)?;
-        Ok((config, text))
+        Self::parse(&text, &name.to_string()).map_err(Failure::Misuse)
     }
 
     /// Reads a text; `name` stands in errors, which are sentences.

@@ -13,6 +13,7 @@ mod who;
 
 mod editor;
 mod file;
+mod trial;
 mod versions;
 
 pub(crate) mod commands;
@@ -23,3 +24,4 @@ mod client;
 pub(crate) use editor::Editor;
 pub(crate) use file::replace as replace_file;
 pub(crate) use socket::{Socket, path_of};
+pub(crate) use trial::{Again, Found};

@@ -55,16 +55,23 @@ pub(crate) struct Exports {
 /// What a collector is told besides records.
 #[derive(Debug, Default)]
 pub(crate) struct About {
+    /// How the meter is set now.
+    pub(crate) metered: ArcSwap<Metered>,
+    /// Packets lost before the meter, as far as that is known.
+    pub(crate) lost_packets: AtomicU64,
+    /// Records lost between the meter and the exporters.
+    pub(crate) lost_records: AtomicU64,
+}
+
+/// How packets are metered.
+#[derive(Debug, Default)]
+pub(crate) struct Metered {
     /// 1 in so many packets, or of their connections, is metered.
     pub(crate) sampling: u32,
     /// They are chosen by chance.
     pub(crate) random: bool,
     /// Numbers and names of interfaces; empty where packets come from files.
     pub(crate) interfaces: Vec<(u32, String)>,
-    /// Packets lost before the meter, as far as that is known.
-    pub(crate) lost_packets: AtomicU64,
-    /// Records lost between the meter and the exporters.
-    pub(crate) lost_records: AtomicU64,
 }
 
 /// An endpoint while it runs.

@@ -25,7 +25,7 @@ use crate::collect::inlet::Inlet;
 use crate::collect::journal::Journal;
 use crate::collect::{Desk, Ready};
 use crate::config::{self, Config};
-use crate::control::{self, Editor, Socket};
+use crate::control::{self, Editor, Found, Socket};
 use crate::exit::{Failure, Outcome};
 use crate::export::Exports;
 use crate::log;
@@ -59,7 +59,8 @@ pub(crate) type SharedTables = Arc<ArcSwap<Tables>>;
 
 /// Runs until a signal ends it.
 pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
-    let (config, text) = Config::load_with_text(&typed.config)?;
+    let found = Found::read(&typed.config).map_err(Failure::Misuse)?;
+    let config = Config::parse(&found.text, &typed.config.display().to_string()).map_err(Failure::Misuse)?;
     config.check_service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
     log::start(&typed.log)?;
     let no_signals = |error| Failure::Failed(format!("cannot listen to signals: {error}"));
@@ -67,16 +68,18 @@ pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
     let hangup = Hangup::on_signal().map_err(no_signals)?;
 
     let service = Service::start(config, &stop)?;
-    let editor = Arc::new(Editor::new(Arc::clone(&service.running), typed.config.clone(), text));
+    let editor = Arc::new(Editor::new(Arc::clone(&service.running), typed.config.clone(), found));
     let socket = open_socket(&service.running.configuration(), &editor)?;
-    while !stop.is_due() && !service.has_failed() {
-        if hangup.was_asked() {
-            editor.reload();
+    // What has failed on trial is taken back, and may be well again.
+    while !stop.is_due() && (!service.has_failed() || editor.is_on_trial()) {
+        if hangup.was_asked() && !editor.reload() {
+            hangup.ask();
         }
         editor.look_after();
         thread::sleep(LOOK);
     }
     drop(socket);
+    editor.close();
     service.end(&stop, typed.stats)
 }
 
@@ -94,13 +97,13 @@ impl Service {
         let start = |store| start_journal(store, &config, ready.as_ref(), &exports, stop);
         let journal = store.as_ref().map(start).transpose()?;
         let desk = Arc::new(Desk::new(1));
-        let metering = Metering::new(make_meter(&exports, journal.as_ref(), &tables, &desk), stop);
+        let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
+        let metering = Metering::new(make_meter(&exports, journal.as_ref(), &tables, &desk), state.clone(), stop);
         metering.apply(None, config.meter.as_ref())?;
         let collector = match (ready, &journal) {
             (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, &replications, stop)?),
             _ => None,
         };
-        let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
         let console = config.console.clone();
         let library = config.store.as_ref().map(|store| objects::open(&store.path)).transpose()?;
         let parts = Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications, library };
@@ -111,7 +114,7 @@ impl Service {
 
     /// True where a part has ended that should not: the meter, whose interfaces have gone or cannot be opened.
     fn has_failed(&self) -> bool {
-        self.running.metering().has_failed()
+        self.running.metering().has_ended()
     }
 
     /// Ends all parts, so that everything that was received is stored, and says what was counted.

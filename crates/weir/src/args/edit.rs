@@ -155,6 +155,16 @@ pub(crate) struct CommitArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Write over a file that was changed by hand
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    #[command(flatten)]
+    pub(crate) editor: EditorArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RollbackArgs {
     /// The version that is to run again [default: the one before]
     #[arg(value_name = "VERSION")]

@@ -1,7 +1,8 @@
 //! What differs between two configurations, key by key; comments, spaces and order are no difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,11 +26,9 @@ pub(crate) struct Change {
 pub(crate) fn differences(old: &str, new: &str) -> Vec<Change> {
     let (mut old, mut new) = (flat(old), flat(new));
     // A section that has lost its last key, or has its first, is there all the same.
-    let (keys, other_keys): (Vec<_>, Vec<_>) = (old.keys().cloned().collect(), new.keys().cloned().collect());
-    old.retain(|path, value| {
-        !value.is_object() || !other_keys.iter().any(|key| key.keys().starts_with(path.keys()) && key != path)
-    });
-    new.retain(|path, value| !value.is_object() || !keys.iter().any(|key| key.keys().starts_with(path.keys()) && key != path));
+    let [keys, other_keys] = [&old, &new].map(|map| map.keys().cloned().collect::<BTreeSet<_>>());
+    old.retain(|path, value| !value.is_object() || !is_above_any(path, &other_keys));
+    new.retain(|path, value| !value.is_object() || !is_above_any(path, &keys));
     let mut changes = Vec::new();
     for (path, old) in old {
         let new = new.remove(&path);
@@ -40,6 +39,12 @@ pub(crate) fn differences(old: &str, new: &str) -> Vec<Change> {
     changes.extend(new.into_iter().map(|(path, new)| (path, None, Some(new))));
     changes.sort_by(|one, other| one.0.cmp(&other.0));
     changes.into_iter().map(|(path, old, new)| Change { path: path.to_string(), old, new }).collect()
+}
+
+/// Whether one of these keys stands in the section at the path. They are sorted, so that it would be the next.
+fn is_above_any(path: &KeyPath, keys: &BTreeSet<KeyPath>) -> bool {
+    let next = keys.range((Bound::Excluded(path), Bound::Unbounded)).next();
+    next.is_some_and(|next| next.keys().starts_with(path.keys()))
 }
 
 /// What is written at a path.

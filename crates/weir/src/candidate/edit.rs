@@ -3,6 +3,7 @@
 //! The text is parsed for the places where things stand; a change cuts a piece out of it and puts another in. A new key comes behind the last of its section,
 //! a new section behind the last of its kind. What is taken away takes along the lines of comment right above it, up to the first empty line.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml_edit::{Array, Document, DocumentMut, InlineTable, Item, Key, Table, Value};
@@ -31,21 +32,24 @@ pub(super) fn open(text: &str, path: &[String]) -> Result<String, String> {
     page.new_section(path.get(..depth).unwrap_or_default(), path, "")
 }
 
-/// The text with this item in the list at the path, which is made where it is not there.
-pub(super) fn add(text: &str, path: &[String], value: Value) -> Result<String, String> {
+/// The text with these items in the list at the path, which is made where it is not there.
+pub(super) fn add(text: &str, path: &[String], values: Vec<Value>) -> Result<String, String> {
     let page = Page::new(text)?;
-    match page.item(path) {
-        None => page.insert(path, Value::Array([value].into_iter().collect())),
-        Some(Item::Value(Value::Array(old))) => {
-            if old.iter().any(|item| plain(item) == plain(&value)) {
-                return Err(format!("{} is in it already", bare(value)));
-            }
-            let mut list = page.list(path)?;
-            push(&mut list, value);
-            page.put(span_of(old.span())?, &bare(Value::Array(list)))
-        }
-        Some(_) => Err("is no list".into()),
+    let old = match page.item(path) {
+        None => None,
+        Some(Item::Value(Value::Array(old))) => Some(old),
+        Some(_) => return Err("is no list".into()),
+    };
+    let mut known: BTreeSet<String> = old.into_iter().flatten().map(plain).collect();
+    if let Some(twice) = values.iter().find(|value| !known.insert(plain(value))) {
+        return Err(format!("{} is in it already", bare(twice.clone())));
     }
+    let Some(old) = old else {
+        return page.insert(path, Value::Array(values.into_iter().collect()));
+    };
+    let mut list = page.list(path)?;
+    values.into_iter().for_each(|value| push(&mut list, value));
+    page.put(span_of(old.span())?, &bare(Value::Array(list)))
 }
 
 /// The text without this item in the list at the path.
@@ -341,7 +345,8 @@ fn is_line(item: &Item) -> bool {
 
 /// Adds an item in the way in which the others are written.
 fn push(list: &mut Array, value: Value) {
-    let prefix = list.iter().last().and_then(|last| last.decor().prefix()?.as_str().map(str::to_owned));
+    let last = list.len().checked_sub(1).and_then(|last| list.get(last));
+    let prefix = last.and_then(|last| last.decor().prefix()?.as_str().map(str::to_owned));
     let trailing = list.trailing().as_str().unwrap_or_default().to_owned();
     let mut value = value.decorated("", "");
     match prefix {

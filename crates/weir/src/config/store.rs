@@ -1,6 +1,7 @@
 //! `[store]`: where records are kept, and for how long.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use weir_store::{Place, S3Options, StoreConfig};
@@ -64,6 +65,31 @@ fn segment_age() -> Span {
     Span(StoreConfig::new("").segment_age.as_nanos() as i64)
 }
 
+/// What a store keeps: what is older, or more, goes and never comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) retention: Duration,
+    pub(crate) series_retention: Duration,
+    /// Octets; without them a share of the file system.
+    pub(crate) max_size: Option<u64>,
+}
+
+impl Limits {
+    /// What keeps all that one of the two keeps.
+    pub(crate) fn or_more(self, other: Self) -> Self {
+        Self {
+            retention: self.retention.max(other.retention),
+            series_retention: self.series_retention.max(other.series_retention),
+            max_size: match (self.max_size, other.max_size) {
+                (Some(one), Some(other)) => Some(one.max(other)),
+                (None, None) => None,
+                // Which is more is not known here; a disk that is full makes room all the same.
+                _ => Some(u64::MAX),
+            },
+        }
+    }
+}
+
 /// Octets of a segment: below, files are too small to be read fast; above, compaction and recovery take long.
 const SEGMENT_SIZES: std::ops::RangeInclusive<usize> = 1 << 20..=1 << 30;
 
@@ -94,6 +120,15 @@ impl Store {
             segment_age: self.segment_age.of(),
             ..StoreConfig::new(&self.path)
         })
+    }
+
+    /// What is kept.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            retention: self.retention.of(),
+            series_retention: self.series_retention.of(),
+            max_size: self.max_size.map(|size| size.0 as u64),
+        }
     }
 
     /// Where columnar files lie.

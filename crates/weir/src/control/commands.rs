@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::client::ask;
 use super::protocol::{Committed, Differences, Edited, Request, Shown, Terms, VersionRow};
-use crate::args::{CommitArgs, DiffArgs, EditorArgs, Format, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs};
+use crate::args::{
+    CommitArgs, ConfirmArgs, DiffArgs, EditorArgs, Format, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
+};
 use crate::candidate::{Edit, KeyPath, differences, resolve, value_at};
 use crate::exit::{Failure, Outcome, tell};
 use crate::output::Listing;
@@ -126,8 +128,8 @@ pub(crate) fn rollback(typed: RollbackArgs) -> Result<Outcome, Failure> {
 }
 
 /// `weir confirm`.
-pub(crate) fn confirm(typed: &PlainArgs) -> Result<Outcome, Failure> {
-    committed(&typed.editor, &Request::Confirm)
+pub(crate) fn confirm(typed: &ConfirmArgs) -> Result<Outcome, Failure> {
+    committed(&typed.editor, &Request::Confirm { overwrite: typed.overwrite })
 }
 
 fn terms(typed: TermsArgs) -> Terms {

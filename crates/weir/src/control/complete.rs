@@ -34,7 +34,9 @@ pub(crate) fn run(typed: &CompleteArgs) -> Result<Outcome, Failure> {
         [path, ..] => complete_value(path, &text).into_iter().filter(|word| word.starts_with(begun.as_str())).collect(),
     };
     let mut out = io::stdout().lock();
-    offered.iter().try_for_each(|word| writeln!(out, "{word}"))?;
+    // One that is no line of its own cannot be typed either.
+    let mut typeable = offered.iter().filter(|word| !word.contains(char::is_control));
+    typeable.try_for_each(|word| writeln!(out, "{word}"))?;
     Ok(Outcome::Done)
 }
 
@@ -44,8 +46,19 @@ _weir_keys() {
     case "${COMP_WORDS[1]}" in
     set | unset | show)
         if [[ "${COMP_WORDS[COMP_CWORD]}" != -* ]]; then
-            local IFS=$'\n'
-            COMPREPLY=($("${COMP_WORDS[0]}" complete-path "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+            local word
+            local -a typed=() found=()
+            # Words come as they were typed, and go as they are to be typed: a name is never a piece of a program.
+            for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
+                IFS= read -d '' word < <(printf '%s\0' "$word")
+                typed+=("$word")
+            done
+            mapfile -t found < <("${COMP_WORDS[0]}" complete-path "${typed[@]}" 2>/dev/null)
+            COMPREPLY=()
+            for word in "${found[@]}"; do
+                printf -v word '%q' "$word"
+                COMPREPLY+=("$word")
+            done
             [[ "${COMPREPLY[0]}" == *. ]] && compopt -o nospace 2>/dev/null
             return 0
         fi
@@ -61,8 +74,9 @@ const ZSH: &str = r#"
 _weir_keys() {
     if [[ "${words[2]}" == (set|unset|show) && "${words[CURRENT]}" != -* ]]; then
         local -a found
-        found=("${(@f)$("${words[1]}" complete-path "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-        compadd -S '' -Q -a found
+        found=("${(@f)$("${words[1]}" complete-path "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+        # What is inserted is quoted by the shell.
+        compadd -S '' -a found
     else
         _weir "$@"
     fi

@@ -1,18 +1,21 @@
 //! What is being edited, what runs, and how the one becomes the other.
 
+mod apply;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
 
-use super::file::replace;
 use super::protocol::{Committed, Differences, Edited, Shown, Terms, VersionRow};
+use super::trial::{Again, Found, Watch, forget};
 use super::versions::Versions;
 use super::who::Who;
 use crate::candidate::{Edit, differences};
-use crate::config::{Config, Span};
+use crate::config::Config;
 use crate::service::running::Running;
+use apply::Order;
 
 /// Users that edit at a time.
 const MAX_CANDIDATES: usize = 32;
@@ -20,11 +23,11 @@ const MAX_CANDIDATES: usize = 32;
 /// Changes of a candidate.
 const MAX_EDITS: usize = 10_000;
 
-/// Octets of a configuration that is edited.
+/// Octets of all the changes of a candidate, and of a configuration that is edited.
 const MAX_TEXT: usize = 4 << 20;
 
-/// How often a configuration that is watched is looked after.
-const LOOK: Duration = Duration::from_millis(250);
+/// Changes of a candidate times octets of its text: each change reads the text anew, and all are made again by a rebase.
+const MAX_WORK: usize = 512 << 20;
 
 /// Edits the configuration of a service that runs.
 pub(crate) struct Editor {
@@ -43,6 +46,8 @@ struct Inside {
     /// By user.
     candidates: BTreeMap<u32, Candidate>,
     watch: Option<Watch>,
+    /// The file does not hold what runs, because it could not be written.
+    unwritten: Option<Again>,
     looked: Instant,
 }
 
@@ -54,29 +59,19 @@ struct Candidate {
     edits: Vec<Edit>,
 }
 
-/// What runs on trial.
-struct Watch {
-    until: Instant,
-    /// What comes back: the number of its version and its text.
-    good: (u64, String),
-    /// Problems that there were before.
-    problems: Vec<String>,
-    /// Somebody has to confirm it; until then it is not written.
-    to_confirm: bool,
-}
-
 impl Editor {
-    /// Of this service, whose configuration is `text`, read from this file.
-    pub(crate) fn new(running: Arc<Running>, path: PathBuf, text: String) -> Self {
-        let inside = Inside {
-            file: text.clone(),
-            text,
-            versions: Versions::of(&path),
-            candidates: BTreeMap::new(),
-            watch: None,
-            looked: Instant::now(),
-        };
-        Self { running, path, inside: Mutex::new(inside) }
+    /// Of this service, which runs what was found for this file.
+    pub(crate) fn new(running: Arc<Running>, path: PathBuf, found: Found) -> Self {
+        let Found { text, file, back } = found;
+        let versions = Versions::of(&path);
+        let inside =
+            Inside { text, file, versions, candidates: BTreeMap::new(), watch: None, unwritten: None, looked: Instant::now() };
+        let editor = Self { running, path, inside: Mutex::new(inside) };
+        match back {
+            None => forget(&editor.path),
+            Some((trial, good)) => editor.come_back(trial, good),
+        }
+        editor
     }
 
     /// Changes the candidate of a user: all of these, or none. Errors of this and all that follow are sentences.
@@ -90,10 +85,15 @@ impl Editor {
             return Err(format!("{MAX_CANDIDATES} users are editing already: commit or discard a candidate first"));
         }
         let old = candidates.get(&who.uid);
-        if old.map_or(0, |candidate| candidate.edits.len()) + edits.len() > MAX_EDITS {
-            return Err(format!("a candidate of more than {MAX_EDITS} changes: commit it, or write them into the file"));
-        }
+        let all = || old.into_iter().flat_map(|candidate| &candidate.edits).chain(edits);
+        let (count, octets) = (all().count(), all().map(Edit::octets).sum::<usize>());
         let text = old.map_or(&*running, |candidate| &candidate.text);
+        let most = MAX_EDITS.min(MAX_WORK / text.len().max(1));
+        if count > most || octets > MAX_TEXT {
+            return Err(format!(
+                "a candidate of {count} changes with {octets} octets, expected {most} and {MAX_TEXT} at the most: commit what there is, or write them into the file"
+            ));
+        }
         let text = edits.iter().try_fold(text.clone(), |text, edit| edit.apply(&text))?;
         if text.len() > MAX_TEXT {
             return Err(format!("the configuration would have {} octets, expected {MAX_TEXT} at the most", text.len()));
@@ -146,42 +146,48 @@ impl Editor {
             return Err(inside.overtaken());
         }
         let text = candidate.text.clone();
-        let committed = self.put(&mut inside, (&who.name, Some(who.uid)), &text, terms)?;
+        let order = Order { who: (&who.name, Some(who.uid)), text: &text, terms, ends_trial: false };
+        let committed = self.put(&mut inside, order)?;
         inside.candidates.remove(&who.uid);
         Ok(committed)
     }
 
-    /// Keeps what runs on trial.
-    pub(super) fn confirm(&self, who: &Who) -> Result<Committed, String> {
+    /// Keeps what runs on trial. `overwrite`: also where the file was changed by hand.
+    pub(super) fn confirm(&self, who: &Who, overwrite: bool) -> Result<Committed, String> {
         let mut inside = self.inside();
-        let Some(watch) = &inside.watch else {
+        let Some(watch) = inside.watch.clone() else {
             return Err("nothing waits to be confirmed".into());
         };
-        let good = watch.good.1.clone();
         if watch.to_confirm {
-            self.write(&mut inside)?;
+            if !overwrite && !self.is_ours(&inside) {
+                let path = self.path.display();
+                return Err(format!(
+                    "{path} was changed by hand since it was read: --overwrite writes what is confirmed over it; to load it instead (SIGHUP, systemctl reload weir) ends the trial"
+                ));
+            }
+            let draft = self.draft(&inside.text)?;
+            self.put_draft(&mut inside, draft)?;
         }
-        inside.watch = None;
+        self.end_trial(&mut inside);
         let version = inside.number();
         tracing::info!(version, who = who.name, "the configuration is confirmed");
-        let changes = differences(&good, &inside.text);
+        let changes = differences(&watch.good.text, &inside.text);
         Ok(Committed { version, changes, watched: 0, to_confirm: false, at_restart: Vec::new(), notes: Vec::new() })
     }
 
-    /// Makes an earlier version run.
+    /// Makes an earlier version run. Where that is refused what is on trial stays on trial.
     pub(super) fn rollback(&self, who: &Who, version: Option<u64>, mut terms: Terms) -> Result<Committed, String> {
         let mut inside = self.inside();
         let (number, text) = match (version, &inside.watch) {
             (Some(number), _) => (number, inside.version(number)?),
-            (None, Some(Watch { to_confirm: true, good, .. })) => good.clone(),
+            (None, Some(Watch { to_confirm: true, good, .. })) => (good.version, good.text.clone()),
             (None, _) => inside.before().ok_or("there is no version before this one: see `weir versions`")?,
         };
         if text == inside.text {
             return Err(format!("version {number} is what runs"));
         }
         terms.comment.get_or_insert_with(|| format!("back to version {number}"));
-        inside.watch = None;
-        self.put(&mut inside, (&who.name, Some(who.uid)), &text, terms)
+        self.put(&mut inside, Order { who: (&who.name, Some(who.uid)), text: &text, terms, ends_trial: true })
     }
 
     /// What was committed, the latest first.
@@ -224,9 +230,9 @@ impl Editor {
         Ok(Edited { changes, notes })
     }
 
-    /// Goes over to what stands in the file; what is wrong with it is told, and nothing changes then.
-    pub(crate) fn reload(&self) {
-        let mut inside = self.inside();
+    /// Goes over to what stands in the file; what is wrong with it is told, and nothing changes then. False where a change is under way: to be asked again.
+    pub(crate) fn reload(&self) -> bool {
+        let Some(mut inside) = self.try_inside() else { return false };
         let name = self.path.display();
         let read = fs::read_to_string(&self.path).map_err(|error| format!("cannot read {name}: {error}"));
         let loaded = read.and_then(|text| Ok((self.check(&text)?, text)));
@@ -235,7 +241,8 @@ impl Editor {
             Ok(applied) => applied,
             Err(error) => {
                 tracing::error!(error, "the configuration is refused, the one before goes on");
-                return;
+                self.settle(&inside);
+                return true;
             }
         };
         for section in at_restart {
@@ -245,94 +252,12 @@ impl Editor {
             self.keep_found(&mut inside);
             inside.keep(("file", None), Some("loaded from the file".into()), &text);
         }
-        inside.watch = None;
         inside.file.clone_from(&text);
         inside.text = text;
+        inside.unwritten = None;
+        self.end_trial(&mut inside);
         tracing::info!(path = %name, "the configuration was loaded anew");
-    }
-
-    /// To be called now and then: ends trials, well or not.
-    pub(crate) fn look_after(&self) {
-        let mut inside = self.inside();
-        if inside.watch.is_none() || inside.looked.elapsed() < LOOK {
-            return;
-        }
-        inside.looked = Instant::now();
-        let Some(watch) = &inside.watch else { return };
-        let is_over = Instant::now() >= watch.until;
-        let new = self.running.health().problems.into_iter().find(|problem| !watch.problems.contains(problem));
-        let cause = match new {
-            Some(problem) => problem,
-            None if is_over && watch.to_confirm => "nobody confirmed it in time".into(),
-            None if is_over => {
-                inside.watch = None;
-                return;
-            }
-            None => return,
-        };
-        let (number, text) = watch.good.clone();
-        tracing::error!(cause, version = number, "the configuration is rolled back");
-        inside.watch = None;
-        let terms = Terms {
-            comment: Some(format!("back to version {number}: {cause}")),
-            overwrite: true,
-            at_restart: true,
-            ..Terms::default()
-        };
-        match self.put(&mut inside, ("weir", None), &text, terms) {
-            // What came back is not on trial: it ran before.
-            Ok(_) => inside.watch = None,
-            Err(error) => tracing::error!(error, "the configuration cannot be rolled back"),
-        }
-    }
-
-    /// Makes a text run, all or nothing: checks it, applies it, writes it, keeps it, watches it.
-    fn put(&self, inside: &mut Inside, who: (&str, Option<u32>), text: &str, terms: Terms) -> Result<Committed, String> {
-        if let Some(Watch { to_confirm: true, until, .. }) = &inside.watch {
-            let left = until.saturating_duration_since(Instant::now()).as_secs();
-            return Err(format!(
-                "what runs waits to be confirmed for another {left} s: `weir confirm` keeps it, `weir rollback` ends it"
-            ));
-        }
-        let new = self.check(text)?;
-        let patience =
-            terms.confirm.as_deref().map(str::parse::<Span>).transpose().map_err(|error| format!("confirm: {error}"))?;
-        if !terms.overwrite && fs::read_to_string(&self.path).ok().as_ref() != Some(&inside.file) {
-            return Err(format!(
-                "{} was changed by hand since it was read: load it (SIGHUP, systemctl reload weir) and then `weir rebase`, or write over it with --overwrite",
-                self.path.display()
-            ));
-        }
-        let changes = differences(&inside.text, text);
-        let late = self.running.needs_restart(&new);
-        if !late.is_empty() && !terms.at_restart {
-            return Err(format!("{} needs a restart: --at-restart writes it now, to take effect then", late.join(", ")));
-        }
-        let watch = patience.unwrap_or(new.control.watch).of();
-        let problems = self.running.health().problems;
-
-        self.keep_found(inside);
-        let before = (inside.number(), inside.text.clone());
-        let old = self.running.configuration();
-        let at_restart = self.running.apply(new, false)?;
-        inside.text = text.to_owned();
-        if patience.is_none()
-            && let Err(error) = self.write(inside)
-        {
-            inside.text.clone_from(&before.1);
-            let undone = self.running.apply(Config::clone(&old), false).err().map(|error| format!("; and {error}"));
-            return Err(format!("{error}{}", undone.unwrap_or_default()));
-        }
-        let notes = inside.keep(who, terms.comment, text).into_iter().collect();
-        let version = inside.number();
-        tracing::info!(version, who = who.0, changes = changes.len(), "a configuration was committed");
-        // Of several in a row the one before the first comes back; of one that is to be confirmed the one before it.
-        let (good, problems) = match inside.watch.take() {
-            Some(earlier) if patience.is_none() => (earlier.good, earlier.problems),
-            _ => (before, problems),
-        };
-        inside.watch = Some(Watch { until: Instant::now() + watch, good, problems, to_confirm: patience.is_some() });
-        Ok(Committed { version, changes, watched: watch.as_secs(), to_confirm: patience.is_some(), at_restart, notes })
+        true
     }
 
     /// What runs is in the versions, so that it can come back.
@@ -343,26 +268,24 @@ impl Editor {
         }
     }
 
-    /// Writes what runs into the file.
-    fn write(&self, inside: &mut Inside) -> Result<(), String> {
-        replace(&self.path, inside.text.as_bytes()).map_err(|error| {
-            let folder = self.path.parent().unwrap_or(&self.path).display();
-            format!("cannot write {}: {error}; the user of the service must be allowed to write in {folder}", self.path.display())
-        })?;
-        inside.file.clone_from(&inside.text);
-        Ok(())
-    }
-
     /// What somebody has to know of a candidate that began there.
     fn notes(&self, inside: &Inside, base: &str) -> Vec<String> {
         let mut notes = Vec::new();
         if base != inside.text {
             notes.push(inside.overtaken());
         }
-        if fs::read_to_string(&self.path).ok().as_ref() != Some(&inside.file) {
+        if !self.is_ours(inside) {
             notes.push(format!("{} was changed by hand since it was read", self.path.display()));
         }
+        if inside.unwritten.is_some() {
+            notes.push(format!("{} does not hold what runs, because it cannot be written: see the log", self.path.display()));
+        }
         notes
+    }
+
+    /// Whether the file is as it was read, or written, last.
+    fn is_ours(&self, inside: &Inside) -> bool {
+        fs::read_to_string(&self.path).ok().as_ref() == Some(&inside.file)
     }
 
     fn parse(&self, text: &str) -> Result<Config, String> {
@@ -378,6 +301,15 @@ impl Editor {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// None where somebody is changing something.
+    fn try_inside(&self) -> Option<MutexGuard<'_, Inside>> {
+        match self.inside.try_lock() {
+            Ok(inside) => Some(inside),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

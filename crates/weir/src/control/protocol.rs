@@ -42,7 +42,11 @@ pub(crate) enum Request {
         terms: Terms,
     },
     /// Keeps what runs, for which it waits.
-    Confirm,
+    Confirm {
+        /// A file that was changed by hand is written over.
+        #[serde(default)]
+        overwrite: bool,
+    },
     /// Makes an earlier version run.
     Rollback {
         /// Which; the one before what runs where it is left out.

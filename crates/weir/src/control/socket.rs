@@ -151,7 +151,7 @@ fn done(editor: &Editor, who: &Who, request: Request) -> Result<Answer, String> 
         Request::Show { running, full, version } => ok(editor.show(who, running, full, version)?),
         Request::Diff { version } => ok(editor.diff(who, version)?),
         Request::Commit { terms } => ok(editor.commit(who, terms)?),
-        Request::Confirm => ok(editor.confirm(who)?),
+        Request::Confirm { overwrite } => ok(editor.confirm(who, overwrite)?),
         Request::Rollback { version, terms } => ok(editor.rollback(who, version, terms)?),
         Request::Versions => ok(editor.versions()),
         Request::Discard => ok(editor.discard(who)?),

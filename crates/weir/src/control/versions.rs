@@ -29,6 +29,13 @@ pub(crate) struct Version {
     pub(crate) text: String,
 }
 
+/// Where the versions of a configuration file are.
+pub(super) fn folder_of(config: &Path) -> PathBuf {
+    let mut name = config.file_name().unwrap_or_default().to_owned();
+    name.push(".versions");
+    config.with_file_name(name)
+}
+
 /// The versions of one configuration.
 pub(super) struct Versions {
     folder: PathBuf,
@@ -39,9 +46,7 @@ pub(super) struct Versions {
 impl Versions {
     /// Those of a configuration file; what cannot be read is told and left out.
     pub(super) fn of(config: &Path) -> Self {
-        let mut name = config.file_name().unwrap_or_default().to_owned();
-        name.push(".versions");
-        let folder = config.with_file_name(name);
+        let folder = folder_of(config);
         let files = fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path());
         let mut kept: Vec<Version> =
             files.filter(|path| path.extension().is_some_and(|end| end == "json")).filter_map(read).collect();

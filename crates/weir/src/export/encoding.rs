@@ -11,7 +11,7 @@ use weir_record::FlowBatch;
 use weir_transport::dtls::DtlsSession;
 use weir_transport::{Scheme, Url};
 
-use super::About;
+use super::{About, Metered};
 use crate::config::{Export, Format, Origin, Profile, Times};
 
 /// Makes messages for an endpoint.
@@ -20,6 +20,8 @@ pub(super) struct Encoding {
     /// A target: all that take over from each other have one transport.
     target: Url,
     about: Arc<ArcSwap<About>>,
+    /// What was told of the meter last.
+    told: Option<Arc<Metered>>,
     /// Made with the first rows, whose time says since when the exporter runs.
     encoder: Option<Encoder>,
 }
@@ -39,7 +41,7 @@ const HEADERS: [usize; 2] = [20 + 8, 40 + 8];
 
 impl Encoding {
     pub(super) fn new(export: &Export, target: &Url, about: Arc<ArcSwap<About>>) -> Self {
-        Self { export: export.clone(), target: target.clone(), about, encoder: None }
+        Self { export: export.clone(), target: target.clone(), about, told: None, encoder: None }
     }
 
     /// The peer knows nothing of earlier messages.
@@ -61,15 +63,18 @@ impl Encoding {
 
     /// Says again, when it is time, what a collector must know that began after us or missed it. So many octets were sent so far.
     pub(super) fn refresh(&mut self, now: i64, octets: u64, sink: &mut impl FnMut(&[u8])) {
-        let Self { export, target, encoder, about } = self;
+        let Self { export, target, encoder, about, told: before } = self;
         let Encoder::Templates { encoder, refresh } = encoder.get_or_insert_with(|| Encoder::new(export, target, now)) else {
             return;
         };
-        if refresh.is_due(now, encoder.messages()) {
+        let about = about.load();
+        let metered = about.metered.load_full();
+        let is_other = before.as_ref().is_some_and(|before| !Arc::ptr_eq(before, &metered));
+        if refresh.is_due(now, encoder.messages()) || is_other {
             encoder.announce_again();
-            let about = about.load();
-            let told = statements(&about, export, encoder, octets);
+            let told = statements(&about, &metered, export, encoder, octets);
             encoder.tell(&told, now, sink);
+            *before = Some(metered);
         }
     }
 
@@ -84,18 +89,24 @@ impl Encoding {
 }
 
 /// What is said in options data.
-fn statements<'a>(about: &'a About, export: &Export, encoder: &encode::Encoder, octets: u64) -> Vec<Statement<'a>> {
+fn statements<'a>(
+    about: &About,
+    meter: &'a Metered,
+    export: &Export,
+    encoder: &encode::Encoder,
+    octets: u64,
+) -> Vec<Statement<'a>> {
     let mut told = vec![Statement::PrivateElements];
     // What others have metered was sampled in many ways, which their records tell.
-    let metered = if export.from == Origin::Meter { about.sampling.max(1) } else { 1 };
+    let metered = if export.from == Origin::Meter { meter.sampling.max(1) } else { 1 };
     let interval = metered.saturating_mul(export.sampling.0);
     if interval > 1 {
-        told.push(Statement::Sampling { interval, random: about.random });
+        told.push(Statement::Sampling { interval, random: meter.random });
     }
     let interface = |(index, name): &'a (u32, String)| Statement::Interface { index: *index, name, description: "" };
-    told.extend(about.interfaces.iter().map(interface));
+    told.extend(meter.interfaces.iter().map(interface));
     told.push(Statement::Exported { messages: encoder.messages(), records: encoder.records(), octets });
-    if !about.interfaces.is_empty() {
+    if !meter.interfaces.is_empty() {
         let lost = |packets| Lost { packets, ..Lost::default() };
         told.push(Statement::Ignored(lost(about.lost_packets.load(Ordering::Relaxed))));
         let flows = about.lost_records.load(Ordering::Relaxed);

@@ -19,9 +19,9 @@ use super::meter::{BATCH_ROWS, ROWS_WAIT};
 use super::outlet::Outlet;
 use super::queue::{Queue, Taken};
 use crate::collect::now;
-use crate::config::Meter;
+use crate::config::{Meter, Sample};
 use crate::exit::{Failure, say, tell};
-use crate::export::About;
+use crate::export::{About, Metered};
 use crate::report::meter::{Kernel, Totals};
 use crate::stop::Stop;
 use changes::Change;
@@ -101,8 +101,14 @@ pub(crate) fn open(config: &Meter) -> Result<Captures, Failure> {
     Ok(workers)
 }
 
+/// What collectors are told of a meter.
+pub(super) fn metered(meter: &Meter) -> Result<Metered, Failure> {
+    let random = matches!(meter.sample, Sample::Random(_));
+    Ok(Metered { sampling: meter.rate(), random, interfaces: find(&meter.interfaces)? })
+}
+
 /// Numbers and names of these interfaces.
-pub(super) fn find(names: &[String]) -> Result<Vec<(u32, String)>, Failure> {
+fn find(names: &[String]) -> Result<Vec<(u32, String)>, Failure> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -187,6 +193,7 @@ impl<'a> Worker<'a> {
         while !self.around.stop.is_due() && !self.captures.is_empty() {
             if let Some(change) = self.around.changes.of_worker(self.number) {
                 self.change(change);
+                self.around.changes.done(self.number);
             }
             let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / self.captures.len().max(1) as u32 };
             is_busy = self.round(wait, false);

@@ -13,9 +13,7 @@ use super::front::Front;
 use super::outlet::Outlet;
 use super::{files, live};
 use crate::collect::now;
-use crate::config::Sample;
 use crate::exit::{Failure, Outcome};
-use crate::export::About;
 use crate::meter::Job;
 use crate::report::meter::Totals;
 use crate::stop::Stop;
@@ -61,7 +59,8 @@ pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
         Bpf::compile(text, 1).map_err(|error| Failure::Misuse(error.to_string()))?;
     }
     let is_live = job.files.is_empty();
-    let about = Arc::new(about(&job)?);
+    let about = Arc::clone(&job.changes.about);
+    about.metered.store(Arc::new(live::metered(&job.meter)?));
     job.exports.set_about(Arc::clone(&about));
     let mut outlet = Outlet::new(&mut job);
 
@@ -82,10 +81,4 @@ pub(crate) fn run_until(mut job: Job, stop: &Stop) -> Result<Done, Failure> {
         inlet.close(now());
     }
     Ok(Done { matched, failures: totals.failures, totals })
-}
-
-/// What collectors are told of this run.
-fn about(job: &Job) -> Result<About, Failure> {
-    let random = matches!(job.meter.sample, Sample::Random(_));
-    Ok(About { sampling: job.meter.rate(), random, interfaces: live::find(&job.meter.interfaces)?, ..About::default() })
 }

@@ -15,7 +15,7 @@ use super::SharedTables;
 use super::metering::Metering;
 use crate::collect::journal::JournalState;
 use crate::collect::{self, Collector, Counted, Desk};
-use crate::config::{Config, Console};
+use crate::config::{self, Config, Console, Limits};
 use crate::exit::Failure;
 use crate::export::Exports;
 use crate::replicate::Replications;
@@ -59,12 +59,15 @@ pub(crate) struct Running {
     library: Option<Arc<Library>>,
     /// What was counted when the collector ended.
     last: Mutex<Option<Counted>>,
+    /// What the store keeps, which is more than the configuration says while another one may come back.
+    pub(super) kept: Mutex<Option<Limits>>,
 }
 
 impl Running {
     pub(super) fn new(config: Config, parts: Parts) -> Self {
         let Parts { tables, store, collector, journal, meter, metering, exports, replications, library } = parts;
         Self {
+            kept: Mutex::new(config.store.as_ref().map(config::Store::limits)),
             config: ArcSwap::from_pointee(config),
             tables,
             store,
@@ -131,9 +134,7 @@ impl Running {
         if self.counted().is_some_and(|counted| counted.unsaved > 0) {
             problems.push("templates could not be saved: after a restart data may wait for them".into());
         }
-        for interface in self.metering.gone() {
-            problems.push(format!("the meter has lost interface {interface}: see the log, and take it out of meter.interfaces if it is not to come back"));
-        }
+        problems.extend(self.metering.problems());
         Health { problems }
     }
 

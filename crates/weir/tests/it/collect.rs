@@ -8,7 +8,7 @@ mod captures;
 mod guard;
 mod health;
 mod restart;
-mod room;
+pub(crate) mod room;
 mod strangers;
 mod streams;
 mod templates;

@@ -16,14 +16,14 @@ use crate::meter::connection;
 use crate::run::{File, Run, weir, weir_reading};
 
 /// A collector that keeps the datagrams that come.
-struct Collector {
-    address: SocketAddr,
+pub(crate) struct Collector {
+    pub(crate) address: SocketAddr,
     done: Arc<AtomicBool>,
     reader: JoinHandle<Vec<Datagram>>,
 }
 
 impl Collector {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let (address, done) = (socket.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
@@ -48,7 +48,7 @@ impl Collector {
     }
 
     /// What came, as `weir decode` reads it.
-    fn decoded(self, flags: &[&str]) -> Run {
+    pub(crate) fn decoded(self, flags: &[&str]) -> Run {
         decode(&self.datagrams(), flags)
     }
 

@@ -1,23 +1,48 @@
 //! Changes of a meter that runs: interfaces come and go, flows are made otherwise, and no packet is lost by it.
 //!
-//! What can fail is done by whoever asks: new interfaces are opened before anything changes. Each worker then takes what is meant for it between two rounds. An
-//! interface that stays goes on as it was, with its flows. Where flows are to be made otherwise, those that are open are reported and begin anew.
+//! What can fail is done by whoever asks: new interfaces are opened before anything changes. Each worker then takes what is meant for it between two rounds, and
+//! says when it is done: an interface that goes and comes again is let go before it is opened anew, so that no packet is counted twice. An interface that
+//! stays goes on as it was, with its flows. Where flows are to be made otherwise, those that are open are reported and begin anew.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use weir_capture::LiveCapture;
 
 use super::super::front::Front;
 use crate::config::{Condition, Meter};
 use crate::exit::Failure;
+use crate::export::About;
+
+/// How long a change waits for the one before.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A hand on a meter that runs.
 pub(crate) struct Changes {
-    workers: Vec<Mutex<Option<Change>>>,
+    workers: Vec<Place>,
     filter: Mutex<Option<Condition>>,
     gone: Mutex<BTreeSet<String>>,
+    /// What collectors are told of it.
+    pub(crate) about: Arc<About>,
+}
+
+/// Where a worker finds what it is to do.
+#[derive(Default)]
+struct Place {
+    stage: Mutex<Stage>,
+    done: Condvar,
+}
+
+/// How far a change of a worker has come.
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Done,
+    Posted(Box<Change>),
+    /// The worker is about it.
+    Taken,
 }
 
 /// What a worker is to do otherwise.
@@ -34,8 +59,8 @@ pub(super) struct Change {
 impl Changes {
     /// For a meter with these settings.
     pub(crate) fn new(meter: &Meter) -> Self {
-        let workers = (0..meter.workers.max(1)).map(|_| Mutex::default()).collect();
-        Self { workers, filter: Mutex::default(), gone: Mutex::default() }
+        let workers = (0..meter.workers.max(1)).map(|_| Place::default()).collect();
+        Self { workers, filter: Mutex::default(), gone: Mutex::default(), about: Arc::default() }
     }
 
     /// Whether a meter can go over from one to the other while it runs.
@@ -44,20 +69,24 @@ impl Changes {
         fixed(old) == fixed(new) && !new.interfaces.is_empty()
     }
 
-    /// Has a meter go over from one to the other; where an interface cannot be opened nothing changes.
+    /// Has a meter go over from one to the other, one change at a time; where an interface cannot be opened nothing changes.
     pub(crate) fn apply(&self, old: &Meter, new: &Meter) -> Result<(), Failure> {
+        let until = Instant::now() + PATIENCE;
+        if !self.workers.iter().all(|place| place.is_done(until)) {
+            let patience = PATIENCE.as_secs();
+            return Err(Failure::Failed(format!(
+                "the meter is about the change before for {patience} s already: its flows find no room, or it has ended"
+            )));
+        }
         let added = new.interfaces.iter().filter(|name| !old.interfaces.contains(name)).cloned().collect();
         let captures = super::open(&Meter { interfaces: added, ..new.clone() })?;
+        let metered = super::metered(new)?;
         let same_flows = Meter { interfaces: old.interfaces.clone(), filter: old.filter.clone(), ..new.clone() } == *old;
         for (number, (place, captures)) in self.workers.iter().zip(captures).enumerate() {
             let front = (!same_flows).then(|| Front::new(new, false, RandomState::new().hash_one(number)));
-            let mut place = lock(place);
-            // What it has not come to yet goes with this.
-            let change = place.get_or_insert_default();
-            change.add.extend(captures);
-            change.keep.clone_from(&new.interfaces);
-            change.front = front.or(change.front.take());
+            *lock(&place.stage) = Stage::Posted(Box::new(Change { add: captures, keep: new.interfaces.clone(), front }));
         }
+        self.about.metered.store(Arc::new(metered));
         if old.filter != new.filter {
             *lock(&self.filter) = Some(new.filter.clone());
         }
@@ -65,9 +94,24 @@ impl Changes {
         Ok(())
     }
 
-    /// What a worker is to do otherwise, once.
+    /// What a worker is to do otherwise, once; then it is to say that it is done.
     pub(super) fn of_worker(&self, number: usize) -> Option<Change> {
-        lock(self.workers.get(number)?).take()
+        let mut stage = lock(&self.workers.get(number)?.stage);
+        match std::mem::replace(&mut *stage, Stage::Taken) {
+            Stage::Posted(change) => Some(*change),
+            other => {
+                *stage = other;
+                None
+            }
+        }
+    }
+
+    /// A worker has done what it was to do.
+    pub(super) fn done(&self, number: usize) {
+        if let Some(place) = self.workers.get(number) {
+            *lock(&place.stage) = Stage::Done;
+            place.done.notify_all();
+        }
     }
 
     /// The flows to report from now on, once.
@@ -86,6 +130,47 @@ impl Changes {
     }
 }
 
+impl Place {
+    /// Waits until nothing is to be done any more. False where that takes longer.
+    fn is_done(&self, until: Instant) -> bool {
+        let patience = until.saturating_duration_since(Instant::now());
+        let is_busy = |stage: &mut Stage| !matches!(stage, Stage::Done);
+        let (stage, _) =
+            self.done.wait_timeout_while(lock(&self.stage), patience, is_busy).unwrap_or_else(PoisonError::into_inner);
+        matches!(*stage, Stage::Done)
+    }
+}
+
 fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(interfaces: &[&str]) -> Meter {
+        Meter { interfaces: interfaces.iter().map(ToString::to_string).collect(), ..Meter::default() }
+    }
+
+    #[test]
+    fn a_change_waits_for_the_one_before() {
+        let (both, one) = (meter(&["a", "b"]), meter(&["a"]));
+        let changes = Changes::new(&both);
+        let posted = |changes: &Changes| matches!(*lock(&changes.workers[0].stage), Stage::Posted(_));
+        changes.apply(&both, &one).unwrap();
+        assert!(posted(&changes));
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| changes.apply(&one, &one));
+            // Taken is not done: the worker may hold the interface still.
+            let change = changes.of_worker(0).unwrap();
+            assert_eq!(change.keep, ["a"]);
+            assert!(!changes.workers[0].is_done(Instant::now()) && !second.is_finished());
+            changes.done(0);
+            second.join().unwrap().unwrap();
+        });
+        assert!(posted(&changes));
+        let refused = changes.apply(&one, &one).unwrap_err().sentence();
+        assert!(refused.contains("the change before"), "{refused}");
+    }
 }

@@ -10,11 +10,11 @@ use super::messages::netflow5;
 use super::service::{Exporter, Folder, Service, Stored};
 
 /// A file system of its own, in memory.
-struct Disk(PathBuf);
+pub(crate) struct Disk(pub(crate) PathBuf);
 
 impl Disk {
     /// None without the right to mount one.
-    fn new(folder: &Folder, size: &str) -> Option<Self> {
+    pub(crate) fn new(folder: &Folder, size: &str) -> Option<Self> {
         let path = folder.0.join("disk");
         fs::create_dir_all(&path).unwrap();
         let mut mount = Command::new("mount");
@@ -30,7 +30,7 @@ impl Drop for Disk {
 }
 
 /// Takes all the room that is left.
-fn fill(path: &Path) {
+pub(crate) fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     while file.write_all(&[0; 1 << 16]).is_ok() {}
     while file.write_all(&[0; 512]).is_ok() {}

@@ -7,9 +7,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::session::Session;
+use super::session::{Session, Wire};
 use crate::collect::service::{Folder, Service};
 
 /// A user that is none.
@@ -61,6 +61,7 @@ fn the_mode_of_the_socket_says_who_may() {
     let socket = place.socket();
     let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0600\"\n");
     let service = Service::start(&folder, "", &control);
+    super::session::wait_until("there is a socket", || Path::new(&socket).exists());
     assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
     let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.name", "x"]) else { return };
     assert!(code == 3 && said.contains("you may not change this service"), "{code} {said}");
@@ -140,5 +141,32 @@ fn what_is_no_request_is_told_and_bounded() {
     });
     drop(open);
     super::session::wait_until("there is room again", || Session::new(&service).run(&["diff"]).code == 0);
+    service.stop().check_identity();
+}
+
+#[test]
+fn changes_are_bounded_by_octets_and_by_the_work_that_they_make() {
+    let folder = Folder::new();
+    let sources: String =
+        (0..2000).map(|number| format!("[source.s{number}]\nmatch = \"10.0.{}.{}\"\n", number / 250, number % 250)).collect();
+    let service = Service::start(&folder, "", &sources);
+    let mut wire = Wire::new(&folder.store().join("control.sock"));
+    let edit = |edits: Vec<Value>| json!({"do": "edit", "edits": edits});
+    let long = "x".repeat(1 << 19);
+    for number in 0..8 {
+        let answer = wire.ask(&edit(vec![json!({"set": [format!("source.s{number}.name"), [long]]})]));
+        // Seven of half a mebibyte and their paths have room.
+        assert_eq!(answer["ok"].is_object(), number < 7, "{number}: {answer}");
+        assert!(number < 7 || answer["error"].as_str().unwrap().contains("octets, expected"), "{answer}");
+    }
+    assert!(wire.ask(&json!({"do": "discard"}))["ok"].is_object());
+    // What each change costs is the length of the text.
+    let most = (512 << 20) / std::fs::metadata(&service.config).unwrap().len();
+    let many = |count| edit((0..count).map(|_| json!({"unset": "source.s0"})).collect());
+    let answer = wire.ask(&many(most + 1));
+    assert!(answer["error"].as_str().unwrap().contains(&format!("expected {most}")), "{answer}");
+    // At the limit it is what they say that counts.
+    let answer = wire.ask(&many(most));
+    assert!(answer["error"].as_str().unwrap().starts_with("source.s0: is not written"), "{answer}");
     service.stop().check_identity();
 }

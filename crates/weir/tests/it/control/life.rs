@@ -178,3 +178,41 @@ fn a_shell_is_told_paths_and_words() {
     assert_eq!(offered(&["unset", "listen."]), ["listen.lab.", "listen.\"a b\"."]);
     service.stop().check_identity();
 }
+
+#[test]
+fn a_name_is_never_a_piece_of_a_program_in_a_shell() {
+    let folder = Folder::new();
+    let trap = folder.0.join("trap");
+    let more = format!("{MORE}[source.\"$(touch {0}) *\"]\nmatch = \"10.0.0.1\"\nname = \"`touch {0}`\"\n", trap.display());
+    let service = Service::start(&folder, "", &more);
+    let (config, program) = (service.config.display(), env!("CARGO_BIN_EXE_weir"));
+    let path = format!("source.\"$(touch {}) *\".", trap.display());
+    // Typed as the shell itself would write it: what is offered is the same again, and whoever runs it has the name.
+    let bash = |words: &str, last: usize| {
+        let script = crate::run::weir(&["completions", "bash"]).stdout;
+        let line = format!(
+            "{script}\nCOMP_WORDS=({program} set -c {config} {words}); COMP_CWORD={last}; _weir_keys; eval \"printf '%s\\n' ${{COMPREPLY[*]}}\""
+        );
+        std::process::Command::new("bash").args(["-c", &line]).output()
+    };
+    match bash("'source.'", 4) {
+        Ok(said) => assert_eq!(String::from_utf8_lossy(&said.stdout), format!("source.core.\n{path}\n"), "{said:?}"),
+        Err(_) => println!("skipped: no bash"),
+    }
+    if let Ok(said) = bash(&format!("\"$(printf %q '{path}name')\" ''"), 5) {
+        assert_eq!(String::from_utf8_lossy(&said.stdout), format!("`touch {}`\n", trap.display()), "{said:?}");
+    }
+    // In zsh the shell quotes what it inserts, unless it is told not to.
+    let script = crate::run::weir(&["completions", "zsh"]).stdout;
+    let line = format!(
+        "compdef() {{ }}; compadd() {{ print -r -- \"$@\"; print -rl -- \"$found[@]\"; }}\n{script}\nwords=({program} set -c {config} source.); CURRENT=5; _weir_keys"
+    );
+    match std::process::Command::new("zsh").args(["-f", "-c", &line]).output() {
+        Ok(said) => {
+            assert_eq!(String::from_utf8_lossy(&said.stdout), format!("-S  -a found\nsource.core.\n{path}\n"), "{said:?}")
+        }
+        Err(_) => println!("skipped: no zsh"),
+    }
+    assert!(!trap.exists(), "a name was run");
+    service.stop().check_identity();
+}

@@ -1,4 +1,4 @@
-//! Commits while records come over UDP and TCP: none is lost, none is double.
+//! Commits while records come over UDP (NetFlow v5 and IPFIX) and TCP (IPFIX) at once: none is lost, none is double, and memory stays as it is.
 //!
 //! Each record has a number of its own. The figures at full rate are those of this test with other measures:
 //! `WEIR_COMMITS=200 WEIR_RATE=100000 cargo test --release --package weir --test it commits_under_load -- --nocapture`.
@@ -35,7 +35,7 @@ fn send(next: &AtomicU32, rate: u32, is_over: &AtomicBool, mut write: impl FnMut
 }
 
 /// A port that nobody has now.
-fn free_port() -> SocketAddr {
+pub(super) fn free_port() -> SocketAddr {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -56,8 +56,15 @@ fn commits_under_load_lose_no_record_and_make_none_double() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            send(&next, rate / 2, &is_over, |sequence, first| {
+            send(&next, rate / 4, &is_over, |sequence, first| {
                 socket.send_to(&netflow5_rows(sequence, first, ROWS), service.address).unwrap();
+            });
+        });
+        scope.spawn(|| {
+            // Another exporter, with templates and sequence numbers of its own.
+            let socket = UdpSocket::bind("127.0.0.2:0").unwrap();
+            send(&next, rate / 4, &is_over, |sequence, first| {
+                socket.send_to(&ipfix_rows(sequence, sequence == 0, first, ROWS), service.address).unwrap();
             });
         });
         scope.spawn(|| {

@@ -3,8 +3,13 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::session::{Session, wait_until};
-use crate::collect::service::{Folder, Stored};
+use serde_json::json;
+
+use super::load::free_port;
+use super::session::{Session, Wire, wait_until};
+use crate::collect::room::{Disk, fill};
+use crate::collect::service::{Folder, Service, Stored};
+use crate::export::Collector;
 use crate::namespaces::{Listening, Namespace, ip, missing, name};
 
 /// A client and a server, joined by two cables: 10.78.0.2 and 10.78.1.2 are the server's.
@@ -24,6 +29,15 @@ fn pair() -> (Namespace, Namespace, [String; 2]) {
 struct Running(Child);
 
 impl Running {
+    /// Starts it in this namespace; it can be changed when this returns.
+    fn start(server: &Namespace, config: &Path, text: &str) -> Self {
+        std::fs::write(config, text).unwrap();
+        let mut command = server.command(env!("CARGO_BIN_EXE_weir"));
+        let running = Self(command.args(["run", "-c", config.to_str().unwrap()]).stderr(Stdio::null()).spawn().unwrap());
+        wait_until("there is a socket", || Session::of(config).run(&["diff"]).code == 0);
+        running
+    }
+
     /// Ends it in order; gives its exit code.
     fn stop(mut self) -> Option<i32> {
         assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
@@ -109,11 +123,8 @@ fn a_meter_begins_and_ends_while_the_service_goes_on() {
     let config = folder.0.join("weir.toml");
     let store = folder.store();
     let text = format!("[listen.lab]\nurl = \"udp://127.0.0.1:2055\"\n\n[store]\npath = \"{}\"\n", store.display());
-    std::fs::write(&config, &text).unwrap();
-    let mut command = server.command(env!("CARGO_BIN_EXE_weir"));
-    let weir = Running(command.args(["run", "-c", config.to_str().unwrap()]).stderr(Stdio::null()).spawn().unwrap());
+    let weir = Running::start(&server, &config, &text);
     let session = Session::of(&config);
-    wait_until("there is a socket", || store.join("control.sock").exists());
     assert!(datagrams(&client, 0, 5).wait().unwrap().success());
     for round in 1..=2 {
         session.done(&["set", "meter.interfaces", &first]);
@@ -131,4 +142,151 @@ fn a_meter_begins_and_ends_while_the_service_goes_on() {
         wait_until("its flows are stored", || metered(&store, 0) == 20 * round);
     }
     assert_eq!(weir.stop(), Some(0));
+}
+
+#[test]
+fn an_interface_that_goes_and_comes_at_once_is_captured_once() {
+    if let Some(why) = missing(&["bash"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let folder = Folder::new();
+    let (client, server, [first, second]) = pair();
+    // What is durable at once is committed at once.
+    let Some(disk) = Disk::new(&folder, "600m") else {
+        println!("skipped: no right to mount a file system");
+        return;
+    };
+    let (config, store) = (disk.0.join("weir.toml"), disk.0.join("store"));
+    let text = format!("[meter]\ninterfaces = [\"{first}\", \"{second}\"]\n\n[store]\npath = \"{}\"\n", store.display());
+    let weir = Running::start(&server, &config, &text);
+    let mut wire = Wire::new(&store.join("control.sock"));
+    for _ in 0..20 {
+        wire.commit(&json!([{"remove": ["meter.interfaces", second]}]));
+        wire.commit(&json!([{"add": ["meter.interfaces", [second]]}]));
+    }
+    assert!(datagrams(&client, 1, 50).wait().unwrap().success());
+    assert!(datagrams(&client, 0, 50).wait().unwrap().success());
+    assert_eq!(weir.stop(), Some(0));
+    assert_eq!((metered(&store, 0), metered(&store, 1)), (50, 50));
+}
+
+#[test]
+fn a_change_that_kills_the_meter_is_taken_back() {
+    if let Some(why) = missing(&["bash", "curl"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let folder = Folder::new();
+    let (client, server, [first, second]) = pair();
+    let (config, store) = (folder.0.join("weir.toml"), folder.store());
+    let text = format!(
+        "[meter]\ninterfaces = [\"{first}\"]\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"127.0.0.1:8080\"\n\n[control]\nwatch = \"60s\"\n",
+        store.display()
+    );
+    let weir = Running::start(&server, &config, &text);
+    let session = Session::of(&config);
+    let health = || server.run("curl", &["-s", "http://127.0.0.1:8080/healthz"]);
+    session.done(&["set", "meter.interfaces", &second]);
+    session.done(&["commit"]);
+    // Its cable is cut, and the other as well: for a while there is nothing to meter.
+    ip(&format!("-n {} link del {first}", server.name));
+    ip(&format!("-n {} link del {second}", server.name));
+    wait_until("health says so", || health().contains("nothing is metered, though [meter] asks for it"));
+    let near = name("c");
+    ip(&format!("link add {near} netns {} type veth peer name {first} netns {}", client.name, server.name));
+    client.address(&near, "10.78.0.1");
+    server.address(&first, "10.78.0.2");
+    wait_until("it goes by itself", || session.done(&["show", "--running"]) == text);
+    assert_eq!(session.file(), text);
+    wait_until("it is well", || health().contains("\"ok\":true"));
+    assert!(datagrams(&client, 0, 10).wait().unwrap().success());
+    session.done(&["set", "meter.inactive_timeout", "1s"]);
+    session.done(&["commit"]);
+    wait_until("its flows are stored", || metered(&store, 0) == 10);
+    assert_eq!(weir.stop(), Some(0));
+}
+
+#[test]
+fn while_the_store_takes_nothing_the_meter_does_not_begin_anew_and_nobody_hangs() {
+    if let Some(why) = missing(&["bash", "curl"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let folder = Folder::new();
+    let Some(disk) = Disk::new(&folder, "700m") else {
+        println!("skipped: no right to mount a file system");
+        return;
+    };
+    let (client, server, [first, _]) = pair();
+    let (config, store) = (folder.0.join("weir.toml"), disk.0.join("store"));
+    let text = format!(
+        "[meter]\ninterfaces = [\"{first}\"]\ninactive_timeout = \"1s\"\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"127.0.0.1:8080\"\n",
+        store.display()
+    );
+    let weir = Running::start(&server, &config, &text);
+    let session = Session::of(&config);
+    let health = || server.run("curl", &["-s", "-m", "5", "http://127.0.0.1:8080/healthz"]);
+    fill(&disk.0.join("filler"));
+    wait_until("the store takes nothing", || {
+        assert!(datagrams(&client, 0, 20).wait().unwrap().success());
+        health().contains("the store takes nothing")
+    });
+    session.done(&["set", "meter.ring", "8MiB"]);
+    session.refused(&["commit"], "the store takes nothing, so the meter cannot end");
+    assert!(health().contains("the store takes nothing"), "{}", health());
+    std::fs::remove_file(disk.0.join("filler")).unwrap();
+    wait_until("it is well", || health().contains("\"ok\":true"));
+    session.done(&["commit"]);
+    assert!(session.file().contains("ring = \"8MiB\""));
+    assert_eq!(weir.stop(), Some(0));
+}
+
+#[test]
+fn collectors_are_told_how_it_is_metered_now() {
+    if let Some(why) = missing(&[]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let folder = Folder::new();
+    let quiet = [Quiet::new(), Quiet::new()];
+    let collector = Collector::new();
+    let more = format!(
+        "[meter]\ninterfaces = [\"{}\"]\n[export.next]\nurl = \"udp://{}\"\n[console]\nlisten = \"{}\"\n",
+        quiet[0].0,
+        collector.address,
+        free_port()
+    );
+    let service = Service::start(&folder, "", &more);
+    let session = Session::new(&service);
+    let messages = || session.counter("weir_export_messages_total");
+    wait_until("it is told at first", || messages() > 0);
+    let before = messages();
+    session.done(&["set", "meter.sample", "random:1/7"]);
+    session.done(&["set", "--add", "meter.interfaces", &quiet[1].0]);
+    session.done(&["commit"]);
+    wait_until("it is told anew", || messages() > before);
+    service.stop().check_identity();
+    let told = collector.decoded(&["--kind", "options"]).records();
+    let has = |name: &str, value: serde_json::Value| told.iter().any(|record| record["values"][name] == value);
+    assert!(has("interfaceName", json!(quiet[0].0)) && has("interfaceName", json!(quiet[1].0)), "{told:?}");
+    assert!(told.iter().any(|record| record["values"].to_string().contains(":7")), "{told:?}");
+}
+
+/// An interface where nothing happens.
+struct Quiet(String);
+
+impl Quiet {
+    fn new() -> Self {
+        let (name, other) = (name("q"), name("r"));
+        ip(&format!("link add {name} type veth peer name {other}"));
+        ip(&format!("link set {name} up"));
+        Self(name)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["link", "del", &self.0]).status();
+    }
 }

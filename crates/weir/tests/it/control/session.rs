@@ -1,10 +1,12 @@
 //! The commands that change a service, and what they say.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::collect::service::Service;
 use crate::run::{Run, weir};
@@ -67,6 +69,31 @@ impl<'a> Session<'a> {
     /// The folder of versions.
     pub(super) fn versions(&self) -> PathBuf {
         self.config.with_file_name("weir.toml.versions")
+    }
+}
+
+/// A connection to the control socket, as a program has it.
+pub(super) struct Wire(BufReader<UnixStream>);
+
+impl Wire {
+    pub(super) fn new(socket: &Path) -> Self {
+        Self(BufReader::new(UnixStream::connect(socket).unwrap()))
+    }
+
+    /// Asks; gives the answer, whatever it is.
+    pub(super) fn ask(&mut self, request: &Value) -> Value {
+        self.0.get_mut().write_all(format!("{request}\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Makes these changes and commits them.
+    pub(super) fn commit(&mut self, edits: &Value) {
+        for request in [json!({"do": "edit", "edits": edits}), json!({"do": "commit"})] {
+            let answer = self.ask(&request);
+            assert!(answer["ok"].is_object(), "{request}: {answer}");
+        }
     }
 }
 
