@@ -2,7 +2,7 @@
 import type { Chapter, Kind } from '../api/objects';
 import { ALL_SOURCES } from '../api/objects';
 import { KINDS, fitted, keysFor } from './chapter';
-import { MEASURES, type Measure } from './stack';
+import { MEASURES, asked, type Measure } from './stack';
 
 export type View = {
   filter: string;
@@ -94,7 +94,7 @@ export function chapterOf(view: View, kind: Kind = view.as, name = ''): Chapter 
     channels: view.profile ? view.channels : [],
     filter: view.filter,
     by: byChannels ? '' : keysFor(kind, view.by),
-    measures: kind === 'performance' ? usual : many ? measuresOf(view.measure).join(',') : drawable ? view.measure.name : usual,
+    measures: kind === 'performance' ? usual : many ? measuresOf(view.measure).join(',') : drawable ? (kind === 'time_series' ? asked(view.measure) : view.measure.name) : usual,
     ...(kind === 'top' || kind === 'table' ? { sort: sortOf(view) } : {}),
     ...(kind === 'world_map' ? {} : { top: kind === 'time_series' ? Math.min(view.top, 10) : kind === 'sankey' ? Math.max(view.top, 30) : view.top }),
   });

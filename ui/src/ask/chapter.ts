@@ -1,6 +1,8 @@
 // Chapters: what kinds of views there are, what each needs, and how an answer becomes what is drawn.
-import type { Answer } from '../api/client';
+import { ask, type Answer, type Completeness } from '../api/client';
 import { ALL_SOURCES, type Chapter, type Kind, type Part, type ViewData } from '../api/objects';
+import { command } from './command';
+import { question } from './series';
 import { measureOf, stack, together, type Measure, type Stack } from './stack';
 import * as time from '../view/time';
 
@@ -23,10 +25,10 @@ export const KINDS: Record<Kind, KindOf> = {
   time_series: { words: 'Time series', keys: [0, 8], measures: 'bps', many: false, top: 10 },
   top: { words: 'Top list', keys: [1, 8], measures: 'bytes,packets,flows', many: true, top: 10, by: 'src_addr' },
   table: { words: 'Table', keys: [1, 8], measures: 'bytes,packets,flows', many: true, top: 100, by: 'src_addr,dst_addr' },
-  pie: { words: 'Pie', keys: [1, 1], measures: 'bytes', many: false, top: 10, by: 'app' },
+  pie: { words: 'Pie', keys: [1, 1], measures: 'bytes', many: false, top: 10, by: 'app_name' },
   value: { words: 'Single value', keys: [0, 0], measures: 'bps', many: false },
   sankey: { words: 'Sankey diagram', keys: [2, 6], measures: 'bytes', many: false, top: 50, by: 'src_addr,dst_addr,dst_port' },
-  heat_map: { words: 'Heat map', keys: [1, 1], measures: 'bytes', many: false, top: 20, by: 'app' },
+  heat_map: { words: 'Heat map', keys: [1, 1], measures: 'bytes', many: false, top: 20, by: 'app_name' },
   world_map: { words: 'World map', keys: [1, 1], measures: 'bytes', many: false, top: 250, by: 'country' },
   performance: { words: 'Performance', keys: [0, 0], measures: 'rtt,srt,retransmissions,jitter', many: true },
 };
@@ -102,10 +104,20 @@ export function stackOf(data: ViewData, measure: Measure, now: time.Moment): Sta
     colour: channels.length === 1 ? (channels[0]?.colour ?? '') : '',
     below: channels.length > 0 && channels.every(({ side }) => side === 'below'),
   }));
-  // Of several channels together only groups are told apart.
+  // Of several channels together, and of every record, only groups are told apart.
   const [only] = parts;
-  if (data.kind === 'heat_map') return only?.stack;
+  if (data.kind === 'heat_map' || data.parts.every(({ channels }) => channels.length === 0)) return only?.stack;
   return together(parts, measure);
+}
+
+/** Groups over time of all sources: each group over all of them, where the view would tell them apart within each. */
+export const isOfEveryRecord = ({ kind, by, profile, channels }: Chapter): boolean => kind === 'time_series' && Boolean(by) && (profile ?? ALL_SOURCES) === ALL_SOURCES && !channels?.length;
+
+/** The data of a chapter of every record. */
+export async function everyRecord(chapter: Chapter, span: time.Span, signal: AbortSignal): Promise<ViewData> {
+  const asked = question({ span, filter: chapter.filter ?? '', by: chapter.by ?? '', measure: mainMeasure(chapter), top: chapter.top ?? KINDS.time_series.top ?? 10, ...(chapter.step ? { step: chapter.step } : {}) });
+  const answer = await ask(asked, signal);
+  return { kind: chapter.kind, profile: { id: ALL_SOURCES, name: 'All Sources' }, from: time.text(span.from), to: time.text(span.to), step: asked.series ?? '', parts: [{ channels: [], question: asked, command: command(asked), answer }] };
 }
 
 /** Nothing is in any part. */
@@ -127,4 +139,10 @@ function percentile(words: string): string {
   const found = /p(\d+(?:\.\d+)?)/.exec(words)?.[1];
   if (found) return found === '50' ? 'median' : `${found}th percentile`;
   return words.includes('median') ? 'median' : words;
+}
+
+/** How complete a view is: what is said of the part that is least so. */
+export function completenessOf(data: ViewData): Completeness | undefined {
+  const found = answered(data).map(({ answer }) => answer.completeness).filter((one) => one !== undefined && one !== null);
+  return found.find(({ state }) => state === 'incomplete') ?? found.find(({ state }) => state === 'unknown') ?? found[0];
 }

@@ -12,14 +12,16 @@ export type Wanted = {
   /** The period before, of the same length, is shown too. */
   compare?: boolean;
   points?: number;
+  /** The step, where it is not that which fits the span. */
+  step?: string;
   now: Moment;
   /** Makes one key of several. */
   merge?: (keys: (Cell | null)[]) => Cell | null;
 };
 
 /** The question with keys, or without where `by` is empty. */
-export function question({ span, filter, by, measure, top, points }: Omit<Wanted, 'now' | 'merge'>): Asked {
-  const step = stepOf(span, points);
+export function question({ span, filter, by, measure, top, points, step: own }: Omit<Wanted, 'now' | 'merge'>): Asked {
+  const step = own ? { text: own } : stepOf(span, points);
   return {
     ...(filter ? { filter } : {}),
     from: text(span.from),

@@ -25,10 +25,10 @@ export function looks(dimension: string, stack: Stack): string[] {
   });
 }
 
-type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean };
+type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean; low: boolean };
 
 export function stackOption(drawn: Drawn): EChartsOption {
-  const { stack, measure, health, narrow } = drawn;
+  const { stack, measure, health, narrow, low } = drawn;
   const { from, to } = stack.span;
   const muted = colour('muted');
   // Plot and strip begin at the same place, with room for the longest number.
@@ -56,7 +56,7 @@ export function stackOption(drawn: Drawn): EChartsOption {
         gridIndex: 0,
         // Below the axis stand numbers as they are above it.
         ...(stack.below ? {} : { min: 0 }),
-        splitNumber: narrow ? 3 : 4,
+        splitNumber: low ? 2 : narrow ? 3 : 4,
         axisLabel: { color: muted, fontSize: narrow ? 10 : 11, formatter: (value: number) => format.quantity(Math.abs(value), stack.unit) },
         splitLine: { lineStyle: { color: colour('line-soft') } },
       },
@@ -93,10 +93,10 @@ function bands({ stack, measure, colours, now }: Drawn): SeriesOption[] {
     type: 'line',
     name: band.label,
     data: points(stack, band.below ? band.values.map((value) => value && -value) : band.values),
-    showSymbol: false,
-    symbol: 'circle',
-    // A single slot has no length, so it needs its point.
-    ...(stack.slots.length < 3 ? { showSymbol: true } : {}),
+    // A value without neighbours has no length, so it needs its point.
+    showSymbol: true,
+    symbol: (_: unknown, at: { dataIndex: number }) => (isAlone(band.values, at.dataIndex) ? 'circle' : 'none'),
+    symbolSize: 4,
     connectNulls: false,
     silent: true,
     color: paint(colours[index] ?? 'others'),
@@ -105,6 +105,8 @@ function bands({ stack, measure, colours, now }: Drawn): SeriesOption[] {
     ...(index === 0 ? { markArea: arriving(stack, now) } : {}),
   }));
 }
+
+const isAlone = (values: (number | null)[], at: number): boolean => (values[at] ?? null) !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
 
 /** The newest minutes, which still grow. */
 function arriving({ span }: Stack, now: time.Moment): SeriesOption['markArea'] {
