@@ -21,9 +21,6 @@ use crate::export::{Exports, Sent};
 use crate::progress::Waiting;
 use crate::stop::Stop;
 
-/// Records that are sent at a time, and paced together.
-const AT_ONCE: usize = 256;
-
 /// How long the last messages may take to leave.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -42,13 +39,15 @@ pub(super) fn run(typed: &ReplayArgs, store: &Path, mut pace: Pace, stop: &Stop)
         let mut part = FlowBatch::new();
         scan(store, &filter, (from, to), &mut |batch, mask| {
             let rows: Vec<usize> = mask.iter().collect();
-            for rows in rows.chunks(AT_ONCE) {
-                let captured = rows.first().and_then(|row| batch.time_received.get(*row)).unwrap_or_default();
+            for rows in rows.chunks(pace.at_once()) {
+                let (Some(first), Some(last)) = (rows.first().copied(), rows.last().copied()) else { continue };
+                let captured = batch.time_received.get(first).unwrap_or_default();
                 if !pace.wait(captured, rows.len() as u64, stop) {
                     return ControlFlow::Break(());
                 }
                 part.clear();
-                part.append_where(batch, |row| rows.binary_search(&row).is_ok());
+                // This asks for each row of the batch and each column.
+                part.append_where(batch, |row| first <= row && row <= last && mask.get(row));
                 part.finish();
                 let now = now();
                 shift(&mut part, clock.seconds(captured, now).saturating_mul(SECOND));

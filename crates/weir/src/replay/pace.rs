@@ -12,6 +12,10 @@ const NAP: Duration = Duration::from_millis(100);
 /// Sleeps that are shorter cost more than they are worth.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// Records that are sent at a time.
+const LEAST_AT_ONCE: usize = 256;
+const MOST_AT_ONCE: usize = 16_384;
+
 /// Keeps the pace of a capture, a multiple of it, or a rate.
 pub(super) struct Pace {
     kind: Kind,
@@ -36,6 +40,15 @@ impl Pace {
             None => Kind::Speed(speed.unwrap_or(1.0)),
         };
         Self { kind, begun: Instant::now(), count: 0, first: None }
+    }
+
+    /// How many records are sent at a time, and paced together: at high rates those of a fiftieth of a second.
+    pub(super) fn at_once(&self) -> usize {
+        match self.kind {
+            Kind::Speed(_) => LEAST_AT_ONCE,
+            Kind::Rate(rate) => (rate as usize / 50).clamp(LEAST_AT_ONCE, MOST_AT_ONCE),
+            Kind::Max => MOST_AT_ONCE,
+        }
     }
 
     /// Begins anew, with another reading of the capture.
