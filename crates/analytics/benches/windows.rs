@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use weir_analytics::{Config, Windows};
+use weir_analytics::{ChannelWindows, Config, Summed, Windows};
+use weir_query::Filter;
 use weir_record::{Address, FlowBatch};
 
 const BATCHES: usize = 100;
@@ -71,6 +72,17 @@ fn batches(rows: usize, rate: Option<u32>) -> Vec<FlowBatch> {
         .collect()
 }
 
+/// Twenty channels as people make them: by protocol, port, network and interface.
+fn channels() -> Vec<Summed> {
+    let filter = |number: u64| match number % 4 {
+        0 => format!("proto tcp and dst port {}", 440 + number),
+        1 => format!("ip in [10.{number}.0.0/16 2001:db8::/32]"),
+        2 => format!("in if {number} or out if {number}"),
+        _ => format!("proto udp and src net 10.0.0.0/8 and bytes > {number}00"),
+    };
+    (0..20).map(|number| Summed { number, filter: Filter::parse(&filter(number)).unwrap_or_else(|_| Filter::any()) }).collect()
+}
+
 fn windows(c: &mut Criterion) {
     let mut group = c.benchmark_group("windows");
     for (name, rows, rate) in [("8192 rows", 8192, None), ("1000 rows", 1000, None), ("8192 rows, sampled", 8192, Some(100))] {
@@ -84,6 +96,22 @@ fn windows(c: &mut Criterion) {
             });
         });
     }
+    let batches_of_channels = batches(8192, None);
+    group.throughput(Throughput::Elements(8192 * BATCHES as u64));
+    group.bench_function("8192 rows, 20 channels", |b| {
+        b.iter(|| {
+            let mut windows = Windows::with_channels(Config::default(), channels());
+            batches_of_channels.iter().for_each(|batch| windows.feed(black_box(batch)));
+            windows
+        });
+    });
+    group.bench_function("8192 rows of the past, 20 channels", |b| {
+        b.iter(|| {
+            let mut windows = ChannelWindows::new(channels());
+            batches_of_channels.iter().for_each(|batch| windows.feed(black_box(batch)));
+            windows
+        });
+    });
     let mut windows = Windows::new(Config::default());
     batches(8192, None).iter().for_each(|batch| windows.feed(batch));
     let rows = windows.rows().rows();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use weir_record::column::{Fixed, IpColumn, TextColumn};
 use weir_record::{Address, FlowBatch, names};
 
+use crate::channels::ChannelCell;
 use crate::keyed::{ExtraSums, Keyed, Room, Sums};
 use crate::names::{Servers, Texts};
 use crate::parts::{Extra, Part};
@@ -39,6 +40,8 @@ pub(crate) struct Cell {
     pub(crate) dst_country: Keyed,
     pub(crate) app: Measured,
     pub(crate) server: Measured,
+    /// By the number of a channel.
+    pub(crate) channels: ChannelCell,
 }
 
 /// The addresses with most bytes of one source in one hour.

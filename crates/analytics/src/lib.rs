@@ -8,7 +8,7 @@
 //! The [`model`] says in which cuts and views people look at records: profiles, channels, chapters, dashboards.
 //!
 //! Reading order: [`windows`] (what is fed and given), `parts` (a record's share of each slot), `cells` and `cell` (what is kept of
-//! a source and minute), `displaced` (what is not where it was), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `rows` (out).
+//! a source and minute), `displaced` (what is not where it was), `keyed` (sums by value), `sketch` (top addresses), `performance` (response times), `channels` (sums of filters), `rows` (out).
 //!
 //! Never: files, sockets, clocks, threads.
 
@@ -17,6 +17,7 @@ pub mod windows;
 
 mod cell;
 mod cells;
+mod channels;
 mod displaced;
 mod keyed;
 mod names;
@@ -25,4 +26,5 @@ mod performance;
 mod rows;
 mod sketch;
 
+pub use channels::{ChannelWindows, Summed};
 pub use windows::{Config, Windows};

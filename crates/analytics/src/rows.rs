@@ -5,6 +5,7 @@ use weir_record::{Address, SeriesBatch, names};
 
 use crate::cell::{Cell, Measured, Shared, Tops};
 use crate::cells::Cells;
+use crate::channels::ChannelCell;
 use crate::displaced::Displaced;
 use crate::keyed::{ExtraSums, Keyed, Sums};
 use crate::parts::HOUR;
@@ -36,7 +37,7 @@ pub(crate) fn rows(
     shared: &Shared,
     top: usize,
 ) -> SeriesBatch {
-    let mut out = Rows { batch: SeriesBatch::new(), shared, step: 60, list: Vec::new() };
+    let mut out = Rows { batch: SeriesBatch::new(), shared: Some(shared), step: 60, list: Vec::new() };
     let cells: Vec<(At, &Cell)> = minutes.iter().map(|(exporter, slot, cell)| ((exporter, slot), cell)).collect();
     for (at, cell) in &cells {
         out.source(*at, cell);
@@ -53,14 +54,22 @@ pub(crate) fn rows(
     for (dimension, value, sums) in by_value {
         cells.iter().for_each(|(at, cell)| out.keyed(*at, dimension, sums(cell), value));
     }
+    cells.iter().for_each(|(at, cell)| out.channels(*at, &cell.channels));
     cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_APP, &cell.app, Value::Text));
     cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_SERVER, &cell.server, Value::Server));
-    let mut sums = SeriesSums::new();
-    sums.add(hourly(&out.batch));
-    out.batch.append_where(&sums.finish(), |_| true);
-    out.step = 3600;
+    out.add_hours();
     hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_SRC_ADDR, &tops.src_addr, top));
     hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_DST_ADDR, &tops.dst_addr, top));
+    displaced.iter().for_each(|(at, records)| out.displaced(at, records));
+    out.batch.finish();
+    out.batch
+}
+
+/// Rows of channels alone.
+pub(crate) fn channel_rows(minutes: &Cells<ChannelCell>, displaced: &Displaced) -> SeriesBatch {
+    let mut out = Rows { batch: SeriesBatch::new(), shared: None, step: 60, list: Vec::new() };
+    minutes.iter().for_each(|(exporter, slot, cell)| out.channels((exporter, slot), cell));
+    out.add_hours();
     displaced.iter().for_each(|(at, records)| out.displaced(at, records));
     out.batch.finish();
     out.batch
@@ -80,12 +89,21 @@ fn hourly(minutes: &SeriesBatch) -> SeriesBatch {
 /// Rows that are being written.
 struct Rows<'a> {
     batch: SeriesBatch,
-    shared: &'a Shared,
+    /// Nothing where no value is a text or a server.
+    shared: Option<&'a Shared>,
     step: u32,
     list: Vec<u32>,
 }
 
 impl Rows<'_> {
+    /// The rows of minutes once more, by hour; what follows is of hours.
+    fn add_hours(&mut self) {
+        let mut sums = SeriesSums::new();
+        sums.add(hourly(&self.batch));
+        self.batch.append_where(&sums.finish(), |_| true);
+        self.step = 3600;
+    }
+
     fn source(&mut self, at: At, cell: &Cell) {
         self.begin(at, names::BY_SOURCE);
         self.sums(&cell.all, &cell.all_extra);
@@ -103,6 +121,20 @@ impl Rows<'_> {
             self.begin(at, dimension);
             self.value(number, value);
             self.sums(sums, &extra);
+            self.batch.advance(1);
+        }
+    }
+
+    fn channels(&mut self, at: At, cell: &ChannelCell) {
+        for (number, sums, extra) in cell.sums.sums() {
+            self.begin(at, names::BY_CHANNEL);
+            self.value(number, Value::Number);
+            self.sums(sums, &extra);
+            if let Some(rates) = number.and_then(|number| cell.rates.get(&number)) {
+                let row = self.batch.rows();
+                push_positive(&mut self.batch.rate_unknown, row, rates.unknown);
+                push_positive(&mut self.batch.sampled, row, rates.sampled);
+            }
             self.batch.advance(1);
         }
     }
@@ -160,12 +192,12 @@ impl Rows<'_> {
         match value {
             Value::Number => self.batch.number.push(row, number),
             Value::Text => {
-                if let Some(text) = self.shared.texts.get(number) {
+                if let Some(text) = self.shared.and_then(|shared| shared.texts.get(number)) {
                     self.batch.text.push_lossy(row, text);
                 }
             }
             Value::Server => {
-                let server: Option<(Address, u16)> = self.shared.servers.get(number);
+                let server: Option<(Address, u16)> = self.shared.and_then(|shared| shared.servers.get(number));
                 self.batch.address.push_some(row, server.map(|(address, _)| address));
                 self.batch.number.push_some(row, server.map(|(_, port)| port.into()));
             }

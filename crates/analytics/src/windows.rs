@@ -8,6 +8,7 @@ use weir_record::{FlowBatch, SeriesBatch};
 
 use crate::cell::{Cell, Shared, Tops};
 use crate::cells::Cells;
+use crate::channels::{Channels, Summed};
 use crate::displaced::Displaced;
 use crate::keyed::Room;
 use crate::names::{Servers, Texts};
@@ -45,6 +46,7 @@ pub struct Windows {
     hours: Cells<Tops>,
     displaced: Displaced,
     shared: Shared,
+    channels: Channels,
     // Memory that is used again from batch to batch.
     parted: Parted,
     grouped: Grouped,
@@ -53,6 +55,11 @@ pub struct Windows {
 impl Windows {
     /// Without records.
     pub fn new(config: Config) -> Self {
+        Self::with_channels(config, Vec::new())
+    }
+
+    /// Without records, for sums of these channels besides.
+    pub fn with_channels(config: Config, channels: Vec<Summed>) -> Self {
         let room = Room { values: config.values, left: config.values_in_all };
         let room_performance = Room { values: config.measured, left: config.measured_in_all };
         Self {
@@ -60,6 +67,7 @@ impl Windows {
             hours: Cells::new(config.cells),
             displaced: Displaced::default(),
             shared: Shared { texts: Texts::default(), servers: Servers::default(), room, room_performance },
+            channels: Channels::new(channels),
             config,
             parted: Parted::default(),
             grouped: Grouped::default(),
@@ -68,7 +76,7 @@ impl Windows {
 
     /// Adds the flows and samples of a batch; events and drops are outside of volume counts.
     pub fn feed(&mut self, flows: &FlowBatch) {
-        let Self { minutes, hours, displaced, shared, parted, grouped, .. } = self;
+        let Self { minutes, hours, displaced, shared, channels, parted, grouped, .. } = self;
         minutes.begin_batch();
         hours.begin_batch();
         let exporter = |row| flows.exporter.get(row);
@@ -81,7 +89,11 @@ impl Windows {
         );
         minutes.moved().chain(hours.moved()).for_each(|(exporter, slot)| displaced.note(exporter, slot));
         grouped.group(&parted.minutes, minutes.touched());
-        minutes.each_touched(grouped, |cell, parts| cell.add(flows, parts, &parted.extras, shared));
+        channels.select(flows);
+        minutes.each_touched(grouped, |cell, parts| {
+            cell.add(flows, parts, &parted.extras, shared);
+            channels.add(&mut cell.channels, flows, parts, &parted.extras);
+        });
         grouped.group(&parted.hours, hours.touched());
         hours.each_touched(grouped, |tops, parts| tops.add(flows, parts, &mut shared.room));
     }

@@ -102,6 +102,8 @@ pub struct Question {
     pub(crate) slots: Option<Slots>,
     pub(crate) having: Option<Having>,
     pub(crate) unscaled: bool,
+    /// The channel of which sums are kept and that has this filter.
+    pub(crate) channel: Option<u64>,
     columns: Vec<Column>,
     limit: usize,
     oldest_first: bool,
@@ -146,6 +148,7 @@ impl Question {
             slots,
             having: None,
             unscaled: text.unscaled,
+            channel: None,
             columns: list::columns(&text.columns).map_err(in_part("columns"))?,
             limit: limit("limit", text.limit)?.unwrap_or(DEFAULT_LIMIT),
             oldest_first: text.oldest_first,
@@ -194,6 +197,12 @@ impl Question {
             let last = slots.begin_of(self.to.saturating_sub(1));
             self.to = last.saturating_add(slots.step);
         }
+    }
+
+    /// The same question, where it is known that continuous series have sums of its filter, as those of this channel.
+    #[must_use]
+    pub fn of_channel(self, channel: u64) -> Self {
+        Self { channel: Some(channel), ..self }
     }
 
     /// The condition on records.

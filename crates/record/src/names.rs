@@ -180,6 +180,8 @@ words! {
     TOP_DST_ADDR = 11 "dst_addr",
     /// Records that do not stand where they were, counted in each hour of which that is true.
     DISPLACED = 12 "displaced",
+    /// A filter of which sums are kept; the number is that of its channel.
+    BY_CHANNEL = 13 "channel",
 }
 
 /// True for dimensions of which the largest values alone are kept.

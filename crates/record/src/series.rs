@@ -32,7 +32,7 @@ columns! {
     bytes_raw: U64, Bytes, Record, [], "Bytes unscaled", "Octets of layer 3 as reported.";
     bytes_variance: U64, None, Record, [], "Bytes variance", "Estimated variance of bytes by sampling, in squares of KiB (1,048,576 squared octets).";
     packets_variance: U64, None, Record, [], "Packets variance", "Estimated variance of packets by sampling.";
-    rate_unknown: U64, Count, Record, [], "Rate unknown", "Records without a sampling rate, which count as 1 in 1; of dimension source alone.";
+    rate_unknown: U64, Count, Record, [], "Rate unknown", "Records without a sampling rate, which count as 1 in 1; of dimensions source and channel alone.";
     retransmissions: U64, Count, Record, [], "Retrans", "TCP packets sent again.";
     out_of_order: U64, Count, Record, [], "Out of order", "TCP packets that came out of order.";
     handshakes: U64, Count, Record, [], "Handshakes", "TCP connections that were tried.";
@@ -44,5 +44,5 @@ columns! {
     srt_sum: U64, Microseconds, Record, [], "SRT sum", "Sum of the server response times.";
     srt_hist: List, Count, Record, [], "SRT histogram", "Server response times, likewise.";
     sketch_error: U64, Bytes, Record, [], "Sketch error", "On the row of a sketch that has no address: the bytes of each address of the slot are too small by at most this, and an address without a row has at most this.";
-    sampled: U64, Count, Record, [], "Sampled", "Records with a sampling rate over 1, counted where they end; of dimension source alone.";
+    sampled: U64, Count, Record, [], "Sampled", "Records with a sampling rate over 1, counted where they end; of dimensions source and channel alone.";
 }

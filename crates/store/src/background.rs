@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::catalog::Catalog;
 use crate::compact::{self, DAY};
 use crate::error::StoreError;
+use crate::fill::{self, Fill};
 use crate::journal::{Journal, lock};
 use crate::merge_plan;
 use crate::retention::{self, Kept, Room};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) room: Room,
     pub(crate) kept: Mutex<Kept>,
     pub(crate) done: Done,
+    /// Sums that are made of what is stored.
+    pub(crate) fills: Mutex<Vec<Fill>>,
     /// Ends what can as well be done another day.
     pub(crate) cancel: Cancel,
     /// Held by whoever makes or merges files, so that it is done once.
@@ -69,6 +72,7 @@ impl Shared {
             catalog,
             room,
             done: Done::default(),
+            fills: Mutex::default(),
             cancel: Cancel::new(),
             working: Mutex::default(),
             signal: Mutex::default(),
@@ -110,8 +114,15 @@ impl Shared {
         self.compact(now, deadline)?;
         if deadline.is_none() {
             self.keep_house(now)?;
+            while self.fill(now)? {}
         }
         Ok(())
+    }
+
+    /// Does a step of what sums lack; false where there is nothing to do.
+    fn fill(&self, now: i64) -> Result<bool, StoreError> {
+        let _alone = lock(&self.working);
+        fill::step(self, now)
     }
 
     /// Makes files of all sealed segments.
@@ -164,7 +175,7 @@ fn run(shared: &Shared) {
     let mut pause = Duration::ZERO;
     loop {
         let deadline = shared.wait(pause);
-        let mut round = || -> Result<(), StoreError> {
+        let mut round = || -> Result<bool, StoreError> {
             shared.journal.seal_if_old();
             shared.room.keep(shared)?;
             // Whatever hinders one must not hinder the other: room is made even where no file can be written.
@@ -174,10 +185,13 @@ fn run(shared: &Shared) {
                 shared.keep_house(shared.trusted(now()))?;
             }
             shared.sweep();
-            compacted
+            compacted?;
+            // One step a round, so that segments do not wait for the past.
+            Ok(deadline.is_none() && shared.fill(now())?)
         };
         pause = match round() {
-            Ok(()) => PERIOD,
+            Ok(true) => Duration::ZERO,
+            Ok(false) => PERIOD,
             Err(StoreError::Cancelled) => Duration::ZERO,
             Err(error) => {
                 add(&shared.done.failures, 1);

@@ -27,7 +27,7 @@ pub(crate) fn compact(shared: &Shared, segment: &Segment, now: i64, deadline: Op
     let mut writer = SegmentWriter::new(shared.catalog.place(), &stem, (segment.number, segment.number), now);
     let mut reader = BlockReader::default();
     // Where the sums were not kept while the segment was written, they are made from the same reading.
-    let mut sums = if segment.summary().is_none() { Some((shared.make)()) } else { None };
+    let mut sums = if segment.summary().is_none() { Some((shared.make)(segment.number)) } else { None };
     let mut rows = 0;
     for place in blocks.iter() {
         if shared.is_over(deadline) {

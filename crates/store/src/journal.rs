@@ -164,6 +164,13 @@ impl Journal {
         seal(&mut lock(&self.tail));
     }
 
+    /// Ends the last segment, and tells the number of the next one while nobody can begin it.
+    pub(crate) fn at_next_segment<T>(&self, publish: impl FnOnce(u64) -> T) -> T {
+        let mut tail = lock(&self.tail);
+        seal(&mut tail);
+        publish(tail.next)
+    }
+
     /// Ends the last segment where it is large or old enough.
     pub(crate) fn seal_if_old(&self) {
         self.seal_if_due(&mut lock(&self.tail));
@@ -187,7 +194,7 @@ impl Journal {
         if let Some((segment, _)) = &tail.current {
             return Ok(segment.clone());
         }
-        let segment = Arc::new(Segment::create(&self.folder, tail.next, (self.make)())?);
+        let segment = Arc::new(Segment::create(&self.folder, tail.next, (self.make)(tail.next))?);
         tail.next += 1;
         tail.is_folder_dirty = true;
         tail.current = Some((segment.clone(), Instant::now()));

@@ -4,7 +4,7 @@
 //! Parquet files, which one manifest names; so whatever happens, each record stands in one place and in one only.
 //!
 //! Reading order: [`store`] (the facade), `snapshot` (what can be read at a moment), `block` and `journal` (what is durable first), `manifest` and `catalog` (which
-//! files count), `recovery`, then what the `background` does: `compact`, `merge_plan`, `retention`.
+//! files count), `recovery`, then what the `background` does: `compact`, `merge_plan`, `retention`, `fill`.
 //!
 //! Never: decodes a datagram; lets heavy dependencies out: no type of Arrow, Parquet or DataFusion stands in a public signature.
 
@@ -19,6 +19,7 @@ mod catalog;
 mod check;
 mod compact;
 mod export;
+mod fill;
 mod friendly;
 mod journal;
 mod layout;
@@ -45,6 +46,7 @@ pub use block::{BlockKind, BlockTable, MAX_BODY, MAX_ROWS};
 pub use check::{CheckProgress, CheckReport, Problem, check};
 pub use error::StoreError;
 pub use export::{ExportFormat, ExportRequest, Exported, export};
+pub use fill::{Fill, FillState};
 pub use journal::{BlockReader, BlockRef};
 pub use layout::FileTable;
 pub use manifest::{DataFile, TableKind};

@@ -3,6 +3,7 @@
 //! One JSON file that people can read. It is replaced as a whole (written beside, made durable, renamed, the folder made durable), so that a set of new files
 //! counts and the segments that they were made of stop counting in one step. What it does not name does not count.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -81,13 +82,15 @@ pub(crate) struct Manifest {
     pub(crate) dead_below: u64,
     /// Number that the next merged file has in its name, so that names are never used twice.
     pub(crate) next_merge: u64,
+    /// The lowest segment that each fill has reached; 0 where it is done.
+    pub(crate) fills: BTreeMap<u64, u64>,
     /// In order of arrival within each table.
     pub(crate) files: Vec<Arc<DataFile>>,
 }
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { generation: 0, dead_below: 0, next_merge: 1, files: Vec::new() }
+        Self { generation: 0, dead_below: 0, next_merge: 1, fills: BTreeMap::new(), files: Vec::new() }
     }
 }
 
@@ -113,6 +116,8 @@ impl Manifest {
             generation: u64,
             dead_below: u64,
             next_merge: u64,
+            #[serde(default)]
+            fills: BTreeMap<u64, u64>,
             files: Vec<DataFile>,
         }
         let damaged = |error: serde_json::Error| StoreError::Damaged { path: path.to_owned(), what: error.to_string() };
@@ -120,8 +125,8 @@ impl Manifest {
         if version != VERSION {
             return Err(StoreError::Version { path: path.to_owned(), found: version.to_string() });
         }
-        let Written { generation, dead_below, next_merge, files } = serde_json::from_slice(octets).map_err(damaged)?;
-        let manifest = Self { generation, dead_below, next_merge, files: files.into_iter().map(Arc::new).collect() };
+        let Written { generation, dead_below, next_merge, fills, files } = serde_json::from_slice(octets).map_err(damaged)?;
+        let manifest = Self { generation, dead_below, next_merge, fills, files: files.into_iter().map(Arc::new).collect() };
         match manifest.files.iter().find(|file| !is_plain(&file.name)) {
             Some(file) => Err(StoreError::Damaged { path: path.to_owned(), what: format!("name of a file: {:?}", file.name) }),
             None => Ok(manifest),
@@ -149,10 +154,15 @@ impl Manifest {
     /// One line a file, so that people and `grep` can read it.
     fn to_json(&self) -> Vec<u8> {
         let mut text = format!(
-            "{{\"version\":{VERSION},\"generation\":{},\"dead_below\":{},\"next_merge\":{},\"files\":[",
+            "{{\"version\":{VERSION},\"generation\":{},\"dead_below\":{},\"next_merge\":{},",
             self.generation, self.dead_below, self.next_merge
         )
         .into_bytes();
+        if !self.fills.is_empty() {
+            let fills: Vec<String> = self.fills.iter().map(|(id, mark)| format!("\"{id}\":{mark}")).collect();
+            text.extend_from_slice(format!("\"fills\":{{{}}},", fills.join(",")).as_bytes());
+        }
+        text.extend_from_slice(b"\"files\":[");
         for (index, file) in self.files.iter().enumerate() {
             text.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
             // A structure of numbers and texts is always JSON, and memory takes every octet.

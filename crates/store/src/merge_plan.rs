@@ -29,8 +29,10 @@ pub(crate) fn merge_small_files(shared: &Shared, now: i64) -> Result<(), StoreEr
         for table in TableKind::ALL {
             let manifest = shared.catalog.state().manifest;
             let files: Vec<_> = manifest.of(table).cloned().collect();
+            // Records that a fill has reached are not put together with others.
+            let marks: Vec<u64> = if table == TableKind::Flows { manifest.fills.values().copied().collect() } else { Vec::new() };
             drop(manifest);
-            for group in groups(&files, level, span, now) {
+            for group in groups(&files, &marks, level, span, now) {
                 match merge_group(shared, &group, level, now) {
                     // One file that cannot be read costs only those that would become one with it.
                     Err(error) if !matches!(error, StoreError::Cancelled) && !error.is_no_room() => {
@@ -46,13 +48,14 @@ pub(crate) fn merge_small_files(shared: &Shared, now: i64) -> Result<(), StoreEr
 }
 
 /// The groups of files of one table that become one file each.
-fn groups(files: &[Arc<DataFile>], level: u8, span: i64, now: i64) -> Vec<Vec<Arc<DataFile>>> {
-    let mut by_span: BTreeMap<i64, Vec<Arc<DataFile>>> = BTreeMap::new();
+fn groups(files: &[Arc<DataFile>], marks: &[u64], level: u8, span: i64, now: i64) -> Vec<Vec<Arc<DataFile>>> {
+    let mut by_span: BTreeMap<(i64, usize), Vec<Arc<DataFile>>> = BTreeMap::new();
     for file in files {
         let begin = file.times.received_min.div_euclid(span);
         let is_over = begin.saturating_add(1).saturating_mul(span).saturating_add(PATIENCE) <= now;
         if is_over && file.level < level && file.rows < SMALL_ROWS {
-            by_span.entry(begin).or_default().push(file.clone());
+            let passed = marks.iter().filter(|mark| file.segments.0 >= **mark).count();
+            by_span.entry((begin, passed)).or_default().push(file.clone());
         }
     }
     let mut groups = Vec::new();

@@ -86,6 +86,16 @@ impl Snapshot {
         })
     }
 
+    /// Blocks of flows in segments below a number.
+    pub(crate) fn blocks_below(&self, below: u64) -> impl Iterator<Item = BlockRef<'_>> {
+        self.blocks(BlockKind::Flows).filter(move |block| block.segment.number < below)
+    }
+
+    /// The lowest segment of which a fill has the records; without a note of it nothing is filled yet.
+    pub(crate) fn mark(&self, fill: u64, below: u64) -> u64 {
+        self.inner.manifest.fills.get(&fill).copied().unwrap_or(below)
+    }
+
     /// Series rows of what is in the journal alone, which add to those in files, and what they lack because it cannot be read. Empty where the snapshot was
     /// opened without a way to make them.
     pub fn live_series(&self) -> (Vec<SeriesBatch>, Vec<Unreadable>) {

@@ -18,6 +18,7 @@ use weir_record::{CounterBatch, FlowBatch, HealthBatch, SeriesBatch};
 use crate::background::{self, Closed, Shared};
 use crate::catalog::Catalog;
 use crate::error::StoreError;
+use crate::fill::{self, Fill};
 use crate::journal::{self, Journal, SealLimits, lock};
 use crate::place::Place;
 use crate::recovery::{self, Recovery};
@@ -83,8 +84,8 @@ pub trait Summary: Send {
     fn rows(&self) -> SeriesBatch;
 }
 
-/// Makes the sums of a new segment.
-pub type MakeSummary = Arc<dyn Fn() -> Box<dyn Summary> + Send + Sync>;
+/// Makes the sums of a segment, whose number it is told: for the same number they have to be of the same kind whenever they are made.
+pub type MakeSummary = Arc<dyn Fn(u64) -> Box<dyn Summary> + Send + Sync>;
 
 /// Sums over nothing, for tools and tests that need no series.
 pub fn no_summary() -> MakeSummary {
@@ -96,7 +97,7 @@ pub fn no_summary() -> MakeSummary {
             SeriesBatch::new()
         }
     }
-    Arc::new(|| Box::new(Nothing))
+    Arc::new(|_| Box::new(Nothing))
 }
 
 /// What is appended together.
@@ -121,7 +122,7 @@ pub struct Position {
 
 /// A store that is open for writing. There is one at a time, which a lock file holds.
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     recovery: Recovery,
     worker: Mutex<Option<JoinHandle<()>>>,
     /// Released when it is closed, also by the end of the process.
@@ -186,6 +187,21 @@ impl Store {
     pub fn seal(&self) {
         self.shared.journal.seal();
         self.shared.wake();
+    }
+
+    /// Ends the last segment of the journal, and tells the number that the next one will have while none can begin. `publish` has to be quick, for appending waits for it.
+    pub fn at_next_segment<T>(&self, publish: impl FnOnce(u64) -> T) -> T {
+        let published = self.shared.journal.at_next_segment(publish);
+        self.shared.wake();
+        published
+    }
+
+    /// Fills sums in the background, these from now on and no others.
+    ///
+    /// # Errors
+    /// Where the manifest cannot be written; fills that are noted in it go on.
+    pub fn set_fills(&self, fills: Vec<Fill>) -> Result<(), StoreError> {
+        fill::set(&self.shared, fills)
     }
 
     /// Does at once what the background does by itself: makes files of sealed segments, merges small files, deletes what is too old or too much by the time `now`, in

@@ -13,7 +13,7 @@ use crate::client::Refused;
 use crate::exit::Failure;
 use crate::metrics;
 use crate::names::Names;
-use crate::service;
+use crate::objects;
 use crate::service::running::Running;
 
 /// The running service behind the HTTP edge.
@@ -56,7 +56,12 @@ impl Backend for ServiceBackend {
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {
-        ask(&self.snapshot()?, question, None, cancel)
+        let snapshot = self.snapshot()?;
+        let question = match self.running.sums() {
+            Some(sums) => &sums.answering(question.clone(), &snapshot),
+            None => question,
+        };
+        ask(&snapshot, question, None, cancel)
     }
 
     fn sql(&self, statement: &str, cancel: &Cancel) -> Result<SqlAnswer, QueryError> {
@@ -66,7 +71,7 @@ impl Backend for ServiceBackend {
 
 /// What can be read of the store at this path now.
 pub(crate) fn open(path: &Path) -> Result<Snapshot, Failure> {
-    let opened = Snapshot::open(path, None, Some(service::summary()));
+    let opened = Snapshot::open(path, None, Some(objects::plain_summary()));
     opened.map_err(|error| Failure::Failed(format!("cannot read the store {}: {error}", path.display())))
 }
 

@@ -1,5 +1,7 @@
 //! The place of profiles, chapters and dashboards: a file in the folder of the store, replaced whole with every change.
 
+mod sums;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -7,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use weir_server::{Filling, Library, Shelf};
+
+pub(crate) use sums::{ChannelSums, plain_summary};
 
 use crate::collect::now;
 use crate::control::replace_file;
@@ -16,19 +20,20 @@ use crate::exit::Failure;
 const FILE: &str = "objects.json";
 
 /// Opens what is kept in this folder.
-pub(crate) fn open(folder: &Path) -> Result<Arc<Library>, Failure> {
+pub(crate) fn open(folder: &Path, sums: &Arc<ChannelSums>) -> Result<Arc<Library>, Failure> {
     let path = folder.join(FILE);
     let failed = |error: String| {
         let path = path.display();
         Failure::Failed(format!("profiles and dashboards in {path}: {error}; move the file away to begin anew"))
     };
-    let library = Library::open(Box::new(FileShelf { path: path.clone() }), now()).map_err(failed)?;
+    let library = Library::open(Box::new(FileShelf { path: path.clone(), sums: Arc::clone(sums) }), now()).map_err(failed)?;
     Ok(Arc::new(library))
 }
 
 /// A file on a disk of this machine.
 struct FileShelf {
     path: PathBuf,
+    sums: Arc<ChannelSums>,
 }
 
 impl Shelf for FileShelf {
@@ -44,9 +49,16 @@ impl Shelf for FileShelf {
         replace_file(&self.path, objects).map_err(|error| format!("{}: {error}", self.path.display()))
     }
 
-    fn keep_sums(&self, _: &BTreeSet<String>) {}
+    fn keep_sums(&self, filters: &BTreeSet<String>) {
+        if let Err(error) = self.sums.keep(filters) {
+            tracing::error!(
+                error,
+                "sums of channels cannot be kept: views are worked out from records until the service starts again"
+            );
+        }
+    }
 
-    fn filling(&self, _: &str) -> Option<Filling> {
-        None
+    fn filling(&self, filter: &str) -> Option<Filling> {
+        self.sums.filling(filter)
     }
 }

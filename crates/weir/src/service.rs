@@ -15,10 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use weir_analytics::Windows;
 use weir_enrich::Tables;
-use weir_record::{FlowBatch, SeriesBatch};
-use weir_store::{MakeSummary, Store, Summary};
+use weir_store::{MakeSummary, Store};
 
 use crate::args::RunArgs;
 use crate::collect::inlet::Inlet;
@@ -41,6 +39,9 @@ use running::{Parts, Running};
 
 /// The folder of what is known of exporters, in that of the store.
 const STATE_FOLDER: &str = "state";
+
+/// In it, the channels of which sums are kept.
+const SUMS_FILE: &str = "channels.json";
 
 /// How often the service looks whether it is asked for something.
 const LOOK: Duration = Duration::from_millis(50);
@@ -86,7 +87,16 @@ pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
 impl Service {
     fn start(config: Config, stop: &Stop) -> Result<Self, Failure> {
         let tables = Arc::new(ArcSwap::new(tables(&config).map_err(Failure::Misuse)?));
-        let store = config.store.as_ref().map(open_store).transpose()?;
+        let (store, library, sums) = match &config.store {
+            Some(store) => {
+                let sums = objects::ChannelSums::load(store.path.join(STATE_FOLDER).join(SUMS_FILE)).map_err(Failure::Failed)?;
+                let sums = Arc::new(sums);
+                let opened = open_store(store, sums.summary())?;
+                sums.set_store(&opened);
+                (Some(opened), Some(objects::open(&store.path, &sums)?), Some(sums))
+            }
+            None => (None, None, None),
+        };
         // Also without listeners: the first may come later.
         let ready = |store: &config::Store| Ready::new(&config, &store.path.join(STATE_FOLDER), &tables);
         let ready = config.store.as_ref().map(ready).transpose()?;
@@ -105,8 +115,8 @@ impl Service {
             _ => None,
         };
         let console = config.console.clone();
-        let library = config.store.as_ref().map(|store| objects::open(&store.path)).transpose()?;
-        let parts = Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications, library };
+        let parts =
+            Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications, library, sums };
         let running = Arc::new(Running::new(config, parts));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
         Ok(Self { running, journal })
@@ -153,11 +163,11 @@ fn open_socket(config: &Config, editor: &Arc<Editor>) -> Result<Option<Socket>, 
     }
 }
 
-fn open_store(config: &config::Store) -> Result<Arc<Store>, Failure> {
+fn open_store(config: &config::Store, summary: MakeSummary) -> Result<Arc<Store>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("store {}: {error}", config.path.display()));
     let options = config.options().map_err(|error| Failure::Misuse(format!("store.{error}")))?;
     fs::create_dir_all(config.path.join(STATE_FOLDER)).map_err(|error| failed(&error))?;
-    let store = Store::open(options, summary()).map_err(|error| failed(&error))?;
+    let store = Store::open(options, summary).map_err(|error| failed(&error))?;
     let (path, found) = (config.path.display(), store.recovery());
     tracing::info!(%path, journal_rows = found.rows, "the store is open");
     if found.octets_cut > 0 || found.damaged > 0 || found.unreadable > 0 || found.files_missing > 0 {
@@ -171,21 +181,6 @@ fn open_store(config: &config::Store) -> Result<Arc<Store>, Failure> {
         );
     }
     Ok(Arc::new(store))
-}
-
-/// Makes the sums of continuous series over a segment of the journal.
-pub(crate) fn summary() -> MakeSummary {
-    struct Sums(Windows);
-    impl Summary for Sums {
-        fn feed(&mut self, flows: &FlowBatch) {
-            self.0.feed(flows);
-        }
-
-        fn rows(&self) -> SeriesBatch {
-            self.0.rows()
-        }
-    }
-    Arc::new(|| Box::new(Sums(Windows::new(weir_analytics::Config::default()))))
 }
 
 fn start_journal(

@@ -10,6 +10,10 @@ use weir_query::Filter;
 use super::text::{check_description, check_line, check_name};
 use super::{Invalid, MAX_CHANNELS, MAX_PARENTS};
 
+/// Colours of channels that nobody chose, in this order: those of the console, which also knows them in the dark.
+pub const PALETTE: [&str; 10] =
+    ["#2f6fde", "#ef8a3c", "#1fa582", "#b857a5", "#ddb021", "#5793b5", "#d4505f", "#7359c9", "#84a532", "#96775a"];
+
 /// A named cut through the traffic, parted into channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +71,7 @@ pub enum Keeping {
 pub struct Channel {
     /// What it is called; no other channel of the profile has this name.
     pub name: String,
-    /// Its colour: `#rrggbb`, or `series-0` to `series-15` of the colours of the console.
+    /// Its colour, `#rrggbb`; without it the console chooses one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(example = "#3b82f6")]
     pub colour: String,
@@ -138,7 +142,7 @@ impl Profile {
                 return Err(Invalid::new(field("name"), format!("another channel is called `{}` already", channel.name)));
             }
             if !is_colour(&channel.colour) {
-                return Err(Invalid::new(field("colour"), "expected `#rrggbb`, or `series-0` to `series-15`"));
+                return Err(Invalid::new(field("colour"), "expected `#rrggbb`"));
             }
             read(field("filter"), &channel.filter)?;
         }
@@ -239,8 +243,11 @@ fn read_joined(field: String, filters: &[String], between: &str) -> Result<Strin
 }
 
 fn is_colour(colour: &str) -> bool {
-    let is_number = |digits: &str| digits.parse::<u8>().is_ok_and(|number| number < 16) && !digits.starts_with('+');
-    colour.is_empty()
-        || colour.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        || colour.strip_prefix("series-").is_some_and(is_number)
+    let is_hex = |hex: &str| hex.len() == 6 && hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+    colour.is_empty() || colour.strip_prefix('#').is_some_and(is_hex)
+}
+
+/// The colour of the channel at this place.
+pub fn colour_of(place: usize) -> String {
+    PALETTE.get(place % PALETTE.len()).copied().unwrap_or_default().to_owned()
 }

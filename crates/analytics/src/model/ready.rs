@@ -100,7 +100,7 @@ const PAGES: [Page; 5] = [
             view("protocols", "Protocols", Pie, "protocol", "bytes", (8, 0, 4, 5)),
             view("senders", "Top senders", Top, "src_addr", "bytes, packets, flows", (0, 5, 4, 5)),
             view("receivers", "Top receivers", Top, "dst_addr", "bytes, packets, flows", (4, 5, 4, 5)),
-            view("applications", "Top applications", Top, "app", "bytes, connections", (8, 5, 4, 5)),
+            view("applications", "Top applications", Top, "app_name", "bytes, connections", (8, 5, 4, 5)),
             view("countries", "Countries", WorldMap, "country", "bytes", (0, 10, 12, 6)),
         ],
     },
@@ -129,7 +129,7 @@ const PAGES: [Page; 5] = [
             )
             .sorted("retransmissions")
             .of("retransmissions > 0"),
-            view("applications", "Response times by application", HeatMap, "app", "srt p95", (0, 12, 12, 5)).of("srt > 0"),
+            view("applications", "Response times by application", HeatMap, "app_name", "srt p95", (0, 12, 12, 5)).of("srt > 0"),
         ],
     },
     Page {
@@ -137,14 +137,14 @@ const PAGES: [Page; 5] = [
         name: "Applications",
         description: "What the network is used for.",
         views: &[
-            view("traffic", "Traffic by application", TimeSeries, "app", "bps", (0, 0, 8, 5)),
-            view("shares", "Shares", Pie, "app", "bytes", (8, 0, 4, 5)),
-            view("flows", "Who uses what", Sankey, "src_addr/24, app, dst_addr/24", "bytes", (0, 5, 12, 6)),
+            view("traffic", "Traffic by application", TimeSeries, "app_name", "bps", (0, 0, 8, 5)),
+            view("shares", "Shares", Pie, "app_name", "bytes", (8, 0, 4, 5)),
+            view("flows", "Who uses what", Sankey, "src_addr/24, app_name, dst_addr/24", "bytes", (0, 5, 12, 6)),
             view(
                 "table",
                 "Applications",
                 Table,
-                "app",
+                "app_name",
                 "bytes, packets, connections, distinct(src_addr), rtt p95, srt p95",
                 (0, 11, 7, 6),
             ),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::chapter::{Chapter, ChapterKind};
-use super::profile::{Channel, Keeping, Profile, Side, read};
+use super::profile::{Channel, Keeping, Profile, Side, colour_of, read};
 use super::text::check_name;
 use super::{Dashboard, DashboardTime, Invalid, MAX_SERVERS, Widget};
 
@@ -106,7 +106,7 @@ impl ServiceRecipe {
         let ends: Vec<String> = self.servers.iter().map(|server| end(server.address, server.port)).collect();
         let channel = |name: &str, filter: String, place: usize| Channel {
             name: name.into(),
-            colour: format!("series-{}", place % 16),
+            colour: colour_of(place),
             filter,
             side: Side::Above,
         };

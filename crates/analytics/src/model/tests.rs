@@ -40,7 +40,7 @@ fn a_profile_is_refused_by_field() {
     );
     assert_eq!(field(&|profile| profile.channels[1].name = "https".into()), "channels[1].name");
     assert_eq!(field(&|profile| profile.channels[1].colour = "red".into()), "channels[1].colour");
-    assert_eq!(field(&|profile| profile.channels[1].colour = "series-16".into()), "channels[1].colour");
+    assert_eq!(field(&|profile| profile.channels[1].colour = "#12345".into()), "channels[1].colour");
     let time = |from: &str, to: &str| Some(PastRange { from: from.into(), to: to.into() });
     assert_eq!(field(&|profile| profile.time = time("yesterday", "2026-03-02T09:00:00Z")), "time.from");
     assert_eq!(field(&|profile| profile.time = time("2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z")), "time.to");

@@ -524,3 +524,77 @@ fn interfaces_in_large_steps_are_told_apart() {
     windows.feed(&batch(&records));
     assert_eq!(rows_of(&windows.rows(), BY_IN_IF, 60).len(), records.len());
 }
+
+/// The rows of a dimension, with what they sum up.
+fn volumes(series: SeriesBatch, dimension: u8, number: Option<u64>) -> Vec<(i64, u32, Option<Address>, [u64; 11])> {
+    let mut sums = SeriesSums::new();
+    sums.add(series);
+    let series = sums.finish();
+    let of = |row: usize| series.dimension.get(row) == Some(dimension) && series.number.get(row) == number;
+    let columns = [
+        &series.flows,
+        &series.samples,
+        &series.connections,
+        &series.packets,
+        &series.bytes,
+        &series.packets_raw,
+        &series.bytes_raw,
+        &series.packets_variance,
+        &series.bytes_variance,
+        &series.rate_unknown,
+        &series.sampled,
+    ];
+    let row = |row: usize| {
+        let amounts = columns.map(|column| column.get(row).unwrap_or(0));
+        (series.slot.get(row).unwrap(), series.step.get(row).unwrap(), series.exporter.get(row), amounts)
+    };
+    (0..series.rows()).filter(|row| of(*row)).map(row).collect()
+}
+
+proptest! {
+    #[test]
+    fn sums_of_a_channel_are_those_of_its_records(parts in proptest::collection::vec(proptest::collection::vec(told(), 0..40), 1..4)) {
+        let filters = ["proto 1", "src as > 2 or exporter 0.0.0.1", "any", "not any"];
+        let filters: Vec<_> = filters.iter().map(|text| weir_query::Filter::parse(text).unwrap()).collect();
+        // Numbers are as large as they are in the service.
+        let number = |place: usize| 1_767_225_600_000_000 + place as u64;
+        let summed: Vec<_> = filters.iter().enumerate().map(|(place, filter)| Summed { number: number(place), filter: filter.clone() }).collect();
+        let mut windows = Windows::with_channels(Config::default(), summed.clone());
+        let mut past = crate::ChannelWindows::new(summed);
+        let mut alone: Vec<_> = filters.iter().map(|_| Windows::new(Config::default())).collect();
+        for part in &parts {
+            let batch = batch(part);
+            windows.feed(&batch);
+            past.feed(&batch);
+            let mut mask = weir_query::Mask::new();
+            for (filter, alone) in filters.iter().zip(&mut alone) {
+                filter.evaluate(&batch, &mut mask);
+                let mut selected = FlowBatch::new();
+                selected.append_where(&batch, |row| mask.get(row));
+                alone.feed(&selected);
+            }
+        }
+        for (place, alone) in alone.iter().enumerate() {
+            let expected = volumes(alone.rows(), BY_SOURCE, None);
+            prop_assert_eq!(&volumes(windows.rows(), BY_CHANNEL, Some(number(place))), &expected);
+            prop_assert_eq!(&volumes(past.rows(), BY_CHANNEL, Some(number(place))), &expected);
+        }
+        prop_assert!(volumes(windows.rows(), BY_CHANNEL, None).is_empty(), "all channels have room");
+    }
+}
+
+#[test]
+fn one_channel_more_than_there_is_room_for_is_told() {
+    let filter = weir_query::Filter::any();
+    let mut windows = Windows::new(Config::default());
+    let summed = (0..3).map(|number| Summed { number, filter: filter.clone() }).collect();
+    windows.channels = Channels::with_room(summed, 2);
+    let mut flows = FlowBatch::new();
+    flows.time_received.push(0, START);
+    flows.bytes.push(0, 5);
+    flows.advance(1);
+    windows.feed(&flows);
+    assert_eq!(volumes(windows.rows(), BY_CHANNEL, Some(1)).len(), 2);
+    assert_eq!(volumes(windows.rows(), BY_CHANNEL, Some(2)), []);
+    assert_eq!(volumes(windows.rows(), BY_CHANNEL, None).len(), 2, "its sums stand in the row without a number");
+}

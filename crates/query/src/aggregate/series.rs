@@ -43,6 +43,8 @@ pub struct SeriesPlan {
     dimension: u8,
     /// The key besides the source.
     key: Option<Column>,
+    /// The channel whose sums these are; its filter is that of the question.
+    channel: Option<u64>,
 }
 
 impl Question {
@@ -59,7 +61,9 @@ impl Question {
             }
         }
         let dimension = match key {
+            None if self.channel.is_some() => names::BY_CHANNEL,
             None => names::BY_SOURCE,
+            Some(_) if self.channel.is_some() => return None,
             Some(key) => DIMENSIONS.iter().find(|(column, _)| *column == key)?.1,
         };
         let is_sketch = names::is_sketch(dimension);
@@ -67,15 +71,15 @@ impl Question {
         let lane_fits = |lane: &Lane| match lane {
             Lane::Sum(Column::bytes) if !self.unscaled => true,
             _ if is_sketch => false,
-            Lane::Sum(Column::retransmissions | Column::out_of_order) => key.is_none(),
+            Lane::Sum(Column::retransmissions | Column::out_of_order) => dimension == names::BY_SOURCE,
             lane => summed(&empty, *lane, self.unscaled).is_some(),
         };
         let measures_fit =
             self.measures.iter().all(|measure| side_of(&measure.what).is_none() && lanes_of(&measure.what).iter().all(lane_fits));
-        let filter_fits = self.filter.columns().iter().all(|column| *column == Column::exporter);
+        let filter_fits = self.channel.is_some() || self.filter.columns().iter().all(|column| *column == Column::exporter);
         let steps: &[u32] = if is_sketch { &[HOUR] } else { &[HOUR, 60] };
         let step = steps.iter().find(|seconds| step % (i64::from(**seconds) * SECOND) == 0);
-        step.filter(|_| measures_fit && filter_fits).map(|step| SeriesPlan { step: *step, dimension, key })
+        step.filter(|_| measures_fit && filter_fits).map(|step| SeriesPlan { step: *step, dimension, key, channel: self.channel })
     }
 }
 
@@ -152,7 +156,11 @@ impl<'q> SeriesFeed<'q> {
     pub fn feed(&mut self, series: &SeriesBatch) -> ControlFlow<()> {
         let as_flows = self.as_flows(series);
         let mut mask = Mask::new();
-        self.question.filter.evaluate(&as_flows, &mut mask);
+        match self.plan.channel {
+            // Whoever made the sums has looked at the filter.
+            Some(_) => mask.select_all(series.rows()),
+            None => self.question.filter.evaluate(&as_flows, &mut mask),
+        }
         let dimension = |row: usize| series.dimension.get(row);
         self.has_displaced |= (0..series.rows()).any(|row| {
             // Without a source it is of any.
@@ -188,6 +196,10 @@ impl<'q> SeriesFeed<'q> {
             }
         }
         mask.retain(|row| dimension(row) == Some(self.plan.dimension));
+        if self.plan.channel.is_some() {
+            self.has_rest |= mask.iter().any(|row| series.number.get(row).is_none());
+            mask.retain(|row| series.number.get(row) == self.plan.channel);
+        }
         if sketch {
             for row in mask.iter() {
                 let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));

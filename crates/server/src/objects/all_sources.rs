@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use weir_analytics::model::chapter::ALL_SOURCES;
+use weir_analytics::model::profile::colour_of;
 use weir_analytics::model::{Channel, MAX_CHANNELS, MAX_NAME, Profile, Scope, Side};
 
 use super::document::{Envelope, Origin};
@@ -32,11 +33,8 @@ pub(super) fn profile(mut sources: Vec<SourceRow>) -> Envelope<Profile> {
         let tests: Vec<String> = addresses.iter().map(|address| format!("exporter {address}")).collect();
         tests.join(" or ")
     };
-    let mut channels: Vec<Channel> = parts
-        .iter()
-        .enumerate()
-        .map(|(place, (name, addresses))| channel(name, format!("series-{}", place % 16), is_any(addresses)))
-        .collect();
+    let mut channels: Vec<Channel> =
+        parts.iter().enumerate().map(|(place, (name, addresses))| channel(name, colour_of(place), is_any(addresses))).collect();
     if channels.is_empty() || !rest.is_empty() {
         let known: Vec<IpAddr> = parts.iter().flat_map(|(_, addresses)| addresses.iter().copied()).collect();
         let filter = if known.is_empty() { String::new() } else { format!("not ({})", is_any(&known)) };

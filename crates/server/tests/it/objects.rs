@@ -249,7 +249,7 @@ fn all_sources_makes_itself() {
     let page = running.get("/api/v1/profiles/all-sources");
     assert_eq!(
         page.json()["object"]["channels"],
-        json!([{"name": "core1", "colour": "series-0", "filter": "exporter 192.0.2.1", "side": "above"}])
+        json!([{"name": "core1", "colour": "#2f6fde", "filter": "exporter 192.0.2.1", "side": "above"}])
     );
     for (method, body) in [("PUT", profile("mine")), ("DELETE", Value::Null)] {
         let refused = running.send(method, "/api/v1/profiles/all-sources", Some(("if-match", &tag(&page))), &body);

@@ -53,7 +53,7 @@ impl Summary for BySource {
 }
 
 fn by_source() -> MakeSummary {
-    Arc::new(|| Box::new(BySource::default()))
+    Arc::new(|_| Box::new(BySource::default()))
 }
 
 /// So many flows of five sources, one a second, each of two minutes and a half; bytes are the number of the row.

@@ -113,7 +113,7 @@ impl Segment {
             return (summary.rows(), Vec::new());
         }
         // Without the lock: two that do the same work at once get the same rows.
-        let (mut summary, mut reader, mut flows) = (make(), BlockReader::default(), FlowBatch::new());
+        let (mut summary, mut reader, mut flows) = (make(self.number), BlockReader::default(), FlowBatch::new());
         let mut unreadable = Vec::new();
         for place in self.blocks().iter().filter(|place| place.header.kind == BlockKind::Flows) {
             match reader.read(self, place, None, &mut flows) {

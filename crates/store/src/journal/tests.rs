@@ -155,7 +155,7 @@ fn sums_that_lack_a_block_are_told_and_made_again() {
     file.write_all(&octets).unwrap();
     let places = find_blocks(&file, true).unwrap().blocks;
     let segment = Segment::of(1, "1.wal".into(), file.try_clone().unwrap(), places, octets.len() as u64);
-    let make: MakeSummary = Arc::new(|| Box::new(Counted(0)));
+    let make: MakeSummary = Arc::new(|_| Box::new(Counted(0)));
     let summed = || {
         let (rows, missing) = segment.series(&make);
         (rows.flows.get(0), missing.iter().map(|missing| missing.rows).collect::<Vec<_>>())

@@ -22,7 +22,7 @@ fn file(name: &str, number: u64) -> Arc<DataFile> {
 
 fn manifest() -> Manifest {
     let files = (0..20).map(|number| file(&format!("flows/2026-01-01/{number:010}.parquet"), number)).collect();
-    Manifest { generation: 3, dead_below: 17, next_merge: 5, files }
+    Manifest { generation: 3, dead_below: 17, next_merge: 5, fills: [(5, 3), (9, 0)].into(), files }
 }
 
 #[test]

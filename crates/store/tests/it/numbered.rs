@@ -55,7 +55,7 @@ pub(crate) fn counted() -> MakeSummary {
             rows
         }
     }
-    Arc::new(|| Box::new(Minutes::default()))
+    Arc::new(|_| Box::new(Minutes::default()))
 }
 
 /// Flow records whose `flow_id` is a number of the range and that arrived at `time`.

@@ -18,6 +18,7 @@ use crate::collect::{self, Collector, Counted, Desk};
 use crate::config::{self, Config, Console, Limits};
 use crate::exit::Failure;
 use crate::export::Exports;
+use crate::objects::ChannelSums;
 use crate::replicate::Replications;
 use crate::report::service::Ended;
 
@@ -35,6 +36,7 @@ pub(super) struct Parts {
     pub(super) exports: Arc<Exports>,
     pub(super) replications: Arc<Replications>,
     pub(super) library: Option<Arc<Library>>,
+    pub(super) sums: Option<Arc<ChannelSums>>,
 }
 
 /// What all parts of the service may ask.
@@ -57,6 +59,8 @@ pub(crate) struct Running {
     replications: Arc<Replications>,
     /// Profiles, chapters and dashboards.
     library: Option<Arc<Library>>,
+    /// Sums of their channels.
+    sums: Option<Arc<ChannelSums>>,
     /// What was counted when the collector ended.
     last: Mutex<Option<Counted>>,
     /// What the store keeps, which is more than the configuration says while another one may come back.
@@ -65,7 +69,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(super) fn new(config: Config, parts: Parts) -> Self {
-        let Parts { tables, store, collector, journal, meter, metering, exports, replications, library } = parts;
+        let Parts { tables, store, collector, journal, meter, metering, exports, replications, library, sums } = parts;
         Self {
             kept: Mutex::new(config.store.as_ref().map(config::Store::limits)),
             config: ArcSwap::from_pointee(config),
@@ -79,6 +83,7 @@ impl Running {
             exports,
             replications,
             library,
+            sums,
             last: Mutex::default(),
         }
     }
@@ -91,6 +96,11 @@ impl Running {
     /// Profiles, chapters and dashboards, where there is a place for them.
     pub(crate) const fn library(&self) -> Option<&Arc<Library>> {
         self.library.as_ref()
+    }
+
+    /// Sums of channels, where there is a store for them.
+    pub(crate) const fn sums(&self) -> Option<&Arc<ChannelSums>> {
+        self.sums.as_ref()
     }
 
     /// The meter.

@@ -3,6 +3,7 @@
 mod completeness;
 mod demo;
 mod files;
+mod objects;
 mod questions;
 mod replay;
 mod series;

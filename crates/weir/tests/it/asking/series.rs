@@ -28,7 +28,7 @@ impl Summary for Sums {
 
 fn sums(config: &Config) -> MakeSummary {
     let config = config.clone();
-    std::sync::Arc::new(move || Box::new(Sums(Windows::new(config.clone()))))
+    std::sync::Arc::new(move |_| Box::new(Sums(Windows::new(config.clone()))))
 }
 
 /// What may be in the records of a case.
