@@ -35,6 +35,9 @@ want haproxy haproxy
 want dnsmasq dnsmasq-base
 want dig bind9-dnsutils
 want psql postgresql
+want iperf3 iperf3
+# What moves an address between two machines.
+want keepalived keepalived
 # Pages of the console.
 want chromium chromium
 [ ${#packages[@]} -gt 0 ] || exit 0

@@ -47,7 +47,7 @@ pub struct Meter {
     stats: Stats,
     /// The latest time of any packet.
     now: i64,
-    /// Where [`Meter::finish`] goes on.
+    /// Where [`Meter::finish`] and [`Meter::cut`] go on.
     finished: u32,
 }
 
@@ -125,6 +125,25 @@ impl Meter {
             if flow.live {
                 let reason = if flow.closing { EndReason::End } else { EndReason::Forced };
                 self.end(self.finished, reason, out);
+            }
+            self.finished += 1;
+            if out.rows() - begun >= ROWS_AT_ONCE {
+                return true;
+            }
+        }
+        self.finished = 0;
+        false
+    }
+
+    /// Writes a record of every flow that is open, and goes on counting in each anew, as when it has gone on for too long. True where more wait to be
+    /// written: call it again with room in the batch, and with no packet in between.
+    pub fn cut(&mut self, out: &mut FlowBatch) -> bool {
+        let begun = out.rows();
+        while let Some(flow) = self.table.get(self.finished) {
+            if flow.live {
+                let reason = if flow.closing { EndReason::End } else { EndReason::Active };
+                self.write(self.finished, reason, out);
+                self.begin_record(self.finished, self.now);
             }
             self.finished += 1;
             if out.rows() - begun >= ROWS_AT_ONCE {

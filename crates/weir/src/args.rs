@@ -5,6 +5,7 @@
 mod ask;
 mod demo;
 mod edit;
+mod ha;
 mod import;
 mod meter;
 mod replay;
@@ -18,6 +19,7 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use edit::{
     CommitArgs, CompleteArgs, ConfirmArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
 };
+pub(crate) use ha::{HaArgs, HaWhat};
 pub(crate) use import::{FcliArgs, ImportArgs, ImportWhat};
 pub(crate) use meter::{ExportUrl, FlowArgs, MeterArgs, PacketArgs};
 pub(crate) use replay::{Rate, ReplayArgs};
@@ -81,6 +83,8 @@ pub(crate) enum Command {
     Discard(PlainArgs),
     /// Make the candidate's changes anew in what runs now
     Rebase(PlainArgs),
+    /// Look at, or say, which of two units exports
+    Ha(HaArgs),
     /// Take over the configuration of another program
     Import(ImportArgs),
     /// Complete a line of a shell

@@ -8,6 +8,7 @@ mod control;
 mod enrich;
 mod error;
 mod export;
+mod ha;
 mod listen;
 mod meter;
 mod replicate;
@@ -27,6 +28,7 @@ pub(crate) use control::Control;
 pub(crate) use enrich::Enrich;
 pub(crate) use error::nearest;
 pub(crate) use export::{Export, Format, Mode, Origin, Profile, Times};
+pub(crate) use ha::{Ha, HaMode, Traffic, Units};
 pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
 pub(crate) use replicate::Replicate;
@@ -67,6 +69,9 @@ pub(crate) struct Config {
     /// How it is changed while it runs.
     #[serde(default, skip_serializing_if = "Control::is_default")]
     pub(crate) control: Control,
+    /// Which of two units exports.
+    #[serde(default, skip_serializing_if = "Ha::is_default")]
+    pub(crate) ha: Ha,
 }
 
 impl Config {
@@ -109,6 +114,7 @@ impl Config {
         for (listen_name, listen) in &config.listen {
             listen.check().map_err(|error| format!("{name}: listen.{listen_name}.{error}"))?;
         }
+        config.ha.check().map_err(|error| format!("{name}: ha.{error}"))?;
         config.check_twice().map_err(|error| format!("{name}: {error}"))?;
         Ok(config)
     }

@@ -21,7 +21,9 @@ pub(crate) mod complete;
 
 mod client;
 
+pub(crate) use client::ask;
 pub(crate) use editor::Editor;
 pub(crate) use file::replace as replace_file;
+pub(crate) use protocol::Request;
 pub(crate) use socket::{Socket, path_of};
 pub(crate) use trial::{Again, Found};

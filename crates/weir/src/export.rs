@@ -11,6 +11,7 @@ mod encoding;
 mod waiting;
 
 mod counted;
+mod gate;
 mod health;
 mod pace;
 
@@ -32,6 +33,7 @@ use crate::pipeline::queue::Queue;
 use buffer::Buffer;
 use choice::Choice;
 use encoding::Encoding;
+use gate::Gate;
 use health::Health;
 use lane::{Ending, Lane, Piece, Session, Shared, Target};
 use pace::Pace;
@@ -47,6 +49,7 @@ const REMOVED: Duration = Duration::from_secs(2);
 pub(crate) struct Exports {
     is_live: bool,
     about: Arc<ArcSwap<About>>,
+    gate: Arc<Gate>,
     running: Mutex<BTreeMap<String, Running>>,
     /// Lanes of exports that are gone, while they end. Held while exports change.
     removed: Mutex<Vec<LaneHandle>>,
@@ -92,7 +95,7 @@ struct LaneHandle {
 impl Exports {
     /// No endpoint yet. Live, what comes is more urgent than a collector that is slow; otherwise whoever makes records waits for it.
     pub(crate) fn new(is_live: bool) -> Self {
-        Self { is_live, about: Arc::default(), running: Mutex::default(), removed: Mutex::default() }
+        Self { is_live, about: Arc::default(), gate: Arc::default(), running: Mutex::default(), removed: Mutex::default() }
     }
 
     /// Goes over to the exports of a configuration: those that are the same go on undisturbed, a changed one keeps what waits for its collector. After an error
@@ -165,6 +168,11 @@ impl Exports {
         self.about.store(about);
     }
 
+    /// Whether records are sent at all.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Whether somebody wants records of this origin.
     pub(crate) fn wants(&self, origin: Origin) -> bool {
         self.lock().values().any(|endpoint| endpoint.export.from == origin)
@@ -191,7 +199,11 @@ impl Exports {
         // Under the lock, so that no lane ends in between; live nobody waits here, and files change no exports.
         let running = self.lock();
         let wanting = running.values().filter(|endpoint| endpoint.export.from == origin);
-        for lane in wanting.flat_map(|endpoint| &endpoint.lanes) {
+        let (open, closed): (Vec<_>, Vec<_>) = wanting.partition(|endpoint| self.gate.is_open(&endpoint.export));
+        if !closed.is_empty() {
+            self.gate.withhold(flows.rows() as u64);
+        }
+        for lane in open.into_iter().flat_map(|endpoint| &endpoint.lanes) {
             let mut piece = Box::new(Piece(Some(Arc::clone(&flows))));
             if self.is_live {
                 lane.shared.queue.push_or_drop(&mut piece);
@@ -264,6 +276,8 @@ impl Exports {
             session: Session::begin(buffer.position()),
             buffer,
             folder,
+            gate: Arc::clone(&self.gate),
+            was_open: true,
             encoding: Encoding::new(export, first, Arc::clone(&self.about)),
             targets,
             current: None,

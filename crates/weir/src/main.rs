@@ -28,6 +28,7 @@ mod candidate;
 mod collect;
 mod control;
 mod demo;
+mod ha;
 mod log;
 mod metrics;
 mod objects;
@@ -77,6 +78,7 @@ fn run() -> Result<Outcome, Failure> {
         Command::Versions(typed) => commands::versions(&typed),
         Command::Discard(typed) => commands::discard(&typed),
         Command::Rebase(typed) => commands::rebase(&typed),
+        Command::Ha(typed) => ha::commands::run(&typed),
         Command::Import(ImportArgs { what: ImportWhat::Fcli(typed) }) => import::run(&typed),
         Command::CompletePath(typed) => complete::run(&typed),
         Command::Replay(typed) => replay::run(&typed),

@@ -12,6 +12,7 @@ use weir_transport::{Scheme, StreamEnd};
 use crate::collect::{Counted, Listened};
 use crate::config::ListenFormat;
 use crate::export::Sent;
+use crate::ha::Role;
 use crate::replicate::Replicated;
 use crate::service::running::Running;
 
@@ -61,6 +62,9 @@ metrics! {
     JOURNAL_STUCK Gauge "weir_journal_stuck" [] "1 while the store takes nothing.";
     JOURNAL_TRIED Counter "weir_journal_retries_total" [] "Batches that the store did not take at once.";
     JOURNAL_GIVEN_UP Counter "weir_journal_given_up_rows_total" [] "Rows that were dropped because the store took nothing.";
+    HA_ACTIVE Gauge "weir_ha_active" [] "1 where this unit is the active one, or alone; 0 while it stands by.";
+    HA_CHANGES Counter "weir_ha_changes_total" [] "Times that its role has changed.";
+    HA_WITHHELD Counter "weir_ha_withheld_records_total" [] "Records that were not sent because this unit stood by.";
     EXPORT_SEEN Counter "weir_export_seen_records_total" ["export"] "Records that passed the filter of an export, offered to its sampling.";
     EXPORT_RECORDS Counter "weir_export_records_total" ["export"] "Records that were to be sent: seen, and chosen by sampling.";
     EXPORT_RESTORED Counter "weir_export_restored_records_total" ["export"] "Records that an earlier run has left on disk.";
@@ -118,6 +122,10 @@ pub(crate) fn counters(running: &Running) -> Vec<Counter> {
         sheet.put(&JOURNAL_TRIED, &[], journal.stuck.load(Ordering::Relaxed));
         sheet.put(&JOURNAL_GIVEN_UP, &[], journal.given_up.load(Ordering::Relaxed));
     }
+    let unit = running.unit().status();
+    sheet.put(&HA_ACTIVE, &[], (unit.role == Role::Active).into());
+    sheet.put(&HA_CHANGES, &[], unit.changes);
+    sheet.put(&HA_WITHHELD, &[], unit.withheld);
     exported(&mut sheet, &running.exports().counted());
     copied(&mut sheet, &running.replications().counted());
     if let Some(store) = running.store() {

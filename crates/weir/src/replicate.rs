@@ -5,6 +5,7 @@
 //! ([`TemplateMemory`]), and says them again to a target that has just come up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use arc_swap::ArcSwap;
 use weir_codec::replay::{Heard, MemoryLimits, Speaker, TemplateMemory};
 use weir_transport::{CopyCounters, CopySender, Datagram, DatagramBatch, Inbox, ShardOptions, Shards, State, Taken, Url};
 
-use crate::config::{Config, Replicate};
+use crate::config::{Config, Replicate, Units};
 use crate::exit::tell;
 
 /// Octets of a batch of datagrams on their way to a thread.
@@ -29,6 +30,9 @@ const TOGETHER: usize = 64;
 #[derive(Default)]
 pub(crate) struct Replications {
     table: ArcSwap<Table>,
+    /// The same while this unit stands by.
+    standby: ArcSwap<Table>,
+    stands_by: AtomicBool,
     running: Mutex<BTreeMap<String, Running>>,
 }
 
@@ -143,8 +147,11 @@ impl Replications {
             }
         }
         running.extend(started);
-        let old = self.table.swap(Arc::new(Table::new(&running, new)));
-        old.wait_until_left(HEARD);
+        let tables = [
+            self.table.swap(Arc::new(Table::new(&running, new, |_| true))),
+            self.standby.swap(Arc::new(Table::new(&running, new, |section| section.units == Units::Both))),
+        ];
+        tables.into_iter().for_each(|old| old.wait_until_left(HEARD));
         for (name, section) in ended {
             let (counted, memory) = section.end();
             if let Some(heir) = running.get_mut(&name) {
@@ -157,8 +164,13 @@ impl Replications {
 
     /// Where to copy what this listener receives. Ask again for each batch: it may change.
     pub(crate) fn of(&self, listener: &str) -> Copies {
-        let table = self.table.load();
+        let table = if self.stands_by.load(Ordering::Acquire) { self.standby.load() } else { self.table.load() };
         Copies(Arc::clone(table.named.get(listener).unwrap_or(&table.others)))
+    }
+
+    /// From now on this unit copies nothing but what both are to copy; or all again.
+    pub(crate) fn stand_by(&self, stands_by: bool) {
+        self.stands_by.store(stands_by, Ordering::Release);
     }
 
     /// What was counted so far.
@@ -193,10 +205,14 @@ impl Copies {
 }
 
 impl Table {
-    fn new(running: &BTreeMap<String, Running>, config: &Config) -> Self {
+    fn new(running: &BTreeMap<String, Running>, config: &Config, copies: impl Fn(&Replicate) -> bool) -> Self {
         let wanting = |listener: Option<&String>| -> Arc<[Shards]> {
             let wants = |section: &Replicate| section.from.is_empty() || listener.is_some_and(|name| section.from.contains(name));
-            running.values().filter(|section| wants(&section.section)).map(|section| section.shards.clone()).collect()
+            running
+                .values()
+                .filter(|section| copies(&section.section) && wants(&section.section))
+                .map(|section| section.shards.clone())
+                .collect()
         };
         let named = config.listen.keys().map(|name| (name.clone(), wanting(Some(name)))).collect();
         Self { named, others: wanting(None) }

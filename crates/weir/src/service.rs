@@ -5,7 +5,7 @@
 //! end:    HTTP -> receivers -> workers, meter -> journal (all is durable) -> saved state -> exports -> store (files are made)
 //! ```
 
-mod metering;
+pub(crate) mod metering;
 mod reload;
 pub(crate) mod running;
 
@@ -26,6 +26,7 @@ use crate::config::{self, Config};
 use crate::control::{self, Editor, Found, Socket};
 use crate::exit::{Failure, Outcome};
 use crate::export::Exports;
+use crate::ha::Unit;
 use crate::log;
 use crate::meter::Job;
 use crate::objects;
@@ -42,6 +43,9 @@ const STATE_FOLDER: &str = "state";
 
 /// In it, the channels of which sums are kept.
 const SUMS_FILE: &str = "channels.json";
+
+/// In it, the role that was commanded.
+const ROLE_FILE: &str = "role";
 
 /// How often the service looks whether it is asked for something.
 const LOOK: Duration = Duration::from_millis(50);
@@ -108,15 +112,18 @@ impl Service {
         let journal = store.as_ref().map(start).transpose()?;
         let desk = Arc::new(Desk::new(1));
         let state = journal.as_ref().map(|journal| Arc::clone(&journal.state));
-        let metering = Metering::new(make_meter(&exports, journal.as_ref(), &tables, &desk), state.clone(), stop);
+        let metering = Arc::new(Metering::new(make_meter(&exports, journal.as_ref(), &tables, &desk), state.clone(), stop));
+        let kept = config.store.as_ref().map(|store| store.path.join(STATE_FOLDER).join(ROLE_FILE));
+        let unit = Arc::new(Unit::new(&config.ha, &exports, &replications, &metering, kept));
         metering.apply(None, config.meter.as_ref())?;
         let collector = match (ready, &journal) {
             (Some(ready), Some(journal)) => Some(ready.start(&journal.queue, &replications, stop)?),
             _ => None,
         };
+        unit.apply(&config.ha).map_err(Failure::Failed)?;
         let console = config.console.clone();
         let parts =
-            Parts { tables, store, collector, journal: state, meter: desk, metering, exports, replications, library, sums };
+            Parts { tables, store, collector, journal: state, meter: desk, metering, unit, exports, replications, library, sums };
         let running = Arc::new(Running::new(config, parts));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
         Ok(Self { running, journal })
@@ -132,6 +139,7 @@ impl Service {
         let Self { running, journal } = self;
         stop.now();
         tracing::info!("ending: what was received is stored");
+        running.unit().close();
         running.close_server();
         let metered = running.metering().end();
         running.close_collector();

@@ -12,7 +12,7 @@ use weir_transport::{Scheme, Url};
 
 use super::error::read_query;
 use super::values::NO_PORT;
-use super::{Condition, Endpoint, Meter, OneIn, Size, Span};
+use super::{Condition, Endpoint, Meter, OneIn, Size, Span, Units};
 
 /// An endpoint and what it is sent.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -33,6 +33,9 @@ pub(crate) struct Export {
     /// Which records.
     #[serde(default)]
     pub(crate) from: Origin,
+    /// Which of two units sends them.
+    #[serde(default, skip_serializing_if = "Units::is_default")]
+    pub(crate) units: Units,
     /// Records for which this holds.
     #[serde(default = "Condition::any")]
     pub(crate) filter: Condition,

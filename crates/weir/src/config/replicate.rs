@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use weir_transport::{CopyOptions, Scheme, Url};
 
 use super::values::NO_PORT;
-use super::{Endpoint, Size, Span};
+use super::{Endpoint, Size, Span, Units};
 
 /// Which datagrams go where.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -15,6 +15,9 @@ pub(crate) struct Replicate {
     pub(crate) from: Vec<String>,
     /// Where the other collectors listen; each gets all.
     pub(crate) targets: Vec<Endpoint>,
+    /// Which of two units copies.
+    #[serde(default, skip_serializing_if = "Units::is_default")]
+    pub(crate) units: Units,
     /// Copies have the address and port of the exporter.
     #[serde(default)]
     pub(crate) original_source: bool,

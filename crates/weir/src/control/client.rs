@@ -14,7 +14,7 @@ use crate::config::Control;
 use crate::exit::Failure;
 
 /// Asks, and waits for the answer.
-pub(super) fn ask<T: DeserializeOwned>(typed: &EditorArgs, request: &Request) -> Result<T, Failure> {
+pub(crate) fn ask<T: DeserializeOwned>(typed: &EditorArgs, request: &Request) -> Result<T, Failure> {
     let path = place(typed)?;
     let failed = |error: std::io::Error| unreachable(&path, &error);
     let mut stream = UnixStream::connect(&path).map_err(failed)?;

@@ -14,6 +14,7 @@ use super::versions::Versions;
 use super::who::Who;
 use crate::candidate::{Edit, differences};
 use crate::config::Config;
+use crate::ha::{HaStatus, Role};
 use crate::service::running::Running;
 use apply::Order;
 
@@ -228,6 +229,15 @@ impl Editor {
         let changes = differences(&running, &candidate.text).len();
         let notes = self.check(&candidate.text).err().into_iter().collect();
         Ok(Edited { changes, notes })
+    }
+
+    /// What this unit is, of two; it takes another role first where one is named.
+    pub(super) fn ha(&self, who: &Who, role: Option<Role>) -> Result<HaStatus, String> {
+        let unit = self.running.unit();
+        if let Some(role) = role {
+            unit.command(role, &who.name)?;
+        }
+        Ok(unit.status())
     }
 
     /// Goes over to what stands in the file; what is wrong with it is told, and nothing changes then. False where a change is under way: to be asked again.

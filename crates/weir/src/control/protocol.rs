@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::candidate::{Change, Edit};
+use crate::ha::Role;
 
 /// Most octets of a request.
 pub(crate) const MAX_REQUEST: usize = 1 << 20;
@@ -62,6 +63,12 @@ pub(crate) enum Request {
     Discard,
     /// Makes the changes of the candidate anew in what runs now.
     Rebase,
+    /// What this unit is, of two.
+    Ha {
+        /// What it is to be.
+        #[serde(default)]
+        role: Option<Role>,
+    },
 }
 
 /// On which terms something is to run.

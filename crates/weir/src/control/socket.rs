@@ -155,6 +155,7 @@ fn done(editor: &Editor, who: &Who, request: Request) -> Result<Answer, String> 
         Request::Rollback { version, terms } => ok(editor.rollback(who, version, terms)?),
         Request::Versions => ok(editor.versions()),
         Request::Discard => ok(editor.discard(who)?),
+        Request::Ha { role } => ok(editor.ha(who, role)?),
         Request::Rebase => ok(editor.rebase(who)?),
     }
 }

@@ -44,6 +44,18 @@ impl Encoding {
         Self { export: export.clone(), target: target.clone(), about, told: None, encoder: None }
     }
 
+    /// For whom it makes them.
+    pub(super) const fn export(&self) -> &Export {
+        &self.export
+    }
+
+    /// All that a collector must know is said again with the next messages.
+    pub(super) fn announce(&mut self) {
+        if let Some(Encoder::Templates { refresh, .. }) = &mut self.encoder {
+            *refresh = Refresh::new(refresh.every, refresh.messages);
+        }
+    }
+
     /// The peer knows nothing of earlier messages.
     pub(super) fn begin_session(&mut self) {
         if let Some(Encoder::Templates { encoder, .. }) = &mut self.encoder {

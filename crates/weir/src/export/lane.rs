@@ -16,6 +16,7 @@ use super::buffer::Buffer;
 use super::choice::{Choice, is_pair};
 use super::counted::{Counted, TargetCounted};
 use super::encoding::Encoding;
+use super::gate::Gate;
 use super::health::{Health, Seen};
 use super::pace::Pace;
 use crate::collect::now;
@@ -76,6 +77,9 @@ pub(super) struct Lane {
     pub(super) buffer: Buffer,
     /// Where it is on disk.
     pub(super) folder: Option<PathBuf>,
+    pub(super) gate: Arc<Gate>,
+    /// It was open when this was looked at last.
+    pub(super) was_open: bool,
     pub(super) encoding: Encoding,
     pub(super) targets: Vec<Target>,
     /// The target that has a session, and whether it takes messages now.
@@ -227,7 +231,15 @@ impl Lane {
     /// Moves everything on as far as it goes without waiting for the network.
     fn work(&mut self, now: i64) {
         self.connect();
-        self.send(now);
+        let is_open = self.gate.is_open(self.encoding.export());
+        if is_open && !self.was_open {
+            self.encoding.announce();
+        }
+        self.was_open = is_open;
+        // A unit that stands by says nothing, once all is sent that it had to say.
+        if is_open || self.has_rows() {
+            self.send(now);
+        }
         self.settle();
         self.buffer.tend(false);
         self.count();

@@ -19,7 +19,7 @@ use super::meter::{BATCH_ROWS, ROWS_WAIT};
 use super::outlet::Outlet;
 use super::queue::{Queue, Taken};
 use crate::collect::now;
-use crate::config::{Meter, Sample};
+use crate::config::{Meter, Origin, Sample};
 use crate::exit::{Failure, say, tell};
 use crate::export::{About, Metered};
 use crate::report::meter::{Kernel, Totals};
@@ -123,7 +123,15 @@ fn hand_out(around: Around<'_>, outlet: &mut Outlet) -> Result<(), Failure> {
     let Around { queue, stop, about, changes } = around;
     let mut result = Ok(());
     let mut flushed = Instant::now();
+    // Exports follow the role of this unit behind so many batches.
+    let mut turn: Option<usize> = None;
     loop {
+        if changes.turned() {
+            turn = Some(queue.len());
+        }
+        if turn.take_if(|batches| *batches == 0).is_some() {
+            outlet.exports.gate().follow(Origin::Meter);
+        }
         let taken = queue.take(ROWS_WAIT);
         let now = now();
         about.lost_records.store(queue.dropped(), Ordering::Relaxed);
@@ -136,13 +144,19 @@ fn hand_out(around: Around<'_>, outlet: &mut Outlet) -> Result<(), Failure> {
         }
         match taken {
             Taken::Batch(batch) => {
-                if result.is_ok() {
+                if result.is_ok() && !batch.is_empty() {
                     result = outlet.take(&batch, now).map_err(Failure::from);
                 }
                 queue.give_back(batch);
+                turn.iter_mut().for_each(|batches| *batches = batches.saturating_sub(1));
             }
             Taken::Nothing => {}
-            Taken::End => return result,
+            Taken::End => {
+                if changes.turned() || turn.is_some() {
+                    outlet.exports.gate().follow(Origin::Meter);
+                }
+                return result;
+            }
         }
         if result.is_err() || outlet.is_full() {
             stop.now();
@@ -165,6 +179,8 @@ struct Worker<'a> {
     front: Front,
     captures: Vec<LiveCapture>,
     around: Around<'a>,
+    /// The last change of roles that it has come to.
+    turn: u64,
     /// What meters before this one counted.
     retired: weir_meter::Stats,
     flows: Box<FlowBatch>,
@@ -180,6 +196,7 @@ impl<'a> Worker<'a> {
             front,
             captures,
             around,
+            turn: 0,
             retired: weir_meter::Stats::default(),
             flows: Box::default(),
             kernel: Kernel::default(),
@@ -194,6 +211,9 @@ impl<'a> Worker<'a> {
             if let Some(change) = self.around.changes.of_worker(self.number) {
                 self.change(change);
                 self.around.changes.done(self.number);
+            }
+            if let Some((number, cut)) = self.around.changes.turn_after(self.turn) {
+                self.turn(number, cut);
             }
             let wait = if is_busy { Duration::ZERO } else { PACKETS_WAIT / self.captures.len().max(1) as u32 };
             is_busy = self.round(wait, false);
@@ -272,6 +292,21 @@ impl<'a> Worker<'a> {
         });
     }
 
+    /// Hands over what it has, with records of open flows where these are to go on.
+    fn turn(&mut self, number: u64, cut: bool) {
+        self.turn = number;
+        let Self { front, around: Around { queue, changes, .. }, flows, .. } = self;
+        while cut && front.meter.cut(flows) {
+            queue.push(flows);
+        }
+        if !flows.is_empty() {
+            queue.push(flows);
+        }
+        changes.has_turned(self.number, number);
+        // Whoever takes batches may be waiting for one.
+        queue.push(flows);
+    }
+
     /// Takes what the kernel still keeps.
     fn drain(&mut self) {
         let until = Instant::now() + LiveCapture::MAX_DELAY;
@@ -285,6 +320,7 @@ impl<'a> Worker<'a> {
     fn finish(&mut self) {
         self.report_open();
         self.ask_kernel();
+        self.around.changes.ends(self.number);
         self.around.queue.leave();
     }
 

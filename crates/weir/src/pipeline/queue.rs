@@ -115,6 +115,11 @@ impl<T: Load> Queue<T> {
         }
     }
 
+    /// Batches that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().full.len()
+    }
+
     /// Takes back a batch that was read.
     pub(crate) fn give_back(&self, batch: Box<T>) {
         self.lock().recycle(batch);

@@ -154,6 +154,13 @@ impl Metering {
         true
     }
 
+    /// The role of this unit changes: see [`Changes::turn`]. False where nothing is metered.
+    pub(crate) fn turn(&self, cut: bool, after: Duration) -> bool {
+        let state = self.state();
+        let run = state.run.as_ref().filter(|run| !run.thread.is_finished());
+        run.inspect(|run| run.changes.turn(cut, after)).is_some()
+    }
+
     fn start(&self, meter: &Meter) -> Result<Run, Failure> {
         let captures = pipeline::live::open(meter)?;
         let job = Job { captures: Some(captures), ..(self.make)(meter) };

@@ -64,7 +64,7 @@ struct Part {
 }
 
 /// In the order in which they change: what may fail comes first.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { differs: |_, old, new| old.console != new.console, apply: |running, _, new| running.serve(new.console.as_ref()) },
     Part {
         // Certificates may have been renewed under the same names.
@@ -84,6 +84,7 @@ const PARTS: [Part; 7] = [
                 .map_err(|error| format!("meter: {}", error.sentence()))
         },
     },
+    Part { differs: |_, old, new| old.ha != new.ha, apply: |running, _, new| running.unit().apply(&new.ha) },
     Part { differs: |_, old, new| old.export != new.export, apply: |running, _, new| running.exports().apply(new) },
     Part {
         differs: |_, old, new| old.replicate != new.replicate || old.listen.keys().ne(new.listen.keys()),
@@ -246,7 +247,7 @@ mod tests {
         let config = Config::parse(&text, "test").unwrap();
         let options = config.store.as_ref().unwrap().options().unwrap();
         let options = weir_store::StoreConfig { background: false, ..options };
-        let store = Arc::new(weir_store::Store::open(options, super::super::summary()).unwrap());
+        let store = Arc::new(weir_store::Store::open(options, crate::objects::plain_summary()).unwrap());
         for age in [20, 0] {
             let mut flows = FlowBatch::new();
             flows.time_received.push(0, now() - age * DAY);
@@ -262,16 +263,21 @@ mod tests {
             let exports = Arc::clone(&exports);
             move |meter: &config::Meter| Job::of_service(meter.clone(), Arc::clone(&exports), None)
         };
+        let metering = Arc::new(Metering::new(Box::new(make), None, &Stop::on_signals(None).unwrap()));
+        let replications = Arc::default();
+        let unit = Arc::new(crate::ha::Unit::new(&config.ha, &exports, &replications, &metering, None));
         let parts = running::Parts {
             tables: Arc::new(ArcSwap::new(tables(&config).unwrap())),
             store: Some(Arc::clone(&store)),
             collector: None,
             journal: None,
             meter: Arc::new(Desk::new(1)),
-            metering: Metering::new(Box::new(make), None, &Stop::on_signals(None).unwrap()),
+            metering,
+            unit,
             exports,
-            replications: Arc::default(),
+            replications,
             library: None,
+            sums: None,
         };
         (Arc::new(Running::new(config, parts)), store)
     }

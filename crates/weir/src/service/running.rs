@@ -18,6 +18,7 @@ use crate::collect::{self, Collector, Counted, Desk};
 use crate::config::{self, Config, Console, Limits};
 use crate::exit::Failure;
 use crate::export::Exports;
+use crate::ha::Unit;
 use crate::objects::ChannelSums;
 use crate::replicate::Replications;
 use crate::report::service::Ended;
@@ -32,7 +33,8 @@ pub(super) struct Parts {
     pub(super) collector: Option<Collector>,
     pub(super) journal: Option<Arc<JournalState>>,
     pub(super) meter: Arc<Desk>,
-    pub(super) metering: Metering,
+    pub(super) metering: Arc<Metering>,
+    pub(super) unit: Arc<Unit>,
     pub(super) exports: Arc<Exports>,
     pub(super) replications: Arc<Replications>,
     pub(super) library: Option<Arc<Library>>,
@@ -50,7 +52,9 @@ pub(crate) struct Running {
     journal: Option<Arc<JournalState>>,
     /// Where the meter is noted.
     meter: Arc<Desk>,
-    metering: Metering,
+    metering: Arc<Metering>,
+    /// What this is, of two units.
+    unit: Arc<Unit>,
     /// What answers over HTTP.
     server: Mutex<Option<weir_server::Server>>,
     /// Who is sent records.
@@ -69,7 +73,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(super) fn new(config: Config, parts: Parts) -> Self {
-        let Parts { tables, store, collector, journal, meter, metering, exports, replications, library, sums } = parts;
+        let Parts { tables, store, collector, journal, meter, metering, unit, exports, replications, library, sums } = parts;
         Self {
             kept: Mutex::new(config.store.as_ref().map(config::Store::limits)),
             config: ArcSwap::from_pointee(config),
@@ -79,6 +83,7 @@ impl Running {
             journal,
             meter,
             metering,
+            unit,
             server: Mutex::default(),
             exports,
             replications,
@@ -104,8 +109,13 @@ impl Running {
     }
 
     /// The meter.
-    pub(super) const fn metering(&self) -> &Metering {
+    pub(super) fn metering(&self) -> &Metering {
         &self.metering
+    }
+
+    /// What this is, of two units.
+    pub(crate) const fn unit(&self) -> &Arc<Unit> {
+        &self.unit
     }
 
     /// Every source that was heard, and the meter.
@@ -145,6 +155,9 @@ impl Running {
             problems.push("templates could not be saved: after a restart data may wait for them".into());
         }
         problems.extend(self.metering.problems());
+        if let Some(trouble) = self.unit.trouble() {
+            problems.push(format!("nobody can tell whether this unit is active, so it stands by: {trouble}"));
+        }
         Health { problems }
     }
 

@@ -17,6 +17,7 @@ mod config;
 mod control;
 mod export;
 mod forward;
+mod ha;
 mod live;
 mod meter;
 mod proxied;

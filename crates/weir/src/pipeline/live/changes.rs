@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A hand on a meter that runs.
 pub(crate) struct Changes {
     workers: Vec<Place>,
+    turn: Mutex<Turn>,
     filter: Mutex<Option<Condition>>,
     gone: Mutex<BTreeSet<String>>,
     /// What collectors are told of it.
@@ -45,6 +46,23 @@ enum Stage {
     Taken,
 }
 
+/// The role of this unit changes: what was metered until then goes on, and behind it exports begin or end.
+#[derive(Default)]
+struct Turn {
+    /// How many there were; a worker that knows a lower one has to come to it.
+    number: u64,
+    /// Flows that are open go on too.
+    cut: bool,
+    /// Not before this.
+    at: Option<Instant>,
+    /// Exports do not follow it yet.
+    is_pending: bool,
+    /// Workers that have not come to it.
+    waited_for: BTreeSet<usize>,
+    /// Workers that have ended.
+    ended: BTreeSet<usize>,
+}
+
 /// What a worker is to do otherwise.
 #[derive(Default)]
 pub(super) struct Change {
@@ -60,7 +78,7 @@ impl Changes {
     /// For a meter with these settings.
     pub(crate) fn new(meter: &Meter) -> Self {
         let workers = (0..meter.workers.max(1)).map(|_| Place::default()).collect();
-        Self { workers, filter: Mutex::default(), gone: Mutex::default(), about: Arc::default() }
+        Self { workers, turn: Mutex::default(), filter: Mutex::default(), gone: Mutex::default(), about: Arc::default() }
     }
 
     /// Whether a meter can go over from one to the other while it runs.
@@ -92,6 +110,45 @@ impl Changes {
         }
         lock(&self.gone).retain(|name| new.interfaces.contains(name));
         Ok(())
+    }
+
+    /// Records that there are by now go on, those of open flows too where `cut` says so; behind them exports of the meter follow the role of this unit.
+    /// That comes after this time.
+    pub(crate) fn turn(&self, cut: bool, after: Duration) {
+        let mut turn = lock(&self.turn);
+        turn.number += 1;
+        turn.cut = cut;
+        turn.at = Some(Instant::now() + after);
+        turn.is_pending = true;
+        turn.waited_for = (0..self.workers.len()).filter(|worker| !turn.ended.contains(worker)).collect();
+    }
+
+    /// Which turn a worker that knows this one has to come to, and whether its open flows go on with it.
+    pub(super) fn turn_after(&self, known: u64) -> Option<(u64, bool)> {
+        let turn = lock(&self.turn);
+        let is_due = turn.number != known && turn.at.is_some_and(|at| Instant::now() >= at);
+        is_due.then_some((turn.number, turn.cut))
+    }
+
+    /// What a worker had goes on.
+    pub(super) fn has_turned(&self, worker: usize, number: u64) {
+        let mut turn = lock(&self.turn);
+        if turn.number == number {
+            turn.waited_for.remove(&worker);
+        }
+    }
+
+    /// A worker has handed over its last.
+    pub(super) fn ends(&self, worker: usize) {
+        let mut turn = lock(&self.turn);
+        turn.waited_for.remove(&worker);
+        turn.ended.insert(worker);
+    }
+
+    /// True once, when all workers have come to it.
+    pub(super) fn turned(&self) -> bool {
+        let mut turn = lock(&self.turn);
+        turn.waited_for.is_empty() && std::mem::take(&mut turn.is_pending)
     }
 
     /// What a worker is to do otherwise, once; then it is to say that it is done.

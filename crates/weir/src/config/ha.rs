@@ -1,0 +1,106 @@
+//! `[ha]`: two units of which one exports.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// What decides whether this unit is the active one, and what its role means.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ha {
+    /// What decides; without it the key that is written does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<HaMode>,
+    /// The unit that holds this address is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shared_address: Option<IpAddr>,
+    /// A file whose word says the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role_file: Option<PathBuf>,
+    /// Whose packets the units meter.
+    pub(crate) traffic: Traffic,
+}
+
+/// What decides about the role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum HaMode {
+    /// There is no other unit: this one is active.
+    Alone,
+    /// Whoever holds the shared address.
+    Address,
+    /// The word in a file.
+    File,
+    /// `weir ha active` and `weir ha standby`.
+    Command,
+}
+
+/// Whose packets the units meter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Traffic {
+    /// Each its own: packets go through the active unit.
+    #[default]
+    Own,
+    /// Both the same, as from a mirror port.
+    Mirrored,
+}
+
+/// Which units do something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Units {
+    /// The active one.
+    #[default]
+    Active,
+    /// Both.
+    Both,
+}
+
+impl Units {
+    /// The active one alone.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Ha {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What decides.
+    pub(crate) fn mode(&self) -> HaMode {
+        match self {
+            Self { mode: Some(mode), .. } => *mode,
+            Self { shared_address: Some(_), .. } => HaMode::Address,
+            Self { role_file: Some(_), .. } => HaMode::File,
+            _ => HaMode::Alone,
+        }
+    }
+
+    /// What no type says. The error is a sentence that begins with the key.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match (self.mode(), &self.shared_address, &self.role_file) {
+            (HaMode::Address, None, _) => {
+                Err("shared_address: is missing beside mode = \"address\"; write that which moves between the units".into())
+            }
+            (HaMode::File, _, None) => {
+                Err("role_file: is missing beside mode = \"file\"; name a file with the word active or standby".into())
+            }
+            (HaMode::Address, Some(_), Some(_)) => Err("role_file: stands beside shared_address; one of them decides".into()),
+            (HaMode::File | HaMode::Command | HaMode::Alone, Some(_), _) => {
+                Err("shared_address: decides with mode = \"address\" alone".into())
+            }
+            (HaMode::Command | HaMode::Alone, _, Some(_)) => Err("role_file: decides with mode = \"file\" alone".into()),
+            (_, Some(address), _) if address.is_unspecified() || address.is_multicast() || address.is_loopback() => {
+                Err(format!("shared_address: {address} is no address that can move between two machines"))
+            }
+            (_, _, Some(path)) if path.is_relative() || path.file_name().is_none() => {
+                Err(format!("role_file: {} is no whole path of a file, as /run/weir/role", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}

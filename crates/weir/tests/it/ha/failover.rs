@@ -1,0 +1,209 @@
+//! keepalived moves the shared address from one unit to the other, for every reason that there is, while traffic flows: what is missing at the collector,
+//! what is there twice, and for how long nothing came.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::pair::{Daemon, Pair, SHARED, Way, ha, now, wait_until};
+use super::traffic::{Figures, Stream, address, compare, pass, records};
+use crate::namespaces::missing;
+
+/// How long the other unit may be silent after the address has moved, seconds.
+const GOAL: f64 = 2.0;
+
+/// The octets of a second of traffic: what a unit that is killed had not told yet is at most of its last two.
+const SECOND: u64 = 100 * 1028;
+
+fn configuration(target: &str) -> String {
+    format!(
+        "[ha]\nshared_address = \"{SHARED}\"\n[meter]\ninterfaces = [\"inside\"]\npromiscuous = false\nactive_timeout = \"1s\"\ninactive_timeout = \"1s\"\n[export.collector]\nurl = \"{target}\"\n"
+    )
+}
+
+/// Both units with all that runs on them, of which the first is active.
+struct Running {
+    pair: Pair,
+    configs: [PathBuf; 2],
+    weir: [Daemon; 2],
+    keepalived: [Daemon; 2],
+    moved: [Daemon; 2],
+    _collector: Daemon,
+}
+
+impl Running {
+    fn new(target: &str) -> Self {
+        let pair = Pair::new(Way::Routed);
+        let _collector = pair.start_collector();
+        let configs = [0, 1].map(|unit| pair.unit_config(unit, &configuration(target)));
+        let weir = [0, 1].map(|unit| pair.start_unit(unit, &configs[unit]));
+        let moved = [0, 1].map(|unit| pair.watch(unit));
+        let keepalived = [0, 1].map(|unit| pair.start_keepalived(unit, &configs[unit]));
+        let running = Self { pair, configs, weir, keepalived, moved, _collector };
+        running.wait_for_active(0, "keepalived has decided");
+        running
+    }
+
+    fn is_active(&self, unit: usize) -> bool {
+        ha(&self.configs[unit], &["status"])["role"] == json!("active")
+    }
+
+    fn wait_for_active(&self, unit: usize, what: &str) {
+        wait_until(what, || self.is_active(unit));
+    }
+
+    /// The address has come to a unit: when the kernel said so.
+    fn has_moved(&self, to: usize, after: i64) -> i64 {
+        self.moved[to].wait_after(after, &format!("inet {SHARED}/24"))
+    }
+
+    /// Traffic before, during and after something that happens to the unit that is active.
+    fn fail_over(&mut self, from: usize, port: u16, happens: impl FnOnce(&mut Self)) -> Figures {
+        let stream = Stream::start(&self.pair, port);
+        wait_until("records come", || !records(&self.pair, port).is_empty());
+        pass(Duration::from_secs(1));
+        let begun = now();
+        happens(self);
+        let moved = self.has_moved(1 - from, begun);
+        wait_until("the other unit tells", || {
+            records(&self.pair, port).iter().any(|record| record.exporter == address(1 - from))
+        });
+        pass(Duration::from_secs(1));
+        let came = stream.end();
+        // The flow ends after its timeout.
+        let all = |figures: &Figures| figures.wire - figures.known.min(figures.wire) <= figures.in_gap;
+        let mut figures = compare(&self.pair, port, &came, from, moved);
+        wait_until("the last records come", || {
+            figures = compare(&self.pair, port, &came, from, moved);
+            all(&figures)
+        });
+        pass(Duration::from_millis(1500));
+        compare(&self.pair, port, &came, from, moved)
+    }
+}
+
+/// Nothing is there twice, and the other unit tells soon.
+fn check(figures: &Figures, case: &str) {
+    figures.print(case);
+    assert_eq!(figures.twice, 0, "{case}");
+    let Figures { wire, known, in_gap, .. } = figures;
+    assert!(known <= wire && wire - known <= *in_gap, "{case}: {known} octets of {wire}, {in_gap} in the gap");
+    assert!(figures.silent < GOAL, "{case}: {} s", figures.silent);
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "a test says what it skips")]
+fn the_standby_takes_over_whatever_happens_to_the_active_unit() {
+    if let Some(why) = missing(&["dumpcap", "iperf3", "keepalived"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let mut running = Running::new("udp://10.78.3.1:4739");
+
+    let figures = running.fail_over(0, 41_001, |running| running.keepalived[0].end("TERM"));
+    check(&figures, "keepalived stopped");
+    assert_eq!(figures.known, figures.wire, "the unit that stands by has told what it had");
+    running.keepalived[0] = running.pair.start_keepalived(0, &running.configs[0]);
+
+    let figures = running.fail_over(1, 41_002, |running| {
+        running.weir[1].end("KILL");
+    });
+    check(&figures, "weir killed");
+    assert!(figures.wire - figures.known <= 2 * SECOND, "{} of {}", figures.known, figures.wire);
+    running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
+    assert!(!running.is_active(1), "one that begins again stands by");
+
+    let figures = running.fail_over(0, 41_003, |running| running.pair.cable(0, false));
+    check(&figures, "link cut");
+    running.pair.cable(0, true);
+
+    // All that runs on the unit ends at once, and nobody answers for it any more; then it starts again.
+    let figures = running.fail_over(1, 41_004, |running| {
+        let pids = Command::new("ip").args(["netns", "pids", &running.pair.units[1].name]).output().unwrap();
+        let watcher = running.moved[1].id().to_string();
+        for pid in String::from_utf8(pids.stdout).unwrap().split_whitespace().filter(|pid| *pid != watcher) {
+            let _ = Command::new("kill").args(["-KILL", pid]).status();
+        }
+        running.pair.cables(1, false);
+        // The addresses go with the machine.
+        running.pair.share(1, "del");
+    });
+    check(&figures, "reboot");
+    assert!(figures.wire - figures.known <= 2 * SECOND, "{} of {}", figures.known, figures.wire);
+    running.pair.cables(1, true);
+    running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
+    running.keepalived[1] = running.pair.start_keepalived(1, &running.configs[1]);
+    pass(Duration::from_secs(2));
+    assert!(running.is_active(0) && !running.is_active(1), "who comes back stands by");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "a test says what it skips")]
+fn a_collector_that_is_away_meanwhile_gets_everything() {
+    if let Some(why) = missing(&["dumpcap", "iperf3", "keepalived"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let mut running = Running::new("tcp://10.78.3.1:4739");
+    let stream = Stream::start(&running.pair, 42_001);
+    wait_until("records come", || !records(&running.pair, 42_001).is_empty());
+    running.pair.collector_cable(false);
+    pass(Duration::from_secs(1));
+    let begun = now();
+    running.keepalived[0].end("TERM");
+    let moved = running.has_moved(1, begun);
+    running.wait_for_active(1, "the other one takes over");
+    pass(Duration::from_millis(1500));
+    running.pair.collector_cable(true);
+    pass(Duration::from_secs(1));
+    let came = stream.end();
+    let mut figures = compare(&running.pair, 42_001, &came, 0, moved);
+    wait_until("all that waited comes", || {
+        figures = compare(&running.pair, 42_001, &came, 0, moved);
+        figures.known >= figures.wire
+    });
+    pass(Duration::from_millis(1500));
+    let figures = compare(&running.pair, 42_001, &came, 0, moved);
+    figures.print("collector away");
+    assert_eq!(figures.twice, 0);
+    assert_eq!(figures.known, figures.wire);
+}
+
+/// Both see the same packets: a record is told by whoever is active when it ends, also where the active unit is gone at once.
+#[test]
+#[allow(clippy::print_stdout, reason = "a test says what it skips")]
+fn units_behind_a_mirror_port_go_on_with_the_same_flows() {
+    if let Some(why) = missing(&["dumpcap", "iperf3"]) {
+        println!("skipped: {why}");
+        return;
+    }
+    let pair = Pair::new(Way::Mirrored);
+    let _collector = pair.start_collector();
+    let text = configuration("udp://10.78.3.1:4739")
+        .replace("[ha]", "[ha]\ntraffic = \"mirrored\"")
+        .replace("promiscuous = false\n", "")
+        .replace("\"1s\"", "\"2s\"");
+    let configs = [0, 1].map(|unit| pair.unit_config(unit, &text));
+    let mut units = [0, 1].map(|unit| pair.start_unit(unit, &configs[unit]));
+    let is_active = |unit: usize| ha(&configs[unit], &["status"])["role"] == json!("active");
+    pair.share(0, "add");
+    wait_until("the first is active", || is_active(0));
+    let stream = Stream::start(&pair, 43_001);
+    wait_until("records come", || records(&pair, 43_001).len() >= 2);
+    units[0].end("KILL");
+    pair.share(0, "del");
+    let moved = now();
+    pair.share(1, "add");
+    wait_until("the other unit tells", || records(&pair, 43_001).iter().any(|record| record.exporter == address(1)));
+    pass(Duration::from_secs(1));
+    let came = stream.end();
+    let mut figures = compare(&pair, 43_001, &came, 0, moved);
+    wait_until("the last records come", || {
+        figures = compare(&pair, 43_001, &came, 0, moved);
+        figures.known >= figures.wire
+    });
+    figures.print("mirrored, killed");
+    assert_eq!((figures.known, figures.twice), (figures.wire, 0));
+}
