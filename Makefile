@@ -10,7 +10,8 @@ TARGETS ?=
 help: ## This list.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
-demo: setup ## Builds Weir and shows what it reads, on samples that come with it.
+demo: setup ## Builds Weir with its console and shows both on sample traffic; on a terminal the console stays until Ctrl-C.
+	@$(MAKE) --no-print-directory ui || echo "demo: without the console" >&2
 	@cargo build --release --locked --package weir
 	@scripts/demo.sh $(TARGET_DIR)/release/weir
 

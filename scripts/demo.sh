@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Starts the whole chain on sample traffic and asks it, then shows what Weir reads: each time the command and what it prints. scripts/demo.sh PATH-OF-WEIR
+# Starts the whole chain on sample traffic and asks it, then shows what Weir reads: each time the command and what it prints. On a terminal the console stays
+# until Ctrl-C; with WEIR_DEMO=stay it does elsewhere too. scripts/demo.sh PATH-OF-WEIR
 set -euo pipefail
 cd "$(dirname "$0")/.."
 weir=$1
@@ -34,7 +35,13 @@ end() {
     rm -f "$told"
 }
 trap end EXIT
-"$weir" demo --listen 127.0.0.1:0 > "$told" &
+stays=
+if [ -t 1 ] || [ "${WEIR_DEMO:-}" = stay ]; then
+    stays=1
+fi
+listen=(--listen 127.0.0.1:0)
+[ -z "$stays" ] || listen=()
+"$weir" demo "${listen[@]}" > "$told" &
 service=$!
 # Waits until a command is true.
 until_it_is() {
@@ -57,6 +64,10 @@ until_it_is has_records $(($("$weir" meter -r $samples/packets.pcap --format non
 
 echo "A small network: a meter exports to a service, an hour at once and then as time goes by; four other devices have sent once. This is what \`weir demo\` starts:"
 cat "$told"
+url=$(sed -n 's/^console *//p' "$told")
+if [ -n "$stays" ] && [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then
+    xdg-open "$url" >/dev/null 2>&1 || true
+fi
 show "Who sent most, by the running service" \
     query -c "$config" --top 5 --by src_addr,dst_addr,dst_port --format table
 show "Over time, by what is inside and what is outside" \
@@ -98,3 +109,8 @@ show "JSON Lines for other programs, chosen columns, and at the end what was cou
     --filter 'inet6 and bytes > 50k'
 echo
 echo "Your own captures:  $weir decode FILE.pcap    (the manual: docs/README.md)"
+if [ -n "$stays" ]; then
+    echo "The console:        ${bold}$url${plain}    (Ctrl-C ends it)"
+    wait "$service" || true
+    service=
+fi
