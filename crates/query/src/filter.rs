@@ -51,6 +51,26 @@ impl Filter {
         Self::of(Expression::Any)
     }
 
+    /// The filter that selects the rows that both select.
+    pub fn and(&self, other: &Self) -> Self {
+        let mut parts = Vec::new();
+        for expression in [&self.expression, &other.expression] {
+            match expression {
+                Expression::Any => {}
+                Expression::And(inner) => parts.extend_from_slice(inner),
+                other => parts.push(other.clone()),
+            }
+        }
+        match parts.pop() {
+            None => Self::any(),
+            Some(one) if parts.is_empty() => Self::of(one),
+            Some(last) => {
+                parts.push(last);
+                Self::of(Expression::And(parts))
+            }
+        }
+    }
+
     /// Selects in `mask` the rows of the batch for which the filter holds, and no others.
     pub fn evaluate(&self, batch: &FlowBatch, mask: &mut Mask) {
         mask.select_all(batch.rows());

@@ -107,6 +107,7 @@ pub struct Question {
     columns: Vec<Column>,
     limit: usize,
     oldest_first: bool,
+    names_kinds: bool,
 }
 
 /// By what groups are sorted.
@@ -135,6 +136,7 @@ impl Question {
         };
         let kind = kind(text)?;
         let slots = slots(text)?;
+        let names_kinds = filter.columns().contains(&Column::record_kind);
         let mut question = Self {
             filter,
             from: text.from.unwrap_or(i64::MIN),
@@ -152,6 +154,7 @@ impl Question {
             columns: list::columns(&text.columns).map_err(in_part("columns"))?,
             limit: limit("limit", text.limit)?.unwrap_or(DEFAULT_LIMIT),
             oldest_first: text.oldest_first,
+            names_kinds,
         };
         if question.to <= question.from {
             let found = "a range of time that ends before it begins";
@@ -241,8 +244,24 @@ impl Question {
     }
 
     /// True where the filter tells kinds of records apart, so that events and drops may be meant.
-    pub fn names_kinds(&self) -> bool {
-        self.filter.columns().contains(&Column::record_kind)
+    pub const fn names_kinds(&self) -> bool {
+        self.names_kinds
+    }
+
+    /// The same question over those records alone that `rows` selects: as if there were no others.
+    #[must_use]
+    pub fn within(mut self, rows: &Filter) -> Self {
+        self.filter = self.filter.and(rows);
+        self
+    }
+
+    /// The columns whose values stand in the answer, or bear upon it by what was asked: of the filter, the keys, the measures and the list.
+    pub fn asked_columns(&self) -> BTreeSet<Column> {
+        let mut columns = self.filter.columns();
+        columns.extend(&self.columns);
+        self.keys.iter().for_each(|key| key.add_columns(&mut columns));
+        self.measures.iter().for_each(|measure| measure.add_columns(true, &mut columns));
+        columns
     }
 
     /// True where answers need the times at which records lie.

@@ -1,7 +1,6 @@
 //! From a question to its answer over HTTP: a turn, a thread, a form; and the end of the work when the client is gone.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -12,14 +11,15 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use weir_store::{Cancel, SqlAnswer};
 
-use crate::backend::{Backend, QueryError};
+use crate::backend::QueryError;
 use crate::document::SqlColumnDocument;
 use crate::error::Fault;
-use crate::named::add_names;
+use crate::people::{Caller, Door};
 use crate::queries::{Turn, Watch};
 use crate::question::{Asked, AskedSql, Format, SqlFormat};
 use crate::rendered::Rendered;
-use crate::routes::{COLUMNS, SUMMARY, Shared, media_type, now, set_json, zone};
+use crate::routes::{COLUMNS, SUMMARY, Shared, media_type, now, set_json, waiting, zone};
+use crate::source::SourceRow;
 
 /// Octets of rows that are sent at a time.
 const CHUNK_OCTETS: usize = 64 << 10;
@@ -34,42 +34,59 @@ const LOOK: Duration = Duration::from_millis(200);
 const LAST_LINE: Duration = Duration::from_millis(500);
 
 /// Answers a question; rows are made into text as the client takes them.
-pub(crate) async fn query(shared: Shared, asked: Asked) -> Result<Response, Fault> {
+pub(crate) async fn query(shared: Shared, caller: &Caller, asked: Asked) -> Result<Response, Fault> {
     let question = asked.question(now(), &zone())?;
     let format = asked.format.unwrap_or_default();
     let text = serde_json::to_string(&asked).unwrap_or_default();
-    let work = move |backend: &dyn Backend, job: Job| {
+    let work = move |door: &Door, job: Job| {
         let answer = |turn: &Turn| {
-            let mut answer = backend.query(&question, &turn.cancel)?;
+            let mut answer = door.query(&question, &turn.cancel)?;
             if asked.names {
-                add_names(&mut answer, |addresses| backend.names(addresses));
+                door.add_names(&mut answer);
             }
             Ok(answer)
         };
         job.run(answer, Rendered::summary, |answer, out, _| Rendered::new(&answer, &asked).write(|text| out.take(text)));
     };
-    let (summary, body) = stream(shared, "query", text, format == Format::Lines, work).await?;
+    let (summary, body) = stream(shared, caller, "query", text, format == Format::Lines, work).await?;
     let mut response = ([(header::CONTENT_TYPE, media_type(format))], body).into_response();
     set_json(response.headers_mut(), SUMMARY, &summary);
     Ok(response)
 }
 
 /// Answers a statement, row by row as they are found.
-pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fault> {
+pub(crate) async fn sql(shared: Shared, caller: &Caller, asked: AskedSql) -> Result<Response, Fault> {
     let AskedSql { sql, format } = asked;
     let (text, has_lines) = (sql.clone(), format != SqlFormat::Json);
-    let work = move |backend: &dyn Backend, job: Job| {
+    let work = move |door: &Door, job: Job| {
         let write = |answer: SqlAnswer, out: &mut Chunks, turn: &Turn| {
             let columns = columns_json(&answer);
             write_rows(answer, format, &columns, out, turn)
         };
-        job.run(|turn| backend.sql(&sql, &turn.cancel), columns_json, write);
+        job.run(|turn| door.sql(&sql, &turn.cancel), columns_json, write);
     };
-    let (columns, body) = stream(shared, "sql", text, has_lines, work).await?;
+    let (columns, body) = stream(shared, caller, "sql", text, has_lines, work).await?;
     let kind = if has_lines { "application/x-ndjson" } else { "application/json" };
     let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
     set_json(response.headers_mut(), COLUMNS, &columns);
     Ok(response)
+}
+
+/// Every source that this caller sees. With limits that is a question over records, and takes the turn of one.
+pub(crate) async fn sources(shared: &Shared, caller: &Caller) -> Result<Vec<SourceRow>, Fault> {
+    let door = shared.door(caller);
+    if !door.is_limited() {
+        return waiting(move || door.sources(now(), &Cancel::new())).await?.map_err(refused);
+    }
+    let turn = shared.queries.begin("query", "sources".into(), caller.name()).await?;
+    // Whoever stops waiting for us drops this.
+    let _watch = turn.watch();
+    let work = move || {
+        let found = door.sources(now(), &turn.cancel).map_err(|error| fault(error, &turn));
+        turn.note(&found);
+        found
+    };
+    waiting(work).await?
 }
 
 /// Waits for a turn, does the work on a thread that may wait, and gives the head of the answer, with a body that follows the client.
@@ -77,20 +94,21 @@ pub(crate) async fn sql(shared: Shared, asked: AskedSql) -> Result<Response, Fau
 /// The turn is held until the last of the answer was taken, so that no more answers are in memory than queries may run.
 pub(crate) async fn stream(
     shared: Shared,
+    caller: &Caller,
     kind: &'static str,
     text: String,
     has_lines: bool,
-    work: impl FnOnce(&dyn Backend, Job) + Send + 'static,
+    work: impl FnOnce(&Door, Job) + Send + 'static,
 ) -> Result<(Vec<u8>, Body), Fault> {
-    let turn = shared.queries.begin(kind, text).await?;
+    let turn = shared.queries.begin(kind, text, caller.name()).await?;
     // Whoever stops waiting for us drops this.
     let watch = turn.watch();
     let (begun, head) = oneshot::channel();
     let (chunks, rows) = mpsc::channel(CHUNKS);
     let (told, end) = oneshot::channel();
     let out = Chunks { chunks, threads: Handle::current(), text: Vec::new(), cancel: turn.cancel.clone() };
-    let backend = Arc::clone(&shared.backend);
-    tokio::task::spawn_blocking(move || work(&*backend, Job { turn, begun, out, told, has_lines }));
+    let door = shared.door(caller);
+    tokio::task::spawn_blocking(move || work(&door, Job { turn, begun, out, told, has_lines }));
     let head = head.await.map_err(|_| lost())??;
     let sending = Sending::Rows { rows, end, watch };
     Ok((head, Body::from_stream(sending.stream())))
@@ -272,10 +290,19 @@ impl Chunks {
 /// How an error is told over HTTP.
 pub(crate) fn fault(error: QueryError, turn: &Turn) -> Fault {
     match error {
+        QueryError::Cancelled => turn.cancelled(),
+        error => refused(error),
+    }
+}
+
+/// The same where nothing runs that could be cancelled.
+pub(crate) fn refused(error: QueryError) -> Fault {
+    match error {
         QueryError::Refused(refusal) => refusal.into(),
+        QueryError::Forbidden(error) => Fault::new(StatusCode::FORBIDDEN, error),
         QueryError::TooMuch(error) => Fault::new(StatusCode::UNPROCESSABLE_ENTITY, error),
         QueryError::TimeOver(error) => Fault::new(StatusCode::REQUEST_TIMEOUT, error),
-        QueryError::Cancelled => turn.cancelled(),
+        QueryError::Cancelled => Fault::new(StatusCode::CONFLICT, "the query was cancelled"),
         QueryError::Unavailable(error) => Fault::new(StatusCode::SERVICE_UNAVAILABLE, error),
         QueryError::Failed(error) => Fault::new(StatusCode::INTERNAL_SERVER_ERROR, error),
     }

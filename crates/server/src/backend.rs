@@ -57,6 +57,9 @@ pub enum QueryError {
     /// The question makes no sense; where and why.
     #[error("{}", .0.error)]
     Refused(Refusal),
+    /// It is not for whoever asks.
+    #[error("{0}")]
+    Forbidden(String),
     /// It would take more than the limits allow.
     #[error("{0}")]
     TooMuch(String),

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use weir_query::{Completion, CompletionKind, complete_question};
+use weir_record::Column;
+
+use crate::people::DataLimits;
 
 /// Most completions of an answer; whoever types on sees the others.
 const MOST: usize = 200;
@@ -32,9 +35,14 @@ pub struct CompletionRow {
 
 impl Typed {
     /// What may stand at the end of it. URLs are shorter than a text may be, so there is no limit of its own.
-    pub(crate) fn completions(&self) -> Vec<CompletionRow> {
+    /// Columns that are hidden are not offered.
+    pub(crate) fn completions(&self, limits: Option<&DataLimits>) -> Vec<CompletionRow> {
         let found = complete_question(self.part.as_deref().unwrap_or("filter"), &self.text);
-        found.into_iter().take(MOST).map(row).collect()
+        let is_seen = |completion: &Completion| {
+            let column = Column::by_name(&completion.text);
+            !limits.zip(column).is_some_and(|(limits, column)| limits.is_hidden(column))
+        };
+        found.into_iter().filter(is_seen).take(MOST).map(row).collect()
     }
 }
 

@@ -54,28 +54,41 @@ impl Refusal {
 pub(crate) struct Fault {
     pub(crate) status: StatusCode,
     pub(crate) refusal: Refusal,
+    /// After how many seconds the client may come again, where that is known.
+    wait: Option<u64>,
 }
 
 /// When a client that was refused for want of room may come again, seconds.
-const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
+const COME_AGAIN: u64 = 5;
 
 impl Fault {
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, refusal: Refusal::new(error) }
+        Self::with(status, Refusal::new(error))
+    }
+
+    /// A refusal of a part of the request.
+    pub(crate) const fn with(status: StatusCode, refusal: Refusal) -> Self {
+        Self { status, refusal, wait: None }
+    }
+
+    /// The client may come again after so many seconds.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { wait: Some(seconds), ..self }
     }
 }
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, refusal }
+        Self::with(StatusCode::BAD_REQUEST, refusal)
     }
 }
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.refusal)).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, COME_AGAIN);
+        let usual = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(COME_AGAIN);
+        if let Some(seconds) = self.wait.or(usual) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 
 use crate::error::Fault;
 use crate::metric::CounterRow;
+use crate::people::Caller;
 use crate::routes::{Shared, now, rows};
 
 /// Time between events.
@@ -49,6 +50,7 @@ impl Live {
 /// Somebody who watches.
 struct Watcher {
     shared: Shared,
+    caller: Caller,
     grep: String,
     seen: HashMap<String, serde_json::Number>,
     ticks: Interval,
@@ -57,7 +59,10 @@ struct Watcher {
 }
 
 /// Begins to tell counters whose name or labels contain this text.
-pub(crate) fn counters(shared: Shared, grep: String) -> Result<Response, Fault> {
+pub(crate) fn counters(shared: Shared, caller: Caller, grep: String) -> Result<Response, Fault> {
+    if shared.door(&caller).is_limited() {
+        return Err(Fault::new(StatusCode::FORBIDDEN, "counters are about all that there is, and you see a part of it"));
+    }
     let live = &shared.live;
     let room = Arc::clone(&live.room).try_acquire_owned().map_err(|_| {
         let error = format!("{} clients watch live counters already: ask for /api/v1/counters now and then", live.most);
@@ -66,7 +71,7 @@ pub(crate) fn counters(shared: Shared, grep: String) -> Result<Response, Fault> 
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stopped = live.stopped.clone();
-    let watcher = Watcher { shared, grep, seen: HashMap::new(), ticks, stopped, _room: room };
+    let watcher = Watcher { shared, caller, grep, seen: HashMap::new(), ticks, stopped, _room: room };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok::<_, Infallible>(event), watcher))
@@ -85,7 +90,11 @@ impl Watcher {
             _ = self.stopped.changed() => return None,
             _ = self.ticks.tick() => {}
         }
-        let rows = rows(&self.shared, &self.grep).await.ok()?;
+        // Whoever was signed out, or may see less now, sees no more of it.
+        if !self.shared.people.is_current(&self.caller, now()) {
+            return None;
+        }
+        let rows = rows(&self.shared, &self.caller, &self.grep).await.ok()?;
         let changed = |row: &CounterRow| self.seen.get(&row.name) != Some(&row.value);
         let counters: Vec<CounterRow> = rows.into_iter().filter(changed).collect();
         self.seen.extend(counters.iter().map(|row| (row.name.clone(), row.value.clone())));

@@ -1,13 +1,13 @@
 //! What the server counts of its own.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::metric::{Counter, Kind, Metric, Value};
-use crate::queries::Queries;
-use crate::unread::Unread;
+use crate::routes::Shared;
 
 /// The server's metrics, for the manual.
-pub const METRICS: &[&Metric] = &[&QUERIES, &QUERY_TIME, &RUNNING, &UNREAD, &UNREAD_REFUSED];
+pub const METRICS: &[&Metric] =
+    &[&QUERIES, &QUERY_TIME, &RUNNING, &UNREAD, &UNREAD_REFUSED, &SIGN_INS, &SESSIONS, &REFUSED, &AUDIT_LOST];
 
 static QUERIES: Metric = Metric {
     name: "weir_api_queries_total",
@@ -36,8 +36,30 @@ static UNREAD_REFUSED: Metric = Metric {
     labels: &[],
 };
 
+static SIGN_INS: Metric = Metric {
+    name: "weir_people_sign_ins_total",
+    help: "Tries to sign in, by how they ended: signed_in, wrong (name or password), too_many (tries before).",
+    kind: Kind::Counter,
+    labels: &["outcome"],
+};
+static SESSIONS: Metric =
+    Metric { name: "weir_people_sessions", help: "Sessions of people who are signed in.", kind: Kind::Gauge, labels: &[] };
+static REFUSED: Metric = Metric {
+    name: "weir_people_refused_total",
+    help: "Requests that were refused: host (the service is not known by that name), forwarded (the word of a proxy that is not known), stranger (a page of another site, or the header weir-csrf is missing), signed_out, role (too low).",
+    kind: Kind::Counter,
+    labels: &["reason"],
+};
+static AUDIT_LOST: Metric = Metric {
+    name: "weir_people_audit_lost_total",
+    help: "Lines that the audit log does not have: unwritten (the disk), untold (refusals beyond ten a second).",
+    kind: Kind::Counter,
+    labels: &["reason"],
+};
+
 /// Adds them.
-pub(crate) fn add(counters: &mut Vec<Counter>, queries: &Queries, unread: &Unread) {
+pub(crate) fn add(counters: &mut Vec<Counter>, shared: &Shared) {
+    let (queries, unread) = (&shared.queries, &shared.unread);
     let counts = queries.counts();
     let outcomes = [
         ("answered", &counts.answered),
@@ -53,7 +75,30 @@ pub(crate) fn add(counters: &mut Vec<Counter>, queries: &Queries, unread: &Unrea
     }));
     let seconds = counts.run_time.load(Ordering::Relaxed) as f64 / 1e6;
     counters.push(Counter { metric: &QUERY_TIME, labels: Vec::new(), value: Value::Level(seconds) });
-    counters.push(Counter { metric: &RUNNING, labels: Vec::new(), value: Value::Count(queries.rows().len() as u64) });
+    counters.push(Counter { metric: &RUNNING, labels: Vec::new(), value: Value::Count(queries.running() as u64) });
     counters.push(Counter { metric: &UNREAD, labels: Vec::new(), value: Value::Count(unread.held() as u64) });
     counters.push(Counter { metric: &UNREAD_REFUSED, labels: Vec::new(), value: Value::Count(unread.refused()) });
+    add_people(counters, shared);
+}
+
+fn add_people(counters: &mut Vec<Counter>, shared: &Shared) {
+    let (people, guard) = (&shared.people.counts, &shared.guard.counts);
+    let all: [(&'static Metric, &str, &AtomicU64); 10] = [
+        (&SIGN_INS, "signed_in", &people.signed_in),
+        (&SIGN_INS, "wrong", &people.wrong),
+        (&SIGN_INS, "too_many", &people.too_many),
+        (&REFUSED, "host", &guard.host),
+        (&REFUSED, "forwarded", &guard.forwarded),
+        (&REFUSED, "stranger", &guard.stranger),
+        (&REFUSED, "signed_out", &guard.signed_out),
+        (&REFUSED, "role", &guard.role),
+        (&AUDIT_LOST, "unwritten", &people.unwritten),
+        (&AUDIT_LOST, "untold", &people.untold),
+    ];
+    counters.extend(all.map(|(metric, label, count)| Counter {
+        metric,
+        labels: vec![label.into()],
+        value: Value::Count(count.load(Ordering::Relaxed)),
+    }));
+    counters.push(Counter { metric: &SESSIONS, labels: Vec::new(), value: Value::Count(shared.people.sessions() as u64) });
 }

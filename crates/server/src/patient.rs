@@ -6,22 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 /// A stream whose writes fail when the other side takes nothing for longer than the patience.
-pub(crate) struct Patient {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct Patient<S> {
+    stream: S,
     patience: Duration,
     /// Runs while a write waits.
     timer: Pin<Box<Sleep>>,
     is_waiting: bool,
 }
 
-impl Patient {
-    pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self { stream: TokioIo::new(stream), patience, timer: Box::pin(tokio::time::sleep(patience)), is_waiting: false }
+impl<S> Patient<S> {
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, patience, timer: Box::pin(tokio::time::sleep(patience)), is_waiting: false }
     }
 
     /// What a write gave, or that it has waited for too long.
@@ -37,13 +35,13 @@ impl Patient {
     }
 }
 
-impl Read for Patient {
+impl<S: Read + Unpin> Read for Patient<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
-impl Write for Patient {
+impl<S: Write + Unpin> Write for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, octets);
         self.judge(context, polled)

@@ -16,6 +16,7 @@ use weir_store::Cancel;
 
 use crate::error::Fault;
 use crate::limits::Limits;
+use crate::people::{Caller, Role};
 
 /// All queries of a server.
 #[derive(Debug)]
@@ -54,6 +55,8 @@ pub struct QueryRow {
     pub kind: String,
     /// What it asks.
     pub text: String,
+    /// Whose it is.
+    pub user: String,
     /// How long it has been running.
     pub seconds: f64,
 }
@@ -62,9 +65,17 @@ pub struct QueryRow {
 struct Entry {
     kind: &'static str,
     text: String,
+    user: String,
     begun: Instant,
     cancel: Cancel,
     why: Option<Why>,
+}
+
+impl Entry {
+    /// Admins look after those of all.
+    fn is_of(&self, caller: &Caller) -> bool {
+        caller.role() == Role::Admin || caller.name() == self.user
+    }
 }
 
 /// Why a query ended early.
@@ -88,13 +99,14 @@ impl Queries {
     }
 
     /// Waits for a turn; the query then runs until the turn is dropped.
-    pub(crate) async fn begin(self: &Arc<Self>, kind: &'static str, text: String) -> Result<Turn, Fault> {
+    pub(crate) async fn begin(self: &Arc<Self>, kind: &'static str, text: String, user: &str) -> Result<Turn, Fault> {
         let permit = self.permit().await.inspect_err(|_| {
             self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
         })?;
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let cancel = Cancel::new();
-        self.table().insert(id, Entry { kind, text, begun: Instant::now(), cancel: cancel.clone(), why: None });
+        let user = user.to_owned();
+        self.table().insert(id, Entry { kind, text, user, begun: Instant::now(), cancel: cancel.clone(), why: None });
         let queries = Arc::clone(self);
         let timer = tokio::spawn(async move {
             tokio::time::sleep(queries.limits.query_time).await;
@@ -123,21 +135,28 @@ impl Queries {
         }
     }
 
-    /// Those that run, the oldest first.
-    pub(crate) fn rows(&self) -> Vec<QueryRow> {
+    /// Those that run and that this caller may see, the oldest first.
+    pub(crate) fn rows(&self, caller: &Caller) -> Vec<QueryRow> {
         let table = self.table();
         let row = |(id, entry): (&u64, &Entry)| QueryRow {
             id: *id,
             kind: entry.kind.into(),
             text: entry.text.clone(),
+            user: entry.user.clone(),
             seconds: entry.begun.elapsed().as_secs_f64(),
         };
-        table.iter().map(row).collect()
+        table.iter().filter(|(_, entry)| entry.is_of(caller)).map(row).collect()
     }
 
-    /// Cancels one; false where none of that number runs.
-    pub(crate) fn cancel(&self, id: u64) -> bool {
-        self.end(id, Why::Asked)
+    /// How many run.
+    pub(crate) fn running(&self) -> usize {
+        self.table().len()
+    }
+
+    /// Cancels one; false where none of that number runs, or not one that is theirs.
+    pub(crate) fn cancel(&self, id: u64, caller: &Caller) -> bool {
+        let is_theirs = self.table().get(&id).is_some_and(|entry| entry.is_of(caller));
+        is_theirs && self.end(id, Why::Asked)
     }
 
     pub(crate) fn cancel_all(&self) {

@@ -7,9 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get};
+use axum::routing::{any, delete, get, post, put};
 use axum::{Json, Router};
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
@@ -28,6 +28,8 @@ use crate::metric::{self, CounterRow};
 use crate::named::{MOST_NAMES, NamesOf};
 use crate::objects::Library;
 use crate::openapi::Document;
+use crate::people::guard::{self, Guard};
+use crate::people::{Caller, Door, People, session, tokens, users};
 use crate::queries::{Queries, QueryRow};
 use crate::question::{Asked, AskedSql, Format};
 use crate::source::SourceRow;
@@ -37,21 +39,41 @@ use crate::{answer, console, live, objects, own_metrics};
 /// What every route knows.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) backend: Arc<dyn Backend>,
+    backend: Arc<dyn Backend>,
     /// Profiles, chapters and dashboards; nothing where there is no place for them.
     pub(crate) library: Option<Arc<Library>>,
+    pub(crate) people: Arc<People>,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) unread: Arc<Unread>,
     pub(crate) live: Live,
 }
 
+impl Shared {
+    pub(crate) fn new(
+        backend: Arc<dyn Backend>,
+        library: Option<Arc<Library>>,
+        guard: Arc<Guard>,
+        queries: Arc<Queries>,
+        unread: Arc<Unread>,
+        live: Live,
+    ) -> Self {
+        Self { backend, library, people: Arc::clone(&guard.people), guard, queries, unread, live }
+    }
+
+    /// The way of this caller to what the service knows; there is no other.
+    pub(crate) fn door(&self, caller: &Caller) -> Door {
+        Door::of(Arc::clone(&self.backend), caller)
+    }
+}
+
 pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
-    let unread = Arc::clone(&shared.unread);
+    let (unread, guard) = (Arc::clone(&shared.unread), Arc::clone(&shared.guard));
     objects::routes::add(Router::new())
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .route("/api/v1/query", get(query_get).post(query_post))
-        .route("/api/v1/sql", axum::routing::post(sql))
+        .route("/api/v1/sql", post(sql))
         .route("/api/v1/sources", get(sources))
         .route("/api/v1/counters", get(counters))
         .route("/api/v1/live", get(live))
@@ -59,10 +81,18 @@ pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
         .route("/api/v1/names", get(names))
         .route("/api/v1/queries", get(queries_list))
         .route("/api/v1/queries/{id}", delete(query_cancel))
+        .route("/api/v1/session", get(session::session_get).post(session::session_post).delete(session::session_delete))
+        .route("/api/v1/session/password", put(session::password_put))
+        .route("/api/v1/setup", post(session::setup_post))
+        .route("/api/v1/users", get(users::users_list).post(users::users_add))
+        .route("/api/v1/users/{name}", get(users::user_get).put(users::user_put).delete(users::user_delete))
+        .route("/api/v1/tokens", get(tokens::tokens_list).post(tokens::tokens_add))
+        .route("/api/v1/tokens/{id}", delete(tokens::token_delete))
+        .route("/api/v1/audit", get(session::audit))
         .route("/api/v1/openapi.json", get(openapi))
         .fallback(any(console_or_nothing))
         .method_not_allowed_fallback(not_this_way)
-        .layer(middleware::from_fn(only_by_address))
+        .layer(middleware::from_fn_with_state(guard, guard::check))
         .layer(middleware::from_fn(console::guard))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(RequestBodyTimeoutLayer::new(limits.header_time))
@@ -76,32 +106,34 @@ pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
 pub struct HealthPage {
     /// All parts are well.
     pub ok: bool,
-    /// What is unwell and why, a sentence each.
-    pub problems: Vec<String>,
+    /// What is unwell and why, a sentence each; left out for whoever is not signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problems: Option<Vec<String>>,
 }
 
 /// Whether the service is well.
-#[utoipa::path(get, path = "/healthz", tag = "service", responses(
+#[utoipa::path(get, path = "/healthz", tag = "service", security(()), responses(
     (status = 200, description = "All parts are well", body = HealthPage),
     (status = 503, description = "Something is not", body = HealthPage),
 ))]
-pub(crate) async fn health(State(shared): State<Shared>) -> Result<Response, Fault> {
+pub(crate) async fn health(State(shared): State<Shared>, caller: Option<Caller>) -> Result<Response, Fault> {
     let problems = waiting(move || shared.backend.health()).await?.problems;
     let ok = problems.is_empty();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(HealthPage { ok, problems })).into_response())
+    Ok((status, Json(HealthPage { ok, problems: caller.map(|_| problems) })).into_response())
 }
 
 /// Counters in the form that Prometheus reads.
-#[utoipa::path(get, path = "/metrics", tag = "service", responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")))]
-pub(crate) async fn metrics(State(shared): State<Shared>) -> Result<Response, Fault> {
-    let page = waiting(move || metric::page(all_counters(&shared))).await?;
+#[utoipa::path(get, path = "/metrics", tag = "service", security(("session" = ["viewer"])), responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")))]
+pub(crate) async fn metrics(State(shared): State<Shared>, caller: Caller) -> Result<Response, Fault> {
+    let counters = waiting(move || all_counters(&shared, &caller)).await??;
+    let page = metric::page(counters);
     let page = page.map_err(|_| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "the counters cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, metric::MEDIA_TYPE)], page).into_response())
 }
 
 /// Ask over flow records, by parameters.
-#[utoipa::path(get, path = "/api/v1/query", tag = "ask", params(Asked), responses(
+#[utoipa::path(get, path = "/api/v1/query", tag = "ask", security(("session" = ["viewer"])), params(Asked), responses(
     (status = 200, description = "The answer; its form follows `format`", body = AnswerDocument),
     (status = 400, description = "The question makes no sense: which part, and where in it", body = Refusal),
     (status = 408, description = "The query ran for longer than it may", body = Refusal),
@@ -109,12 +141,16 @@ pub(crate) async fn metrics(State(shared): State<Shared>) -> Result<Response, Fa
     (status = 422, description = "The answer would take more memory or groups than it may", body = Refusal),
     (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
 ))]
-pub(crate) async fn query_get(State(shared): State<Shared>, Parameters(asked): Parameters<Asked>) -> Result<Response, Fault> {
-    answer::query(shared, asked).await
+pub(crate) async fn query_get(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Response, Fault> {
+    answer::query(shared, &caller, asked).await
 }
 
 /// Ask over flow records.
-#[utoipa::path(post, path = "/api/v1/query", tag = "ask", request_body = Asked, responses(
+#[utoipa::path(post, path = "/api/v1/query", tag = "ask", security(("session" = ["viewer"])), request_body = Asked, responses(
     (status = 200, description = "The answer; its form follows `format`", body = AnswerDocument),
     (status = 400, description = "The question makes no sense: which part, and where in it", body = Refusal),
     (status = 408, description = "The query ran for longer than it may", body = Refusal),
@@ -123,12 +159,16 @@ pub(crate) async fn query_get(State(shared): State<Shared>, Parameters(asked): P
     (status = 422, description = "The answer would take more memory or groups than it may", body = Refusal),
     (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
 ))]
-pub(crate) async fn query_post(State(shared): State<Shared>, Body(asked): Body<Asked>) -> Result<Response, Fault> {
-    answer::query(shared, asked).await
+pub(crate) async fn query_post(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Body(asked): Body<Asked>,
+) -> Result<Response, Fault> {
+    answer::query(shared, &caller, asked).await
 }
 
 /// Ask in SQL, read only: tables `flows`, `events`, `counters`, `health`, `series`.
-#[utoipa::path(post, path = "/api/v1/sql", tag = "ask", request_body = AskedSql, responses(
+#[utoipa::path(post, path = "/api/v1/sql", tag = "ask", security(("session" = ["analyst"])), request_body = AskedSql, responses(
     (status = 200, description = "The rows, as they come; the header `weir-columns` tells their columns", body = String, content_type = "application/x-ndjson"),
     (status = 400, description = "The statement makes no sense or is not allowed: where and why", body = Refusal),
     (status = 408, description = "The statement ran for longer than it may", body = Refusal),
@@ -137,14 +177,14 @@ pub(crate) async fn query_post(State(shared): State<Shared>, Body(asked): Body<A
     (status = 422, description = "The statement would take more memory than it may", body = Refusal),
     (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
 ))]
-pub(crate) async fn sql(State(shared): State<Shared>, Body(asked): Body<AskedSql>) -> Result<Response, Fault> {
-    answer::sql(shared, asked).await
+pub(crate) async fn sql(State(shared): State<Shared>, caller: Caller, Body(asked): Body<AskedSql>) -> Result<Response, Fault> {
+    answer::sql(shared, &caller, asked).await
 }
 
 /// Every source: what arrives, what is missing, why there is no data.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "service", responses((status = 200, description = "One row an exporter and observation domain", body = Vec<SourceRow>)))]
-pub(crate) async fn sources(State(shared): State<Shared>) -> Result<Json<Vec<SourceRow>>, Fault> {
-    Ok(Json(waiting(move || shared.backend.sources()).await?))
+#[utoipa::path(get, path = "/api/v1/sources", tag = "service", security(("session" = ["viewer"])), responses((status = 200, description = "One row an exporter and observation domain", body = Vec<SourceRow>)))]
+pub(crate) async fn sources(State(shared): State<Shared>, caller: Caller) -> Result<Json<Vec<SourceRow>>, Fault> {
+    Ok(Json(answer::sources(&shared, &caller).await?))
 }
 
 /// Which counters are wanted.
@@ -157,30 +197,35 @@ pub(crate) struct Wanted {
 }
 
 /// Every counter of the service; the same numbers as `/metrics`.
-#[utoipa::path(get, path = "/api/v1/counters", tag = "service", params(Wanted), responses((status = 200, description = "Name and value", body = Vec<CounterRow>)))]
+#[utoipa::path(get, path = "/api/v1/counters", tag = "service", security(("session" = ["viewer"])), params(Wanted), responses((status = 200, description = "Name and value", body = Vec<CounterRow>)))]
 pub(crate) async fn counters(
     State(shared): State<Shared>,
+    caller: Caller,
     Parameters(wanted): Parameters<Wanted>,
 ) -> Result<Json<Vec<CounterRow>>, Fault> {
-    Ok(Json(rows(&shared, &wanted.grep).await?))
+    Ok(Json(rows(&shared, &caller, &wanted.grep).await?))
 }
 
 /// Counters as they move: server-sent events `counters`, at once and then every two seconds, the later ones with what changed.
-#[utoipa::path(get, path = "/api/v1/live", tag = "service", params(Wanted), responses(
+#[utoipa::path(get, path = "/api/v1/live", tag = "service", security(("session" = ["viewer"])), params(Wanted), responses(
     (status = 200, description = "Events", body = LiveCounters, content_type = "text/event-stream"),
     (status = 503, description = "Too many clients watch already", body = Refusal),
 ))]
-pub(crate) async fn live(State(shared): State<Shared>, Parameters(wanted): Parameters<Wanted>) -> Result<Response, Fault> {
-    live::counters(shared, wanted.grep)
+pub(crate) async fn live(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Result<Response, Fault> {
+    live::counters(shared, caller, wanted.grep)
 }
 
 /// What may be typed next in a part of a question.
-#[utoipa::path(get, path = "/api/v1/complete", tag = "ask", params(Typed), responses(
+#[utoipa::path(get, path = "/api/v1/complete", tag = "ask", security(("session" = ["viewer"])), params(Typed), responses(
     (status = 200, description = "Words that may stand there; none where the text is wrong before that", body = Vec<CompletionRow>),
     (status = 400, description = "A parameter is not known", body = Refusal),
 ))]
-pub(crate) async fn complete(Parameters(typed): Parameters<Typed>) -> Result<Json<Vec<CompletionRow>>, Fault> {
-    Ok(Json(typed.completions()))
+pub(crate) async fn complete(caller: Caller, Parameters(typed): Parameters<Typed>) -> Result<Json<Vec<CompletionRow>>, Fault> {
+    Ok(Json(typed.completions(caller.limits())))
 }
 
 /// Whose names are wanted.
@@ -194,12 +239,13 @@ pub(crate) struct Nameless {
 }
 
 /// Names of addresses, by the resolver of the service. Nothing is looked up unless somebody asks here, or asks a question with `names`.
-#[utoipa::path(get, path = "/api/v1/names", tag = "ask", params(Nameless), responses(
+#[utoipa::path(get, path = "/api/v1/names", tag = "ask", security(("session" = ["viewer"])), params(Nameless), responses(
     (status = 200, description = "A name an address, null where it has none; what is not known within some seconds is left out", body = HashMap<String, Option<String>>),
     (status = 400, description = "Something is no address, or these are too many", body = Refusal),
 ))]
 pub(crate) async fn names(
     State(shared): State<Shared>,
+    caller: Caller,
     Parameters(nameless): Parameters<Nameless>,
 ) -> Result<Json<NamesOf>, Fault> {
     let mut addresses = Vec::new();
@@ -211,29 +257,35 @@ pub(crate) async fn names(
         let error = format!("{} addresses, expected 1 to {MOST_NAMES}", addresses.len());
         return Err(Refusal::of("ip", error).into());
     }
-    Ok(Json(waiting(move || shared.backend.names(&addresses)).await?))
+    let door = shared.door(&caller);
+    Ok(Json(waiting(move || door.names(&addresses)).await?.map_err(answer::refused)?))
 }
 
-/// Queries that run.
-#[utoipa::path(get, path = "/api/v1/queries", tag = "ask", responses((status = 200, description = "The oldest first", body = Vec<QueryRow>)))]
-pub(crate) async fn queries_list(State(shared): State<Shared>) -> Json<Vec<QueryRow>> {
-    Json(shared.queries.rows())
+/// Your queries that run; for admins those of all.
+#[utoipa::path(get, path = "/api/v1/queries", tag = "ask", security(("session" = ["viewer"])), responses((status = 200, description = "The oldest first", body = Vec<QueryRow>)))]
+pub(crate) async fn queries_list(State(shared): State<Shared>, caller: Caller) -> Json<Vec<QueryRow>> {
+    Json(shared.queries.rows(&caller))
 }
 
 /// Cancel a query that runs.
-#[utoipa::path(delete, path = "/api/v1/queries/{id}", tag = "ask", params(("id" = u64, Path, description = "Its number")), responses(
+#[utoipa::path(delete, path = "/api/v1/queries/{id}", tag = "ask", security(("session" = ["viewer"])), params(("id" = u64, Path, description = "Its number")), responses(
     (status = 204, description = "It ends"),
     (status = 404, description = "None of that number runs", body = Refusal),
 ))]
-pub(crate) async fn query_cancel(State(shared): State<Shared>, Path(id): Path<String>) -> Result<StatusCode, Fault> {
-    if id.parse().is_ok_and(|id| shared.queries.cancel(id)) {
+pub(crate) async fn query_cancel(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Fault> {
+    if id.parse().is_ok_and(|id| shared.queries.cancel(id, &caller)) {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Fault::new(StatusCode::NOT_FOUND, format!("no query {id} runs: GET /api/v1/queries lists those that do")))
 }
 
 /// This description.
-async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "service", security(("session" = ["viewer"])), responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
     Json(Document::openapi())
 }
 
@@ -254,26 +306,6 @@ async fn not_this_way(request: Request) -> Fault {
     Fault::new(StatusCode::METHOD_NOT_ALLOWED, error)
 }
 
-/// Answers only who names the service by an address or as localhost. A page of a stranger whose name was made to point here (DNS rebinding) could otherwise
-/// read everything through the browser of somebody on this machine.
-async fn only_by_address(request: Request, next: Next) -> Response {
-    let named = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    if named.is_some_and(|host| !is_address(host)) {
-        let error = "this service is asked by address or as localhost: a proxy in front of it has to pass on its address as Host";
-        return Fault::new(StatusCode::MISDIRECTED_REQUEST, error).into_response();
-    }
-    next.run(request).await
-}
-
-fn is_address(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => host,
-    };
-    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
-}
-
 /// Does work that may wait on a thread that may.
 pub(crate) async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work)
@@ -282,17 +314,17 @@ pub(crate) async fn waiting<T: Send + 'static>(work: impl FnOnce() -> T + Send +
 }
 
 /// Those of the service and our own.
-fn all_counters(shared: &Shared) -> Vec<metric::Counter> {
-    let mut counters = shared.backend.counters();
-    own_metrics::add(&mut counters, &shared.queries, &shared.unread);
-    counters
+fn all_counters(shared: &Shared, caller: &Caller) -> Result<Vec<metric::Counter>, Fault> {
+    let mut counters = shared.door(caller).counters().map_err(answer::refused)?;
+    own_metrics::add(&mut counters, shared);
+    Ok(counters)
 }
 
 /// Counters whose name or labels contain this text.
-pub(crate) async fn rows(shared: &Shared, grep: &str) -> Result<Vec<CounterRow>, Fault> {
-    let shared = shared.clone();
-    let rows = waiting(move || all_counters(&shared).iter().map(metric::Counter::row).collect::<Vec<_>>()).await?;
-    Ok(rows.into_iter().filter(|row| row.name.contains(grep)).collect())
+pub(crate) async fn rows(shared: &Shared, caller: &Caller, grep: &str) -> Result<Vec<CounterRow>, Fault> {
+    let (shared, caller) = (shared.clone(), caller.clone());
+    let counters = waiting(move || all_counters(&shared, &caller)).await??;
+    Ok(counters.iter().map(metric::Counter::row).filter(|row| row.name.contains(grep)).collect())
 }
 
 /// Now, nanoseconds since 1970.

@@ -11,10 +11,11 @@ mod meter;
 mod replay;
 mod run;
 mod store;
+mod user;
 
 use std::path::PathBuf;
 
-pub(crate) use ask::{CountersArgs, QueryArgs, SourcesArgs, SqlArgs, TimeArgs};
+pub(crate) use ask::{CountersArgs, QueryArgs, ServiceArgs, SourcesArgs, SqlArgs, TimeArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use edit::{
     CommitArgs, CompleteArgs, ConfirmArgs, DiffArgs, EditorArgs, PlainArgs, RollbackArgs, SetArgs, ShowArgs, TermsArgs, UnsetArgs,
@@ -27,6 +28,8 @@ pub(crate) use run::{CheckArgs, LogArgs, LogFormat, RunArgs};
 pub(crate) use store::{
     FileFormat, StoreArchiveArgs, StoreArgs, StoreCheckArgs, StoreCommand, StoreExportArgs, StorePath, StoreTable,
 };
+
+pub(crate) use user::{LimitArgs, PlaceArgs, TokenArgs, UserArgs, UserCommand};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
@@ -94,6 +97,8 @@ pub(crate) enum Command {
     Replay(Box<ReplayArgs>),
     /// Look after a store: check, export, archive
     Store(Box<StoreArgs>),
+    /// Look after the users of the console: add, list, passwd, role, limit, remove, and their tokens
+    User(Box<UserArgs>),
     /// List the columns of a record: name, type, unit, meaning
     Columns(ColumnsArgs),
     /// Print a completion script for a shell

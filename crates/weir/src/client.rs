@@ -1,27 +1,34 @@
 //! Asks a running service over HTTP: where it listens is told by its configuration.
 
+use std::env;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 use weir_server::Refusal;
 
-use crate::args::DEFAULT_CONFIG;
+use crate::args::{DEFAULT_CONFIG, ServiceArgs};
 use crate::config::{Config, Console};
 use crate::exit::Failure;
+use crate::people::TokenFile;
 
 /// How long a service on this machine, or near it, may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// The token of the environment.
+const TOKEN: &str = "WEIR_TOKEN";
 
 /// A running service.
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// With which it is asked, where there is one.
+    token: Option<String>,
 }
 
 /// What a service refused, and how badly.
@@ -34,21 +41,26 @@ pub(crate) enum Refused {
 }
 
 impl Client {
-    /// The service of this configuration; without one that of the usual file, and where that does not exist the usual address.
-    pub(crate) fn new(config: Option<&Path>) -> Result<Self, Failure> {
+    /// The service that was named, or that of a configuration; without either that of the usual file, and where that does not exist the usual address.
+    pub(crate) fn new(service: &ServiceArgs) -> Result<Self, Failure> {
         let usual = Path::new(DEFAULT_CONFIG);
-        let listen = match config.or(Some(usual).filter(|usual| usual.exists())) {
-            Some(path) => listen_of(path)?,
-            None => Console::default().listen,
+        let config = service.config.as_deref().or(Some(usual).filter(|usual| usual.exists()));
+        let (base, folder) = match (&service.server, config) {
+            (Some(url), _) => (named(url)?, None),
+            (None, Some(path)) => of_config(path)?,
+            (None, None) => (format!("http://{}", reachable(Console::default().listen)), None),
         };
+        let told = service.token.clone().or_else(|| env::var(TOKEN).ok());
+        let own = || TokenFile::of(folder.as_deref()?).read();
+        let token = told.filter(|token| !token.is_empty()).or_else(own);
         // What is asked never leaves by a proxy: the service is on this machine, or was named.
         let settings = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(CONNECT_TIME)).proxy(None);
-        Ok(Self { agent: settings.build().into(), base: format!("http://{}", reachable(listen)) })
+        Ok(Self { agent: settings.build().into(), base, token })
     }
 
     /// What a page holds, as JSON.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let answered = self.agent.get(format!("{}{path}", self.base)).call();
+        let answered = self.signed(self.agent.get(format!("{}{path}", self.base))).call();
         let answer = self.look(answered).map_err(Refused::into_failure)?;
         let mut text = Vec::new();
         let read = answer.into_body().into_reader().read_to_end(&mut text);
@@ -59,8 +71,15 @@ impl Client {
 
     /// The answer to a question.
     pub(crate) fn post(&self, path: &str, question: &impl Serialize) -> Result<Response<Body>, Refused> {
-        let answered = self.agent.post(format!("{}{path}", self.base)).send_json(question);
+        let answered = self.signed(self.agent.post(format!("{}{path}", self.base))).send_json(question);
         self.look(answered)
+    }
+
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     /// The answer, if it is one.
@@ -79,6 +98,10 @@ impl Client {
         let refusal = serde_json::from_str(&text).unwrap_or_else(|_| Refusal::new(format!("{} answers {status}", self.base)));
         Err(match status {
             StatusCode::BAD_REQUEST => Refused::Question(refusal),
+            StatusCode::UNAUTHORIZED => Refused::Failed(Failure::Failed(format!(
+                "{} wants to know who asks: give --token or {TOKEN} (`weir user token NAME` makes one), or run this as the user of the service or root",
+                self.base
+            ))),
             _ => Refused::Failed(Failure::Failed(refusal.error)),
         })
     }
@@ -98,20 +121,30 @@ impl Refused {
     }
 }
 
-/// Where the service of this configuration answers.
-fn listen_of(config: &Path) -> Result<SocketAddr, Failure> {
-    let console = Config::load(config)?.console;
+/// Where the service of this configuration answers, and the folder of its people.
+fn of_config(path: &Path) -> Result<(String, Option<PathBuf>), Failure> {
+    let config = Config::load(path)?;
     let missing = || {
-        Failure::Misuse(format!(
-            "{}: the service cannot be asked: add [console], or read its files with --store",
-            config.display()
-        ))
+        Failure::Misuse(format!("{}: the service cannot be asked: add [console], or read its files with --store", path.display()))
     };
-    Ok(console.ok_or_else(missing)?.listen)
+    let console = config.console.as_ref().ok_or_else(missing)?;
+    let scheme = if console.certificate.is_some() { "https" } else { "http" };
+    Ok((format!("{scheme}://{}", reachable(console.listen)), config.console_folder()))
+}
+
+/// A service that was named by its URL.
+fn named(url: &str) -> Result<String, Failure> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    match rest.map(|rest| rest.trim_end_matches('/')) {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@']) => Ok(url.trim_end_matches('/').to_owned()),
+        _ => Err(Failure::Misuse(format!(
+            "--server: \"{url}\", expected http:// or https:// and a host, as in https://weir.example"
+        ))),
+    }
 }
 
 /// Where a listener can be reached: one on all addresses on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let mut address = listen;
     if address.ip().is_unspecified() {
         let own = if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };

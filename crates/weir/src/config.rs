@@ -18,7 +18,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize as Read, Serialize};
 
@@ -111,6 +111,9 @@ impl Config {
         if let Some(store) = &config.store {
             store.check().map_err(|error| format!("{name}: store.{error}"))?;
         }
+        if let Some(console) = &config.console {
+            console.check().map_err(|error| format!("{name}: console.{error}"))?;
+        }
         for (listen_name, listen) in &config.listen {
             listen.check().map_err(|error| format!("{name}: listen.{listen_name}.{error}"))?;
         }
@@ -156,6 +159,14 @@ impl Config {
                 "{name}: export.{export}.from: all is what the store has taken, so that nothing is sent on that is lost here: add [store] with a path"
             ));
         }
+        if let Some(console) = &self.console
+            && self.console_folder().is_none()
+        {
+            let listen = console.listen;
+            return Err(format!(
+                "{name}: console.folder: nobody could sign in at {listen}: name a folder for users, or add [store], which has one"
+            ));
+        }
         if self.meter.as_ref().is_some_and(|meter| meter.interfaces.is_empty()) {
             let message = "meter.interfaces is empty: name interfaces, as `weir meter --list-interfaces` prints them";
             return Err(format!("{name}: {message}"));
@@ -164,6 +175,11 @@ impl Config {
             return Err(format!("{name}: flows would go nowhere: add [export.NAME] with a url, or [store] with a path"));
         }
         Ok(())
+    }
+
+    /// Where users and the audit log lie; nothing where nobody is answered, or there is no place for them.
+    pub(crate) fn console_folder(&self) -> Option<PathBuf> {
+        self.console.as_ref()?.place(self.store.as_ref().map(|store| store.path.as_path()))
     }
 
     /// The configuration in full, with what was not written.

@@ -12,7 +12,7 @@ mod socket;
 mod who;
 
 mod editor;
-mod file;
+pub(crate) mod file;
 mod trial;
 mod versions;
 
@@ -27,3 +27,4 @@ pub(crate) use file::replace as replace_file;
 pub(crate) use protocol::Request;
 pub(crate) use socket::{Socket, path_of};
 pub(crate) use trial::{Again, Found};
+pub(crate) use who::name_of;

@@ -23,6 +23,7 @@ use weir_capture::{CaptureFile, PcapWriter, TimeUnit};
 use crate::args::{DemoArgs, LogArgs, LogFormat, RunArgs};
 use crate::collect::now;
 use crate::exit::{Failure, Outcome};
+use crate::people::Entrance;
 use crate::service;
 
 /// A minute of a small network.
@@ -65,7 +66,7 @@ pub(crate) fn run(typed: &DemoArgs) -> Result<Outcome, Failure> {
     let ended = Arc::clone(&demo.ended);
     let feeder = thread::Builder::new().name("weir-demo".into()).spawn(move || demo.feed());
     let feeder = feeder.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
-    let outcome = service::run(&run);
+    let outcome = service::run(&run, Entrance::Open);
     ended.store(true, Ordering::Relaxed);
     let fed = feeder.join().unwrap_or_else(|_| Err(Failure::Failed("the sample traffic has failed".into())));
     drop(folder);

@@ -17,6 +17,7 @@ mod meter;
 mod backend;
 mod client;
 mod names;
+mod people;
 mod query;
 mod replay;
 mod sources;
@@ -51,6 +52,7 @@ use clap::{CommandFactory, Parser};
 use args::{Command, ImportArgs, ImportWhat, Typed};
 use control::{commands, complete};
 use exit::{Failure, Outcome};
+use people::Entrance;
 
 fn main() -> ExitCode {
     exit::code(run())
@@ -62,7 +64,7 @@ fn run() -> Result<Outcome, Failure> {
         Command::Decode(typed) => pipeline::decode::run(decode::Job::new(typed)?),
         Command::Meter(typed) if typed.list_interfaces => meter::list_interfaces(),
         Command::Meter(typed) => pipeline::meter::run(meter::Job::new(*typed)?),
-        Command::Run(typed) => service::run(&typed),
+        Command::Run(typed) => service::run(&typed, Entrance::SignIn),
         Command::Check(typed) => check::run(&typed),
         Command::Query(typed) => query::run(*typed),
         Command::Sql(typed) => sql::run(typed),
@@ -83,6 +85,7 @@ fn run() -> Result<Outcome, Failure> {
         Command::CompletePath(typed) => complete::run(&typed),
         Command::Replay(typed) => replay::run(&typed),
         Command::Store(typed) => store_command::run(&typed),
+        Command::User(typed) => people::command::run(*typed),
         Command::Columns(typed) => columns::print(typed),
         Command::Completions { shell } => print_completions(shell),
     }

@@ -10,7 +10,7 @@ use weir_query::{Answer, QuestionKind};
 use weir_server::{Asked, Format as Form, Refusal, Rendered};
 use weir_store::Cancel;
 
-use crate::args::{Format, QueryArgs};
+use crate::args::{Format, QueryArgs, ServiceArgs};
 use crate::backend;
 use crate::client::{Client, Refused};
 use crate::exit::{Failure, Outcome, tell};
@@ -27,7 +27,7 @@ struct Job {
     form: Format,
     stats: bool,
     store: Option<PathBuf>,
-    config: Option<PathBuf>,
+    service: ServiceArgs,
     zone: TimeZone,
 }
 
@@ -96,7 +96,7 @@ impl Job {
             asked.summary = form == Format::None;
             asked.columns.retain(|_| !asked.summary);
         }
-        Ok(Self { asked, form, stats: typed.stats, store: typed.from.store, config: typed.from.service.config, zone })
+        Ok(Self { asked, form, stats: typed.stats, store: typed.from.store, service: typed.from.service, zone })
     }
 
     /// Reads the files of a store in this process.
@@ -113,7 +113,7 @@ impl Job {
 
     /// Asks the running service.
     fn ask_service(&self) -> Result<Answered, Refused> {
-        let client = Client::new(self.config.as_deref()).map_err(Refused::Failed)?;
+        let client = Client::new(&self.service).map_err(Refused::Failed)?;
         let answer = client.post("/api/v1/query", &self.asked)?;
         let header = answer.headers().get(SUMMARY).and_then(|header| serde_json::from_slice(header.as_bytes()).ok());
         Ok(Answered { rows: Rows::Served(Box::new(answer.into_body().into_reader())), summary: header.unwrap_or_default() })

@@ -30,6 +30,7 @@ use crate::ha::Unit;
 use crate::log;
 use crate::meter::Job;
 use crate::objects;
+use crate::people::Entrance;
 use crate::pipeline;
 use crate::replicate::Replications;
 use crate::report;
@@ -63,7 +64,7 @@ struct Service {
 pub(crate) type SharedTables = Arc<ArcSwap<Tables>>;
 
 /// Runs until a signal ends it.
-pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
+pub(crate) fn run(typed: &RunArgs, entrance: Entrance) -> Result<Outcome, Failure> {
     let found = Found::read(&typed.config).map_err(Failure::Misuse)?;
     let config = Config::parse(&found.text, &typed.config.display().to_string()).map_err(Failure::Misuse)?;
     config.check_service(&typed.config.display().to_string()).map_err(Failure::Misuse)?;
@@ -72,7 +73,7 @@ pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
     let stop = Stop::on_signals(None).map_err(no_signals)?;
     let hangup = Hangup::on_signal().map_err(no_signals)?;
 
-    let service = Service::start(config, &stop)?;
+    let service = Service::start(config, entrance, &stop)?;
     let editor = Arc::new(Editor::new(Arc::clone(&service.running), typed.config.clone(), found));
     let socket = open_socket(&service.running.configuration(), &editor)?;
     // What has failed on trial is taken back, and may be well again.
@@ -89,7 +90,7 @@ pub(crate) fn run(typed: &RunArgs) -> Result<Outcome, Failure> {
 }
 
 impl Service {
-    fn start(config: Config, stop: &Stop) -> Result<Self, Failure> {
+    fn start(config: Config, entrance: Entrance, stop: &Stop) -> Result<Self, Failure> {
         let tables = Arc::new(ArcSwap::new(tables(&config).map_err(Failure::Misuse)?));
         let (store, library, sums) = match &config.store {
             Some(store) => {
@@ -124,7 +125,7 @@ impl Service {
         let console = config.console.clone();
         let parts =
             Parts { tables, store, collector, journal: state, meter: desk, metering, unit, exports, replications, library, sums };
-        let running = Arc::new(Running::new(config, parts));
+        let running = Arc::new(Running::new(config, entrance, parts));
         running.serve(console.as_ref()).map_err(Failure::Failed)?;
         Ok(Self { running, journal })
     }

@@ -27,7 +27,7 @@ use crate::output::Listing;
 pub(crate) fn run(typed: &SourcesArgs) -> Result<Outcome, Failure> {
     let sources = match &typed.from.store {
         Some(path) => stored(path)?,
-        None => Client::new(typed.from.service.config.as_deref())?.get("/api/v1/sources")?,
+        None => Client::new(&typed.from.service)?.get("/api/v1/sources")?,
     };
     let form = form(typed.format);
     if form == Format::Json {
@@ -134,7 +134,7 @@ fn local(time: i64, zone: &TimeZone) -> String {
 
 /// Prints the counters.
 pub(crate) fn run_counters(typed: &CountersArgs) -> Result<Outcome, Failure> {
-    let client = Client::new(typed.service.config.as_deref())?;
+    let client = Client::new(&typed.service)?;
     let mut counters: Vec<CounterRow> = client.get("/api/v1/counters")?;
     aliases::add(&mut counters);
     let wanted: Vec<CounterRow> = counters.into_iter().filter(|counter| counter.name.contains(&typed.grep)).collect();

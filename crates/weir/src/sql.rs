@@ -7,7 +7,7 @@ use serde_json::Value;
 use weir_server::{AskedSql, Refusal, SqlColumnDocument, SqlFormat};
 use weir_store::Cancel;
 
-use crate::args::{Format, SqlArgs};
+use crate::args::{Format, ServiceArgs, SqlArgs};
 use crate::backend;
 use crate::client::{Client, Refused};
 use crate::exit::{Failure, Outcome};
@@ -26,7 +26,7 @@ pub(crate) fn run(typed: SqlArgs) -> Result<Outcome, Failure> {
     let asked = AskedSql { sql: statement, format: if form == Format::Json { SqlFormat::Lines } else { SqlFormat::Arrays } };
     let printed = match &typed.from.store {
         Some(path) => read_store(path, &asked, form),
-        None => ask_service(typed.from.service.config.as_deref(), &asked, form),
+        None => ask_service(&typed.from.service, &asked, form),
     };
     printed.map_err(|refused| match refused {
         Refused::Question(refusal) => Failure::Misuse(pointed(&refusal, &asked.sql)),
@@ -60,9 +60,9 @@ fn read_store(path: &Path, asked: &AskedSql, form: Format) -> Result<(), Refused
 }
 
 /// Asks the running service.
-fn ask_service(config: Option<&Path>, asked: &AskedSql, form: Format) -> Result<(), Refused> {
+fn ask_service(service: &ServiceArgs, asked: &AskedSql, form: Format) -> Result<(), Refused> {
     let waiting = Waiting::new();
-    let answer = Client::new(config).map_err(Refused::Failed)?.post("/api/v1/sql", asked)?;
+    let answer = Client::new(service).map_err(Refused::Failed)?.post("/api/v1/sql", asked)?;
     waiting.hide();
     print_lines(BufReader::new(answer.into_body().into_reader()), form).map_err(Refused::Failed)
 }

@@ -67,8 +67,10 @@ fn without_the_console_the_front_page_names_what_there_is() {
     let page = String::from_utf8(body).unwrap();
     assert!(page.contains("make ui"), "{page}");
     let document: serde_json::Value = serde_json::from_str(&crate::Document::text().unwrap()).unwrap();
-    for path in document["paths"].as_object().unwrap().keys().filter(|path| !path.contains('{')) {
-        assert!(page.contains(path.as_str()), "{path}");
+    let named = page.split('"').filter_map(|part| part.split('?').next()).filter(|part| part.starts_with('/'));
+    assert!(named.clone().count() > 5);
+    for path in named {
+        assert!(document["paths"].get(path).is_some(), "{path}");
     }
     assert!(get(&[], "/analysis", &[]).is_none());
 }

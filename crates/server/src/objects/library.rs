@@ -10,6 +10,7 @@ use weir_analytics::model::{Chapter, Dashboard, Profile, Scope, ServiceRecipe};
 use super::collection::{Collection, Kept};
 use super::document::{Envelope, Filling, Origin, Page, ServiceDocument};
 use crate::error::Fault;
+use crate::people::{Caller, Role};
 
 /// Where objects are kept while the service does not run, and sums of channels are asked for.
 pub trait Shelf: Send + Sync + 'static {
@@ -53,7 +54,11 @@ pub(super) struct Asker<'a> {
     pub(super) is_admin: bool,
 }
 
-impl Asker<'_> {
+impl<'a> Asker<'a> {
+    pub(super) fn of(caller: &'a Caller) -> Self {
+        Self { name: caller.user(), is_admin: caller.role() == Role::Admin }
+    }
+
     /// True for what is shared, and one's own.
     pub(super) fn sees<T: Kept>(self, envelope: &Envelope<T>) -> bool {
         self.is_admin || envelope.object.is_shared() || self.owns(envelope)

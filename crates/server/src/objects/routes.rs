@@ -21,6 +21,7 @@ use super::document::{Envelope, Page, ServiceDocument, ViewDocument};
 use super::library::{Asker, Expected, Library};
 use super::view::{self, AskedView, ViewParameters};
 use crate::error::{Fault, Refusal};
+use crate::people::{Caller, Door};
 use crate::routes::{Body, Parameters, Shared, now, waiting};
 
 /// Adds the routes.
@@ -59,8 +60,8 @@ macro_rules! routes_of {
                 (status = 200, description = "Some of them, in the order of their ids", body = Page<$object>),
                 (status = 400, description = "A parameter is wrong", body = Refusal),
             ))]
-            pub(crate) async fn list(State(shared): State<Shared>, Parameters(listed): Parameters<Listed>) -> Result<Response, Fault> {
-                super::list::<$object>(shared, listed).await
+            pub(crate) async fn list(State(shared): State<Shared>, caller: Caller, Parameters(listed): Parameters<Listed>) -> Result<Response, Fault> {
+                super::list::<$object>(shared, caller, listed).await
             }
 
             #[doc = concat!("Make a ", $one, ".")]
@@ -69,8 +70,8 @@ macro_rules! routes_of {
                 (status = 400, description = "It makes no sense: which field, and where in it", body = Refusal),
                 (status = 422, description = "There are as many as may be", body = Refusal),
             ))]
-            pub(crate) async fn create(State(shared): State<Shared>, Body(object): Body<$object>) -> Result<Response, Fault> {
-                super::create(shared, $path, object).await
+            pub(crate) async fn create(State(shared): State<Shared>, caller: Caller, Body(object): Body<$object>) -> Result<Response, Fault> {
+                super::create(shared, caller, $path, object).await
             }
 
             #[doc = concat!("One ", $one, ".")]
@@ -78,8 +79,8 @@ macro_rules! routes_of {
                 (status = 200, description = "It; `ETag` says in which version", body = Envelope<$object>),
                 (status = 404, description = "There is none of that id, or it is not yours to see", body = Refusal),
             ))]
-            pub(crate) async fn read(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Fault> {
-                super::read::<$object>(shared, id).await
+            pub(crate) async fn read(State(shared): State<Shared>, caller: Caller, Path(id): Path<String>) -> Result<Response, Fault> {
+                super::read::<$object>(shared, caller, id).await
             }
 
             #[doc = concat!("Put a ", $one, " in the place of the one that `If-Match` names.")]
@@ -94,11 +95,12 @@ macro_rules! routes_of {
             ))]
             pub(crate) async fn replace(
                 State(shared): State<Shared>,
+                caller: Caller,
                 Path(id): Path<String>,
                 headers: HeaderMap,
                 Body(object): Body<$object>,
             ) -> Result<Response, Fault> {
-                super::replace(shared, id, &headers, object).await
+                super::replace(shared, caller, id, &headers, object).await
             }
 
             #[doc = concat!("Delete a ", $one, ".")]
@@ -112,10 +114,11 @@ macro_rules! routes_of {
             ))]
             pub(crate) async fn delete(
                 State(shared): State<Shared>,
+                caller: Caller,
                 Path(id): Path<String>,
                 headers: HeaderMap,
             ) -> Result<Response, Fault> {
-                super::delete::<$object>(shared, id, &headers).await
+                super::delete::<$object>(shared, caller, id, &headers).await
             }
         }
     };
@@ -131,14 +134,18 @@ routes_of!(dashboards, Dashboard, "/api/v1/dashboards", "/api/v1/dashboards/{id}
     (status = 400, description = "It makes no sense: which field, and where in it", body = Refusal),
     (status = 422, description = "There are as many objects as may be", body = Refusal),
 ))]
-pub(crate) async fn service(State(shared): State<Shared>, Body(recipe): Body<ServiceRecipe>) -> Result<Response, Fault> {
+pub(crate) async fn service(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Body(recipe): Body<ServiceRecipe>,
+) -> Result<Response, Fault> {
     let library = library(&shared)?;
-    let made = waiting(move || library.make_service(ASKER, now(), &recipe)).await??;
+    let made = waiting(move || library.make_service(Asker::of(&caller), now(), &recipe)).await??;
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }
 
 /// The data of a view: of a chapter that is kept, or of one that is told here.
-#[utoipa::path(post, path = "/api/v1/view", tag = "model", request_body = AskedView, security(("session" = ["viewer"])), responses(
+#[utoipa::path(post, path = "/api/v1/view", tag = "ask", request_body = AskedView, security(("session" = ["viewer"])), responses(
     (status = 200, description = "An answer a channel, or one over all of them; its form follows `format`", body = ViewDocument),
     (status = 400, description = "It makes no sense: which field, and where in it", body = Refusal),
     (status = 404, description = "There is no such chapter or profile", body = Refusal),
@@ -146,12 +153,12 @@ pub(crate) async fn service(State(shared): State<Shared>, Body(recipe): Body<Ser
     (status = 409, description = "The view was cancelled", body = Refusal),
     (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
 ))]
-pub(crate) async fn view(State(shared): State<Shared>, Body(asked): Body<AskedView>) -> Result<Response, Fault> {
-    view::answer(shared, asked).await
+pub(crate) async fn view(State(shared): State<Shared>, caller: Caller, Body(asked): Body<AskedView>) -> Result<Response, Fault> {
+    view::answer(shared, caller, asked).await
 }
 
 /// The data of a chapter.
-#[utoipa::path(get, path = "/api/v1/chapters/{id}/data", tag = "model", security(("session" = ["viewer"])),
+#[utoipa::path(get, path = "/api/v1/chapters/{id}/data", tag = "ask", security(("session" = ["viewer"])),
     params(("id" = String, Path, description = "Its id"), ViewParameters), responses(
     (status = 200, description = "An answer a channel, or one over all of them; its form follows `format`", body = ViewDocument),
     (status = 400, description = "It makes no sense: which field, and where in it", body = Refusal),
@@ -162,14 +169,12 @@ pub(crate) async fn view(State(shared): State<Shared>, Body(asked): Body<AskedVi
 ))]
 pub(crate) async fn chapter_data(
     State(shared): State<Shared>,
+    caller: Caller,
     Path(id): Path<String>,
     Parameters(parameters): Parameters<ViewParameters>,
 ) -> Result<Response, Fault> {
-    view::answer(shared, parameters.of_chapter(id)).await
+    view::answer(shared, caller, parameters.of_chapter(id)).await
 }
-
-/// Nobody signs in yet, and everybody may do everything.
-pub(super) const ASKER: Asker<'static> = Asker { name: None, is_admin: true };
 
 /// Where objects are kept.
 pub(super) fn library(shared: &Shared) -> Result<Arc<Library>, Fault> {
@@ -180,15 +185,15 @@ pub(super) fn library(shared: &Shared) -> Result<Arc<Library>, Fault> {
 /// A kind of object, as routes handle it: there may be one that makes itself, and there may be more to tell of one.
 pub(super) trait Told: Kept {
     /// The object of this kind that makes itself, where that is the one of the id.
-    fn made(shared: &Shared, id: &str) -> Option<Envelope<Self>>;
+    fn made(door: &Door, id: &str) -> Option<Envelope<Self>>;
 
     /// Adds what is known at this moment.
     fn tell(library: &Library, envelope: &mut Envelope<Self>);
 }
 
 impl Told for Profile {
-    fn made(shared: &Shared, id: &str) -> Option<Envelope<Self>> {
-        (id == ALL_SOURCES).then(|| all_sources::profile(shared.backend.sources()))
+    fn made(door: &Door, id: &str) -> Option<Envelope<Self>> {
+        (id == ALL_SOURCES).then(|| all_sources::profile(door.channels()))
     }
 
     fn tell(library: &Library, envelope: &mut Envelope<Self>) {
@@ -197,7 +202,7 @@ impl Told for Profile {
 }
 
 impl Told for Chapter {
-    fn made(_: &Shared, _: &str) -> Option<Envelope<Self>> {
+    fn made(_: &Door, _: &str) -> Option<Envelope<Self>> {
         None
     }
 
@@ -205,14 +210,14 @@ impl Told for Chapter {
 }
 
 impl Told for Dashboard {
-    fn made(_: &Shared, _: &str) -> Option<Envelope<Self>> {
+    fn made(_: &Door, _: &str) -> Option<Envelope<Self>> {
         None
     }
 
     fn tell(_: &Library, _: &mut Envelope<Self>) {}
 }
 
-async fn list<T: Told>(shared: Shared, listed: Listed) -> Result<Response, Fault>
+async fn list<T: Told>(shared: Shared, caller: Caller, listed: Listed) -> Result<Response, Fault>
 where
     Page<T>: Serialize,
 {
@@ -224,10 +229,10 @@ where
     }
     let library = library(&shared)?;
     let page = waiting(move || {
-        let mut page = library.page::<T>(ASKER, listed.after.as_deref(), limit);
+        let mut page = library.page::<T>(Asker::of(&caller), listed.after.as_deref(), limit);
         page.items.iter_mut().for_each(|envelope| T::tell(&library, envelope));
         // It stands before all others, whose ids begin with later letters.
-        if let Some(made) = T::made(&shared, ALL_SOURCES) {
+        if let Some(made) = T::made(&shared.door(&caller), ALL_SOURCES) {
             page.total += 1;
             if listed.after.is_none() {
                 page.items.insert(0, made);
@@ -242,13 +247,13 @@ where
     Ok(Json(page.await?).into_response())
 }
 
-async fn create<T: Told>(shared: Shared, path: &str, object: T) -> Result<Response, Fault>
+async fn create<T: Told>(shared: Shared, caller: Caller, path: &str, object: T) -> Result<Response, Fault>
 where
     Envelope<T>: Serialize,
 {
     let library = library(&shared)?;
     let envelope = waiting(move || {
-        let mut envelope = library.create(ASKER, now(), object)?;
+        let mut envelope = library.create(Asker::of(&caller), now(), object)?;
         T::tell(&library, &mut envelope);
         Ok::<_, Fault>(envelope)
     });
@@ -261,15 +266,15 @@ where
     Ok(response)
 }
 
-async fn read<T: Told>(shared: Shared, id: String) -> Result<Response, Fault>
+async fn read<T: Told>(shared: Shared, caller: Caller, id: String) -> Result<Response, Fault>
 where
     Envelope<T>: Serialize,
 {
     let library = library(&shared)?;
-    let envelope = waiting(move || match T::made(&shared, &id) {
+    let envelope = waiting(move || match T::made(&shared.door(&caller), &id) {
         Some(made) => Ok(made),
         None => {
-            let mut envelope = library.get(ASKER, &id)?;
+            let mut envelope = library.get(Asker::of(&caller), &id)?;
             T::tell(&library, &mut envelope);
             Ok::<_, Fault>(envelope)
         }
@@ -278,7 +283,7 @@ where
     Ok(([(header::ETAG, tag(&envelope))], Json(envelope)).into_response())
 }
 
-async fn replace<T: Told>(shared: Shared, id: String, headers: &HeaderMap, object: T) -> Result<Response, Fault>
+async fn replace<T: Told>(shared: Shared, caller: Caller, id: String, headers: &HeaderMap, object: T) -> Result<Response, Fault>
 where
     Envelope<T>: Serialize,
 {
@@ -286,7 +291,7 @@ where
     let library = library(&shared)?;
     let envelope = waiting(move || {
         refuse_made::<T>(&id)?;
-        let mut envelope = library.replace(ASKER, now(), &id, version, object)?;
+        let mut envelope = library.replace(Asker::of(&caller), now(), &id, version, object)?;
         T::tell(&library, &mut envelope);
         Ok::<_, Fault>(envelope)
     });
@@ -294,12 +299,12 @@ where
     Ok(([(header::ETAG, tag(&envelope))], Json(envelope)).into_response())
 }
 
-async fn delete<T: Told>(shared: Shared, id: String, headers: &HeaderMap) -> Result<Response, Fault> {
+async fn delete<T: Told>(shared: Shared, caller: Caller, id: String, headers: &HeaderMap) -> Result<Response, Fault> {
     let version = expected(headers)?;
     let library = library(&shared)?;
     let deleted = waiting(move || {
         refuse_made::<T>(&id)?;
-        library.delete::<T>(ASKER, &id, version)
+        library.delete::<T>(Asker::of(&caller), &id, version)
     });
     deleted.await??;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -10,10 +10,12 @@ use weir_query::{Question, QuestionText};
 
 use super::all_sources;
 use super::document::{ChannelRow, Envelope, ProfileName};
-use super::routes::{ASKER, library};
+use super::library::Asker;
+use super::routes::library;
 use super::view_answer::{self, Part, View};
 use crate::error::{Fault, Refusal};
 use crate::moment;
+use crate::people::Caller;
 use crate::question::Asked;
 use crate::routes::{Shared, now, waiting, zone};
 
@@ -95,25 +97,25 @@ impl ViewParameters {
 }
 
 /// Answers a view.
-pub(super) async fn answer(shared: Shared, asked: AskedView) -> Result<Response, Fault> {
+pub(super) async fn answer(shared: Shared, caller: Caller, asked: AskedView) -> Result<Response, Fault> {
     let text = serde_json::to_string(&asked).unwrap_or_default();
-    let known = shared.clone();
-    let view = waiting(move || prepare(&known, asked)).await??;
-    view_answer::answer(shared, view, text).await
+    let (known, theirs) = (shared.clone(), caller.clone());
+    let view = waiting(move || prepare(&known, &theirs, asked)).await??;
+    view_answer::answer(shared, &caller, view, text).await
 }
 
 /// From what is asked to its questions.
-fn prepare(shared: &Shared, asked: AskedView) -> Result<View, Fault> {
+fn prepare(shared: &Shared, caller: &Caller, asked: AskedView) -> Result<View, Fault> {
     let AskedView { chapter, id, from, to, last, step, filter, names, format } = asked;
     let chapter = match (chapter, id) {
         (Some(chapter), None) => {
             chapter.check_view().map_err(|invalid| within(invalid.into()))?;
             chapter
         }
-        (None, Some(id)) => library(shared)?.get::<Chapter>(ASKER, &id)?.object,
+        (None, Some(id)) => library(shared)?.get::<Chapter>(Asker::of(caller), &id)?.object,
         _ => return Err(Refusal::of("chapter", "expected either a chapter, or the id of one").into()),
     };
-    let (profile, scope) = find_profile(shared, &chapter.profile)?;
+    let (profile, scope) = find_profile(shared, caller, &chapter.profile)?;
     let now = now();
     let is_told = from.is_some() || to.is_some() || last.is_some();
     let last = if is_told { last } else { Some(USUAL_LENGTH.to_owned()) };
@@ -145,14 +147,14 @@ fn prepare(shared: &Shared, asked: AskedView) -> Result<View, Fault> {
 }
 
 /// The profile of a chapter, and what it comes to.
-fn find_profile(shared: &Shared, id: &str) -> Result<(Envelope<Profile>, Scope), Fault> {
+fn find_profile(shared: &Shared, caller: &Caller, id: &str) -> Result<(Envelope<Profile>, Scope), Fault> {
     if id == ALL_SOURCES {
-        let profile = all_sources::profile(shared.backend.sources());
+        let profile = all_sources::profile(shared.door(caller).channels());
         let scope = all_sources::scope(&profile.object)?;
         return Ok((profile, scope));
     }
     let library = library(shared)?;
-    let profile = library.get::<Profile>(ASKER, id)?;
+    let profile = library.get::<Profile>(Asker::of(caller), id)?;
     let scope = library.scope(&profile)?;
     Ok((profile, scope))
 }

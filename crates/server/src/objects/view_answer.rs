@@ -10,10 +10,10 @@ use weir_record::Unit;
 use super::document::{ChannelRow, ProfileName};
 use super::view::ViewFormat;
 use crate::answer::{self, Chunks, Job};
-use crate::backend::{Backend, QueryError};
+use crate::backend::QueryError;
 use crate::error::Fault;
 use crate::moment;
-use crate::named::add_names;
+use crate::people::{Caller, Door};
 use crate::queries::Turn;
 use crate::question::{Asked, Format};
 use crate::rendered::Rendered;
@@ -37,17 +37,17 @@ pub(super) struct Part {
 }
 
 /// Answers all questions of a view, in one turn and within the time of one query.
-pub(super) async fn answer(shared: Shared, view: View, text: String) -> Result<Response, Fault> {
+pub(super) async fn answer(shared: Shared, caller: &Caller, view: View, text: String) -> Result<Response, Fault> {
     let format = match view.format {
         ViewFormat::Json => Format::Json,
         ViewFormat::Csv => Format::Csv,
     };
-    let work = move |backend: &dyn Backend, job: Job| {
+    let work = move |door: &Door, job: Job| {
         // What ends the first question ends the view, and can still be told with a status.
-        let first = |turn: &Turn| view.parts.first().map(|part| part.answer(backend, view.format, turn)).transpose();
-        job.run(first, |_| Vec::new(), |first, out, turn| view.write(first, backend, out, turn));
+        let first = |turn: &Turn| view.parts.first().map(|part| part.answer(door, view.format, turn)).transpose();
+        job.run(first, |_| Vec::new(), |first, out, turn| view.write(first, door, out, turn));
     };
-    let (_, body) = answer::stream(shared, "view", text, false, work).await?;
+    let (_, body) = answer::stream(shared, caller, "view", text, false, work).await?;
     Ok(([(header::CONTENT_TYPE, media_type(format))], body).into_response())
 }
 
@@ -56,11 +56,11 @@ type Answered = Result<Answer, Fault>;
 
 impl Part {
     /// The answer; an error where the whole view ends.
-    fn answer(&self, backend: &dyn Backend, format: ViewFormat, turn: &Turn) -> Result<Answered, QueryError> {
-        match backend.query(&self.question, &turn.cancel) {
+    fn answer(&self, door: &Door, format: ViewFormat, turn: &Turn) -> Result<Answered, QueryError> {
+        match door.query(&self.question, &turn.cancel) {
             Ok(mut answer) => {
                 if self.asked.names {
-                    add_names(&mut answer, |addresses| backend.names(addresses));
+                    door.add_names(&mut answer);
                 }
                 Ok(Ok(answer))
             }
@@ -122,14 +122,14 @@ impl Part {
 
 impl View {
     /// All parts; `first` is the answer of the first one.
-    fn write(&self, mut first: Option<Answered>, backend: &dyn Backend, out: &mut Chunks, turn: &Turn) -> Result<(), Fault> {
+    fn write(&self, mut first: Option<Answered>, door: &Door, out: &mut Chunks, turn: &Turn) -> Result<(), Fault> {
         if self.format == ViewFormat::Json {
             out.take(&mut self.head())?;
         }
         for (place, part) in self.parts.iter().enumerate() {
             let answered = match first.take() {
                 Some(answered) => answered,
-                None => part.answer(backend, self.format, turn).map_err(|error| answer::fault(error, turn))?,
+                None => part.answer(door, self.format, turn).map_err(|error| answer::fault(error, turn))?,
             };
             match self.format {
                 ViewFormat::Json => {

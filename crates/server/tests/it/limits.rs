@@ -146,10 +146,10 @@ fn a_strangers_name_is_refused() {
         client.read_to_string(&mut answer).unwrap();
         answer.split_once("\r\n").unwrap().0.to_owned()
     };
-    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "192.0.2.1", "[::1]:8080", "[::1]"] {
+    for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "[::1]"] {
         assert_eq!(ask(host), "HTTP/1.1 200 OK", "{host}");
     }
-    for host in ["attacker.example", "attacker.example:8080", "localhost.attacker.example", ""] {
+    for host in ["attacker.example", "attacker.example:8080", "localhost.attacker.example", "192.0.2.1", ""] {
         assert_eq!(ask(host), "HTTP/1.1 421 Misdirected Request", "{host}");
     }
 }

@@ -3,9 +3,11 @@
 
 mod service;
 
+mod access;
 mod limits;
 mod live;
 mod objects;
 mod pages;
+mod people;
 mod questions;
 mod unread;

@@ -1,6 +1,8 @@
 //! A service of fixed answers, and clients that are not ours.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,7 +11,8 @@ use serde_json::Value;
 use weir_query::{Answer, AnswerColumn, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Question, Role};
 use weir_record::{Address, Unit};
 use weir_server::{
-    Backend, Counter, Health, Kind, Library, Limits, Metric, NamesOf, QueryError, Server, SourceRow, SourceState, serve,
+    Backend, Counter, Edge, Health, Keeper, Kind, Library, Limits, Metric, NamesOf, Parts, People, QueryError, Server, SourceRow,
+    SourceState, serve,
 };
 use weir_store::{Cancel, SqlAnswer};
 
@@ -126,22 +129,74 @@ pub(crate) fn source() -> SourceRow {
     }
 }
 
+/// Users and the audit log, in memory.
+#[derive(Default)]
+pub(crate) struct Memory {
+    file: Mutex<(i64, Option<Vec<u8>>)>,
+    log: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Keeper for Memory {
+    fn stamp(&self) -> io::Result<Option<[i64; 4]>> {
+        let file = self.file.lock().unwrap();
+        Ok(file.1.as_ref().map(|_| [file.0, 0, 0, 0]))
+    }
+
+    fn read(&self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.file.lock().unwrap().1.clone())
+    }
+
+    fn change(&self, edit: &mut dyn FnMut(Option<Vec<u8>>) -> Option<Vec<u8>>) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap();
+        if let Some(octets) = edit(file.1.clone()) {
+            *file = (file.0 + 1, Some(octets));
+        }
+        Ok(())
+    }
+
+    fn note(&self, line: &[u8]) -> io::Result<()> {
+        self.log.lock().unwrap().push(line.to_vec());
+        Ok(())
+    }
+
+    fn notes(&self, each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> io::Result<()> {
+        for line in self.log.lock().unwrap().iter().rev() {
+            if each(line).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A running server and its service.
 pub(crate) struct Running {
     pub(crate) service: Arc<Fixed>,
+    pub(crate) people: Arc<People>,
     pub(crate) server: Option<Server>,
     pub(crate) address: SocketAddr,
 }
 
+/// One where nobody has to sign in.
 pub(crate) fn start(limits: Limits) -> Running {
     start_with(Fixed::default(), limits)
 }
 
 pub(crate) fn start_with(service: Fixed, limits: Limits) -> Running {
-    let service = Arc::new(service);
+    start_for(service, People::open(Box::<Memory>::default()), Edge::default(), limits)
+}
+
+/// One where everybody has to.
+pub(crate) fn start_closed() -> Running {
+    start_for(Fixed::default(), People::new(Box::<Memory>::default()), Edge::default(), Limits::default())
+}
+
+pub(crate) fn start_for(service: Fixed, people: People, edge: Edge, limits: Limits) -> Running {
+    let (service, people) = (Arc::new(service), Arc::new(people));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let server = serve(listener, Arc::<Fixed>::clone(&service), limits).unwrap();
-    Running { service, address: server.address(), server: Some(server) }
+    let backend = Arc::<Fixed>::clone(&service) as Arc<dyn Backend>;
+    let server = serve(listener, Parts { backend, people: Arc::clone(&people), edge }, limits).unwrap();
+    Running { service, people, address: server.address(), server: Some(server) }
 }
 
 /// What came back.
@@ -173,19 +228,26 @@ impl Running {
 
     /// With a header, and a body unless it is null.
     pub(crate) fn send(&self, method: &str, path: &str, header: Option<(&str, &str)>, body: &Value) -> Page {
-        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
-        if let Some((name, value)) = header {
-            request = request.header(name, value);
-        }
-        let agent = agent();
-        if body.is_null() {
-            return page(agent.run(request.body(()).unwrap()));
-        }
-        page(agent.run(request.header("content-type", "application/json").body(body.to_string()).unwrap()))
+        self.request(method, path, header.as_slice(), Some(body).filter(|body| !body.is_null()))
     }
 
     pub(crate) fn delete(&self, path: &str) -> Page {
         page(agent().delete(format!("http://{}{path}", self.address)).call())
+    }
+
+    /// Sends a request as it is, with these headers.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Page {
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        match body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json").body(body.to_string()).unwrap();
+                page(agent().run(request))
+            }
+            None => page(agent().run(request.body(()).unwrap())),
+        }
     }
 
     /// Waits until so many queries are at work.
@@ -216,6 +278,7 @@ fn agent() -> ureq::Agent {
         .http_status_as_error(false)
         .proxy(None)
         .timeout_global(Some(Duration::from_secs(30)))
+        .allow_non_standard_methods(true)
         .build()
         .into()
 }

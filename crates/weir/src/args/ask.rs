@@ -124,7 +124,7 @@ pub(crate) struct TimeArgs {
 #[command(next_help_heading = "Who is asked")]
 pub(crate) struct AskedArgs {
     /// Read the files of this store, beside a running service or without one
-    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath, conflicts_with = "config")]
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::DirPath, conflicts_with_all = ["config", "server", "token"])]
     pub(crate) store: Option<PathBuf>,
 
     #[command(flatten)]
@@ -132,11 +132,19 @@ pub(crate) struct AskedArgs {
 }
 
 /// Which service is asked.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServiceArgs {
     /// Ask the service that runs with this configuration [default: /etc/weir/weir.toml]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
+
+    /// Ask the service there, as in https://weir.example
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, conflicts_with = "config")]
+    pub(crate) server: Option<String>,
+
+    /// Ask with this token of a user; without it with WEIR_TOKEN of the environment, or on its machine with the service's own
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
 }
 
 const SQL_ABOUT: &str = "\

@@ -21,7 +21,7 @@ impl Who {
 }
 
 /// The name of a user in the file of users.
-fn name_of(uid: u32) -> Option<String> {
+pub(crate) fn name_of(uid: u32) -> Option<String> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
         let mut parts = line.split(':');

@@ -202,6 +202,7 @@ mod tests {
 
     use super::super::metering::Metering;
     use super::*;
+    use crate::people::Entrance;
     use crate::collect::{Desk, now};
     use crate::config;
     use crate::export::Exports;
@@ -279,7 +280,7 @@ mod tests {
             library: None,
             sums: None,
         };
-        (Arc::new(Running::new(config, parts)), store)
+        (Arc::new(Running::new(config, Entrance::SignIn, parts)), store)
     }
 
     #[test]

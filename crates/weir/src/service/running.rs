@@ -20,6 +20,7 @@ use crate::exit::Failure;
 use crate::export::Exports;
 use crate::ha::Unit;
 use crate::objects::ChannelSums;
+use crate::people::{self, Entrance, Entry};
 use crate::replicate::Replications;
 use crate::report::service::Ended;
 
@@ -57,6 +58,8 @@ pub(crate) struct Running {
     unit: Arc<Unit>,
     /// What answers over HTTP.
     server: Mutex<Option<weir_server::Server>>,
+    /// Whom it answers.
+    people: Entry,
     /// Who is sent records.
     exports: Arc<Exports>,
     /// Who is sent copies of datagrams.
@@ -72,7 +75,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(config: Config, parts: Parts) -> Self {
+    pub(super) fn new(config: Config, entrance: Entrance, parts: Parts) -> Self {
         let Parts { tables, store, collector, journal, meter, metering, unit, exports, replications, library, sums } = parts;
         Self {
             kept: Mutex::new(config.store.as_ref().map(config::Store::limits)),
@@ -85,6 +88,7 @@ impl Running {
             metering,
             unit,
             server: Mutex::default(),
+            people: Entry::new(entrance),
             exports,
             replications,
             library,
@@ -168,6 +172,7 @@ impl Running {
             close(server.take());
             return Ok(());
         };
+        let parts = self.server_parts(console)?;
         let listener = match TcpListener::bind(console.listen) {
             // Its own port on other addresses of this machine: that is free when it has left.
             Err(error) if error.kind() == ErrorKind::AddrInUse && server.is_some() => {
@@ -177,21 +182,31 @@ impl Running {
                     address
                 });
                 TcpListener::bind(console.listen).inspect_err(|_| {
-                    *server = before.and_then(|address| self.answer_at(TcpListener::bind(address).ok()?).ok());
+                    let old = self.config.load().console.as_ref().and_then(|console| self.server_parts(console).ok());
+                    *server = before.zip(old).and_then(|(address, old)| answer_at(TcpListener::bind(address).ok()?, old).ok());
                 })
             }
             bound => bound,
         };
         let failed = |error| format!("console.listen: {}: {error}", console.listen);
-        let new = self.answer_at(listener.map_err(failed)?).map_err(failed)?;
-        tracing::info!(address = %new.address(), "answering over HTTP");
+        let people = Arc::clone(&parts.people);
+        let new = answer_at(listener.map_err(failed)?, parts).map_err(failed)?;
+        let address = new.address();
+        tracing::info!(%address, tls = console.certificate.is_some(), "answering over HTTP");
         close(server.replace(new));
+        people::invite(&people, console, address);
         Ok(())
     }
 
-    fn answer_at(self: &Arc<Self>, listener: TcpListener) -> io::Result<weir_server::Server> {
+    /// What the server is made of. The error is a sentence.
+    fn server_parts(self: &Arc<Self>, console: &Console) -> Result<weir_server::Parts, String> {
+        let store = self.config.load().store.as_ref().map(|store| store.path.clone());
+        let folder = console.place(store.as_deref()).ok_or("console.folder: name a folder for users: there is no [store]")?;
+        let folder = people::Folder::open(folder)?;
+        let edge = people::edge(console, &folder)?;
+        let people = self.people.of(folder)?;
         let backend = Arc::new(crate::backend::ServiceBackend::new(Arc::clone(self)));
-        weir_server::serve(listener, backend, weir_server::Limits::default())
+        Ok(weir_server::Parts { backend, people, edge })
     }
 
     /// Waits for answers that are under way, and answers no more.
@@ -237,6 +252,10 @@ impl Running {
     pub(super) fn collector(&self) -> MutexGuard<'_, Option<Collector>> {
         self.collector.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn answer_at(listener: TcpListener, parts: weir_server::Parts) -> io::Result<weir_server::Server> {
+    weir_server::serve(listener, parts, weir_server::Limits::default())
 }
 
 /// Lets what is being answered go out, while others go on.

@@ -138,7 +138,8 @@ fn a_statement_that_runs_for_long_can_be_cancelled() {
         thread::sleep(Duration::from_millis(5));
     };
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
-    assert_eq!(agent.delete(asked.url(&format!("/api/v1/queries/{id}"))).call().unwrap().status(), 204);
+    let cancel = agent.delete(asked.url(&format!("/api/v1/queries/{id}"))).header("authorization", asked.bearer());
+    assert_eq!(cancel.call().unwrap().status(), 204);
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{told}");

@@ -105,12 +105,18 @@ impl Asked {
         format!("http://{}{path}", self.console)
     }
 
+    /// What commands on this machine sign in with.
+    pub(crate) fn bearer(&self) -> String {
+        let token = fs::read_to_string(self.folder.store().join("console/local.token")).unwrap();
+        format!("Bearer {}", token.trim())
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        answer(agent().get(self.url(path)).call())
+        answer(agent().get(self.url(path)).header("authorization", self.bearer()).call())
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
-        answer(agent().post(self.url(path)).send_json(body))
+        answer(agent().post(self.url(path)).header("authorization", self.bearer()).send_json(body))
     }
 }
 
