@@ -1,5 +1,7 @@
 //! Why a request is refused, as JSON: what is wrong, where, and what could stand there.
 
+use std::num::NonZeroU16;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -55,11 +57,11 @@ pub(crate) struct Fault {
     pub(crate) status: StatusCode,
     pub(crate) refusal: Refusal,
     /// After how many seconds the client may come again, where that is known.
-    wait: Option<u64>,
+    wait: Option<NonZeroU16>,
 }
 
 /// When a client that was refused for want of room may come again, seconds.
-const COME_AGAIN: u64 = 5;
+const COME_AGAIN: u16 = 5;
 
 impl Fault {
     pub(crate) fn new(status: StatusCode, error: impl Into<String>) -> Self {
@@ -73,7 +75,7 @@ impl Fault {
 
     /// The client may come again after so many seconds.
     pub(crate) fn after(self, seconds: u64) -> Self {
-        Self { wait: Some(seconds), ..self }
+        Self { wait: NonZeroU16::new(u16::try_from(seconds).unwrap_or(u16::MAX)), ..self }
     }
 }
 
@@ -87,7 +89,7 @@ impl IntoResponse for Fault {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.refusal)).into_response();
         let usual = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(COME_AGAIN);
-        if let Some(seconds) = self.wait.or(usual) {
+        if let Some(seconds) = self.wait.map(NonZeroU16::get).or(usual) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -106,9 +106,8 @@ pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
 pub struct HealthPage {
     /// All parts are well.
     pub ok: bool,
-    /// What is unwell and why, a sentence each; left out for whoever is not signed in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problems: Option<Vec<String>>,
+    /// What is unwell and why, a sentence each; for whoever is signed in.
+    pub problems: Vec<String>,
 }
 
 /// Whether the service is well.
@@ -120,7 +119,7 @@ pub(crate) async fn health(State(shared): State<Shared>, caller: Option<Caller>)
     let problems = waiting(move || shared.backend.health()).await?.problems;
     let ok = problems.is_empty();
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((status, Json(HealthPage { ok, problems: caller.map(|_| problems) })).into_response())
+    Ok((status, Json(HealthPage { ok, problems: caller.map(|_| problems).unwrap_or_default() })).into_response())
 }
 
 /// Counters in the form that Prometheus reads.

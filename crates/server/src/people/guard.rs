@@ -89,7 +89,8 @@ pub(crate) async fn check(State(guard): State<Arc<Guard>>, mut request: Request,
     let what = format!("{method} {}", request.uri().path());
     let caller = match guard.admit(&request, &path, access, &peer, &origin, jar) {
         Ok(caller) => caller,
-        Err((who, fault)) => {
+        Err(refused) => {
+            let (who, fault) = *refused;
             guard.note_refused(who.as_ref(), &origin, what, &fault);
             return fault.into_response();
         }
@@ -123,14 +124,14 @@ impl Guard {
         peer: &Peer,
         origin: &Origin,
         jar: CookieJar,
-    ) -> Result<Option<Caller>, (Option<Caller>, Fault)> {
+    ) -> Result<Option<Caller>, Box<(Option<Caller>, Fault)>> {
         let headers = request.headers();
-        let mut caller = self.identify(headers, origin, jar).map_err(|fault| (None, fault))?;
+        let mut caller = self.identify(headers, origin, jar).map_err(|fault| Box::new((None, fault)))?;
         if !request.method().is_safe()
             && let Err(fault) = self.check_meant(headers, caller.as_ref(), peer)
         {
             self.counts.stranger.fetch_add(1, Ordering::Relaxed);
-            return Err((caller, fault));
+            return Err(Box::new((caller, fault)));
         }
         if caller.is_none() && path == METRICS && (self.edge.metrics_from)(origin.from) {
             caller = Some(Caller::nobody("metrics", Role::Viewer, Via::Address, origin.from));
@@ -140,12 +141,12 @@ impl Guard {
             None => {
                 self.counts.signed_out.fetch_add(1, Ordering::Relaxed);
                 let error = "sign in first: POST /api/v1/session, or send a token as `Authorization: Bearer TOKEN`";
-                Err((None, unauthorized(error)))
+                Err(Box::new((None, unauthorized(error))))
             }
             Some(caller) if caller.role() < least => {
                 self.counts.role.fetch_add(1, Ordering::Relaxed);
                 let error = format!("this is for the role {least}, and {} is {}", caller.name(), caller.role());
-                Err((Some(caller), Fault::new(StatusCode::FORBIDDEN, error)))
+                Err(Box::new((Some(caller), Fault::new(StatusCode::FORBIDDEN, error))))
             }
             caller => Ok(caller),
         }

@@ -279,7 +279,8 @@ fn tokens_are_told_once_end_and_are_revoked() {
         assert_eq!((page.status, page.json()["field"].as_str()), (400, Some(field)), "{}", page.text);
     }
     let theirs = running.cookie("bob");
-    let revoke = |cookie: &str| running.request("DELETE", &format!("/api/v1/tokens/{id}"), &[("cookie", cookie), CSRF], None).status;
+    let revoke =
+        |cookie: &str| running.request("DELETE", &format!("/api/v1/tokens/{id}"), &[("cookie", cookie), CSRF], None).status;
     assert_eq!(revoke(&theirs), 404, "those of others are not seen");
     assert_eq!(revoke(&cookie), 204);
     assert_eq!(ask("GET", "/api/v1/session", None).status, 401);
@@ -315,7 +316,7 @@ fn health_says_why_to_whoever_is_signed_in() {
     let running = with(Role::Viewer);
     running.service.problems.lock().unwrap().push("the disk is full".into());
     let page = running.get("/healthz");
-    assert_eq!((page.status, page.json()), (503, json!({"ok": false})));
+    assert_eq!((page.status, page.json()), (503, json!({"ok": false, "problems": []})));
     let page = running.request("GET", "/healthz", &[("cookie", &running.cookie("ann"))], None);
     assert_eq!(page.json()["problems"], json!(["the disk is full"]));
 }

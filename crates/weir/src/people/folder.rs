@@ -193,11 +193,6 @@ impl TokenFile {
     }
 }
 
-/// The certificate that was made in a folder, for commands on this machine to know the service by.
-pub(crate) fn made_certificate(folder: &Path) -> PathBuf {
-    folder.join(CERTIFICATE)
-}
-
 /// Makes a folder closed to others, and those around it; they belong to whom the folder around them belongs.
 fn make(path: &Path) -> io::Result<()> {
     let around = path.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -202,11 +202,11 @@ mod tests {
 
     use super::super::metering::Metering;
     use super::*;
-    use crate::people::Entrance;
     use crate::collect::{Desk, now};
     use crate::config;
     use crate::export::Exports;
     use crate::meter::Job;
+    use crate::people::Entrance;
     use crate::service::running;
     use crate::stop::Stop;
 
