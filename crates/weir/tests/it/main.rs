@@ -20,6 +20,7 @@ mod forward;
 mod ha;
 mod live;
 mod meter;
+mod people;
 mod proxied;
 mod sums;
 

@@ -112,11 +112,25 @@ impl Asked {
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        answer(agent().get(self.url(path)).header("authorization", self.bearer()).call())
+        self.get_as(&self.bearer(), path)
+    }
+
+    /// With this header `Authorization`.
+    pub(crate) fn get_as(&self, bearer: &str, path: &str) -> (u16, String) {
+        answer(agent().get(self.url(path)).header("authorization", bearer).call())
+    }
+
+    pub(crate) fn post_as(&self, bearer: &str, path: &str, body: &Value) -> (u16, String) {
+        answer(agent().post(self.url(path)).header("authorization", bearer).send_json(body))
+    }
+
+    /// As a page of the service that nobody has signed in at.
+    pub(crate) fn post_unsigned(&self, path: &str, body: &Value) -> (u16, String) {
+        answer(agent().post(self.url(path)).header("weir-csrf", "1").send_json(body))
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
-        answer(agent().post(self.url(path)).header("authorization", self.bearer()).send_json(body))
+        self.post_as(&self.bearer(), path, body)
     }
 }
 

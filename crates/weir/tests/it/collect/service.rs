@@ -115,6 +115,12 @@ impl Service {
         }
     }
 
+    /// The first line of the log with this in it.
+    pub(crate) fn line_with(&self, text: &str) -> String {
+        self.wait_for(text);
+        self.log.lock().unwrap().iter().find(|line| line.contains(text)).cloned().unwrap_or_default()
+    }
+
     /// Lines of the log with this in them.
     pub(crate) fn told(&self, text: &str) -> usize {
         self.log.lock().unwrap().iter().filter(|line| line.contains(text)).count()

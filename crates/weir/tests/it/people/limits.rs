@@ -1,0 +1,304 @@
+//! Data limits on every route that gives data: the answer is the one over the rows that the limits leave, as if there were no others.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::asking::service::Asked;
+use crate::run::{weir, weir_reading};
+
+/// The samples of all protocols, so that there are several exporters and kinds of records.
+const SAMPLES: [&str; 4] = ["netflow5", "netflow9", "ipfix", "sflow"];
+
+/// Questions of all kinds: lists, groups, series that continuous series could answer, sketches of addresses, summaries, distinct values, percentiles.
+fn questions() -> Vec<Value> {
+    vec![
+        json!({"limit": 1000, "columns": "time_start,src_port,dst_port,protocol,bytes,packets"}),
+        json!({"limit": 3}),
+        json!({"filter": "record_kind = event or record_kind = flow", "limit": 1000}),
+        json!({"summary": true}),
+        json!({"by": "protocol"}),
+        json!({"by": "port", "top": 5, "measures": "bytes,flows"}),
+        json!({"by": "exporter", "measures": "records,bytes,packets"}),
+        json!({"by": "protocol", "measures": "distinct(port), bytes, rtt p95, first, last"}),
+        json!({"by": "hour", "having": "bytes > 0"}),
+        json!({"series": "1m"}),
+        json!({"series": "1m", "by": "exporter", "measures": "bytes"}),
+        json!({"series": "1h", "by": "protocol", "measures": "bytes,packets,flows"}),
+        json!({"series": "1h", "by": "exporter", "measures": "bytes,packets"}),
+        json!({"filter": "not port 53", "summary": true}),
+        json!({"filter": "port 53 or port 443", "by": "app"}),
+        json!({"filter": "any", "unscaled": true, "summary": true}),
+    ]
+}
+
+struct Limited {
+    asked: Asked,
+    bearer: String,
+}
+
+impl Limited {
+    /// A service with a user of these limits.
+    fn new(filter: &str, hide: &str) -> Self {
+        let asked = Asked::with(&SAMPLES);
+        let mut words = vec!["user", "add", "bob", "--role", "analyst"];
+        if !filter.is_empty() {
+            words.extend(["--filter", filter]);
+        }
+        if !hide.is_empty() {
+            words.extend(["--hide", hide]);
+        }
+        let config = asked.config();
+        let run = weir_reading(&[words.as_slice(), &["-c", &config]].concat(), b"correct horse battery\n");
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let run = weir(&["user", "token", "bob", "-c", &config]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let bearer = format!("Bearer {}", run.stdout.trim());
+        Self { asked, bearer }
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, String) {
+        self.asked.post_as(&self.bearer, path, body)
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        self.asked.get_as(&self.bearer, path)
+    }
+
+    /// What they are told.
+    fn told(&self, question: &Value) -> Value {
+        let (status, text) = self.post("/api/v1/query", question);
+        assert_eq!(status, 200, "{question}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// What somebody without limits is told of these rows alone.
+    fn reference(&self, question: &Value, rows: &str) -> Value {
+        let mut question = question.clone();
+        question["filter"] = match question["filter"].as_str() {
+            Some(filter) => json!(format!("({filter}) and ({rows})")),
+            None => json!(rows),
+        };
+        let (status, text) = self.asked.post("/api/v1/query", &question);
+        assert_eq!(status, 200, "{question}: {text}");
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        // What was lost on the way is lost of whomever.
+        answer.as_object_mut().unwrap().remove("completeness").expect("there is an account for those who see all");
+        answer
+    }
+}
+
+#[test]
+fn every_answer_is_the_one_over_the_rows_that_are_seen() {
+    for rows in [
+        "port 53",
+        "exporter 127.0.0.1",
+        "src net 198.51.100.0/24 and bytes > 200",
+        "not proto tcp",
+        "exporter 192.0.2.3 or port 80",
+    ] {
+        let limited = Limited::new(rows, "");
+        let mut seen = 0;
+        for question in questions() {
+            let (told, reference) = (limited.told(&question), limited.reference(&question, rows));
+            assert_eq!(told, reference, "{rows}: {question}");
+            seen += told["records"].as_u64().unwrap();
+        }
+        assert!(seen > 0, "{rows} selects nothing, so nothing was compared");
+        // The other way of asking, and the other forms.
+        for format in ["lines", "csv", "table"] {
+            let question = json!({"by": "protocol", "format": format});
+            let all = json!({"by": "protocol", "format": format, "filter": rows});
+            assert_eq!(limited.post("/api/v1/query", &question), limited.asked.post("/api/v1/query", &all), "{rows}: {format}");
+        }
+        assert_eq!(
+            limited.get("/api/v1/query?by=protocol&format=lines"),
+            limited.post("/api/v1/query", &json!({"by": "protocol", "format": "lines"}))
+        );
+    }
+}
+
+#[test]
+fn no_filter_leads_out_of_the_limits() {
+    let limited = Limited::new("port 53", "");
+    let all = limited.told(&json!({"summary": true}))["records"].as_u64().unwrap();
+    assert!(all > 0);
+    for filter in [
+        "any",
+        "any or any",
+        "not port 53",
+        "not (port 53)",
+        "any) or (any",
+        ") or any or (",
+        "port 53 or any",
+        "any # port 53",
+        "any -- ",
+        "any /* ",
+        "any; any",
+        "any\nor any",
+        "any' or '1' = '1",
+        "1 = 1",
+        "record_kind = event or any",
+        "src port = 53 or not src port = 53",
+        "bytes >= 0",
+        "not not not any",
+    ] {
+        let (status, text) =
+            limited.post("/api/v1/query", &json!({"filter": filter, "columns": "src_port,dst_port", "limit": 10000}));
+        if status == 400 {
+            continue;
+        }
+        assert_eq!(status, 200, "{filter}: {text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        for row in answer["rows"].as_array().unwrap() {
+            assert!(row["src_port"] == 53 || row["dst_port"] == 53, "{filter} leads to {row}");
+        }
+        assert!(answer["records"].as_u64().unwrap() <= all, "{filter}");
+    }
+    // Other parts of a question take no filter in.
+    for part in ["by", "measures", "sort", "having", "columns", "series"] {
+        for text in ["any or any", "bytes) or (any", "src_addr filter any", "1; DROP TABLE flows"] {
+            let (status, told) = limited.post("/api/v1/query", &json!({part: text}));
+            assert_eq!(status, 400, "{part} {text}: {told}");
+        }
+    }
+    let (status, told) = limited.post("/api/v1/query", &json!({"within": "any"}));
+    assert_eq!(status, 400, "{told}");
+}
+
+#[test]
+fn hidden_columns_stand_nowhere_and_nothing_is_asked_of_them() {
+    // The limits go by what they hide, so the column is read all the same.
+    let limited = Limited::new("src net 198.51.100.0/24 or dst net 198.51.100.0/24", "src_addr,src_host,tls_sni,extra");
+    let mut rows = 0;
+    for format in ["json", "lines", "csv", "table"] {
+        for more in [
+            json!({"limit": 1000}),
+            json!({"limit": 1000, "names": true}),
+            json!({"limit": 1000, "columns": "src_port,dst_port,bytes", "names": true}),
+        ] {
+            let mut question = more;
+            question["format"] = json!(format);
+            let (status, text) = limited.post("/api/v1/query", &question);
+            assert_eq!(status, 200, "{text}");
+            rows += text.lines().count();
+            for hidden in
+                ["198.51.100.", "src_addr", "dst_addr", "src_host", "dst_host", "tls_sni", "shop.example", "Source ", "\"extra\""]
+            {
+                assert!(!text.contains(hidden), "{hidden} in {question}: {text}");
+            }
+        }
+    }
+    assert!(rows > 40, "{rows}");
+    for question in [
+        json!({"filter": "src ip 198.51.100.23"}),
+        json!({"filter": "ip 198.51.100.23"}),
+        json!({"filter": "host 198.51.100.23"}),
+        json!({"filter": "dst net 10.0.0.0/8"}),
+        json!({"filter": "client ip 198.51.100.23"}),
+        json!({"filter": "not ip in [198.51.100.23]"}),
+        json!({"filter": "sni contains \"shop\""}),
+        json!({"filter": "tls_sni = \"x\""}),
+        json!({"filter": "extra.anything = 1"}),
+        json!({"by": "src_addr"}),
+        json!({"by": "ip"}),
+        json!({"by": "dst_addr/24"}),
+        json!({"by": "server ip"}),
+        json!({"by": "extra.anything"}),
+        json!({"by": "protocol", "measures": "distinct(src_addr)"}),
+        json!({"by": "protocol", "measures": "bytes", "sort": "distinct(ip)"}),
+        json!({"by": "protocol", "having": "distinct(src_addr) > 1"}),
+        json!({"series": "1h", "by": "src_addr", "measures": "bytes"}),
+        json!({"columns": "dst_addr,bytes"}),
+        json!({"columns": "tls_sni"}),
+    ] {
+        let (status, text) = limited.post("/api/v1/query", &question);
+        assert_eq!(status, 400, "{question}: {text}");
+        assert!(text.contains("hidden from you"), "{question}: {text}");
+    }
+    let (_, offered) = limited.get("/api/v1/complete?part=by&text=");
+    assert!(
+        offered.contains("\"src_port\"") && !offered.contains("\"src_addr\"") && !offered.contains("\"dst_addr\""),
+        "{offered}"
+    );
+}
+
+#[test]
+fn what_is_about_all_there_is_is_not_told() {
+    let limited = Limited::new("port 53", "");
+    for path in ["/api/v1/counters", "/api/v1/live", "/metrics", "/api/v1/names?ip=192.0.2.1"] {
+        let (status, text) = limited.get(path);
+        assert_eq!(status, 403, "{path}: {text}");
+    }
+    for sql in ["SELECT 1", "SELECT count(*) FROM flows", "SELECT * FROM health", "SELECT * FROM series", "EXPLAIN SELECT 1"] {
+        let (status, text) = limited.post("/api/v1/sql", &json!({"sql": sql}));
+        assert_eq!(status, 403, "{sql}: {text}");
+    }
+    let (status, text) = limited.asked.post("/api/v1/sql", &json!({"sql": "SELECT 1"}));
+    assert_eq!(status, 200, "whoever sees all may: {text}");
+}
+
+#[test]
+fn sources_are_those_of_the_rows_that_are_seen() {
+    // What arrives now, since the sources of a while ago are told by nobody.
+    let asked = Asked::start();
+    for sample in SAMPLES {
+        assert_eq!(asked.replay(sample, &["--rate", "500"]).code, 0);
+    }
+    let records = |name: &&str| {
+        weir(&["decode", &crate::asking::service::sample(name), "--format", "none"]).stdout.trim().parse::<u64>().unwrap()
+    };
+    asked.wait_stored(SAMPLES.iter().map(records).sum());
+    let config = asked.config();
+    assert_eq!(weir_reading(&["user", "add", "bob", "--filter", "port 53", "-c", &config], b"correct horse battery\n").code, 0);
+    let bearer = format!("Bearer {}", weir(&["user", "token", "bob", "-c", &config]).stdout.trim());
+    let told: Vec<Value> = serde_json::from_str(&asked.get_as(&bearer, "/api/v1/sources").1).unwrap();
+    let key = |row: &Value| (row["exporter"].as_str().unwrap().to_owned(), row["domain"].as_u64().or(row["obs_domain"].as_u64()));
+    let told: BTreeMap<_, _> = told.iter().map(|row| (key(row), row["records"].as_u64().unwrap())).collect();
+    let question = json!({"filter": "port 53", "by": "exporter,obs_domain", "measures": "records", "last": "1h"});
+    let answer: Value = serde_json::from_str(&asked.post("/api/v1/query", &question).1).unwrap();
+    let reference: BTreeMap<_, _> =
+        answer["rows"].as_array().unwrap().iter().map(|row| (key(row), row["records"].as_u64().unwrap())).collect();
+    assert_eq!(told, reference);
+    assert!(!told.is_empty());
+    let all: Vec<Value> = serde_json::from_str(&asked.get("/api/v1/sources").1).unwrap();
+    assert!(all.len() >= told.len());
+    assert!(all.iter().map(|row| row["records"].as_u64().unwrap()).sum::<u64>() > told.values().sum::<u64>());
+}
+
+/// What becomes of each operation for somebody with limits. One that is added later has to be thought of here.
+#[test]
+fn every_operation_is_thought_of() {
+    const NARROWED: [&str; 5] =
+        ["get /api/v1/query", "post /api/v1/query", "get /api/v1/sources", "get /api/v1/complete", "get /api/v1/queries"];
+    const REFUSED: [&str; 5] =
+        ["get /api/v1/counters", "get /api/v1/live", "get /metrics", "get /api/v1/names", "post /api/v1/sql"];
+    /// About the service and its people, or of their own making.
+    const NO_DATA: [&str; 17] = [
+        "get /healthz",
+        "delete /api/v1/queries/{id}",
+        "get /api/v1/session",
+        "post /api/v1/session",
+        "delete /api/v1/session",
+        "put /api/v1/session/password",
+        "post /api/v1/setup",
+        "get /api/v1/users",
+        "post /api/v1/users",
+        "get /api/v1/users/{name}",
+        "put /api/v1/users/{name}",
+        "delete /api/v1/users/{name}",
+        "get /api/v1/tokens",
+        "post /api/v1/tokens",
+        "delete /api/v1/tokens/{id}",
+        "get /api/v1/audit",
+        "get /api/v1/openapi.json",
+    ];
+    let document: Value = serde_json::from_str(include_str!("../../../../server/openapi.json")).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let operation = format!("{method} {path}");
+            let is_known = [&NARROWED[..], &REFUSED, &NO_DATA].concat().contains(&operation.as_str());
+            assert!(is_known, "{operation}: say here what somebody with limits is told, and test it above");
+        }
+    }
+}
