@@ -1,5 +1,7 @@
 //! Asks a running service over HTTP: where it listens is told by its configuration.
 
+mod tls;
+
 use std::env;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,13 +11,16 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, Body, RequestBuilder};
 use weir_server::Refusal;
 
 use crate::args::{DEFAULT_CONFIG, ServiceArgs};
 use crate::config::{Config, Console};
 use crate::exit::Failure;
-use crate::people::TokenFile;
+use crate::people::{self, TokenFile};
+use tls::TlsConnector;
 
 /// How long a service on this machine, or near it, may take to accept a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -45,17 +50,25 @@ impl Client {
     pub(crate) fn new(service: &ServiceArgs) -> Result<Self, Failure> {
         let usual = Path::new(DEFAULT_CONFIG);
         let config = service.config.as_deref().or(Some(usual).filter(|usual| usual.exists()));
-        let (base, folder) = match (&service.server, config) {
-            (Some(url), _) => (named(url)?, None),
+        let place = match (&service.server, config) {
+            (Some(url), _) => Place { base: named(url)?, ..Place::default() },
             (None, Some(path)) => of_config(path)?,
-            (None, None) => (format!("http://{}", reachable(Console::default().listen)), None),
+            (None, None) => Place { base: format!("http://{}", reachable(Console::default().listen)), ..Place::default() },
         };
+        let Place { base, folder, certificate } = place;
         let told = service.token.clone().or_else(|| env::var(TOKEN).ok());
         let own = || TokenFile::of(folder.as_deref()?).read();
         let token = told.filter(|token| !token.is_empty()).or_else(own);
         // What is asked never leaves by a proxy: the service is on this machine, or was named.
         let settings = Agent::config_builder().http_status_as_error(false).timeout_connect(Some(CONNECT_TIME)).proxy(None);
-        Ok(Self { agent: settings.build().into(), base, token })
+        let agent = if base.starts_with("https://") {
+            let tls = TlsConnector::new(certificate.as_deref()).map_err(Failure::Failed)?;
+            let connector = ().chain(TcpConnector::default()).chain(tls);
+            Agent::with_parts(settings.build(), connector, DefaultResolver::default())
+        } else {
+            settings.build().into()
+        };
+        Ok(Self { agent, base, token })
     }
 
     /// What a page holds, as JSON.
@@ -121,15 +134,28 @@ impl Refused {
     }
 }
 
-/// Where the service of this configuration answers, and the folder of its people.
-fn of_config(path: &Path) -> Result<(String, Option<PathBuf>), Failure> {
+/// Where a service answers.
+#[derive(Default)]
+struct Place {
+    base: String,
+    /// The folder of its people.
+    folder: Option<PathBuf>,
+    /// The certificate that it shows.
+    certificate: Option<PathBuf>,
+}
+
+/// Where the service of this configuration answers.
+fn of_config(path: &Path) -> Result<Place, Failure> {
     let config = Config::load(path)?;
     let missing = || {
         Failure::Misuse(format!("{}: the service cannot be asked: add [console], or read its files with --store", path.display()))
     };
     let console = config.console.as_ref().ok_or_else(missing)?;
-    let scheme = if console.certificate.is_some() { "https" } else { "http" };
-    Ok((format!("{scheme}://{}", reachable(console.listen)), config.console_folder()))
+    let folder = config.console_folder();
+    let made = || folder.as_deref().map(people::made_certificate);
+    let certificate = if console.is_self_signed() { made() } else { console.certificate.clone() };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    Ok(Place { base: format!("{scheme}://{}", reachable(console.listen)), folder, certificate })
 }
 
 /// A service that was named by its URL.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use weir_record::Address;
 use weir_server::{Edge, Networks, People, tls};
 
-pub(crate) use folder::{Folder, TokenFile};
+pub(crate) use folder::{Folder, TokenFile, made_certificate};
 
 use crate::config::{Console, Network};
 

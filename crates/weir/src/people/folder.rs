@@ -193,6 +193,11 @@ impl TokenFile {
     }
 }
 
+/// The certificate that is made in a folder of people.
+pub(crate) fn made_certificate(folder: &Path) -> PathBuf {
+    folder.join(CERTIFICATE)
+}
+
 /// Makes a folder closed to others, and those around it; they belong to whom the folder around them belongs.
 fn make(path: &Path) -> io::Result<()> {
     let around = path.parent().filter(|around| !around.as_os_str().is_empty()).unwrap_or(Path::new("."));
