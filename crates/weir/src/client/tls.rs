@@ -54,7 +54,8 @@ impl<In: Transport> Connector<In> for TlsConnector {
         }
         let host = details.uri.host().unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let name = ServerName::try_from(bare.to_owned()).map_err(|_| ureq::Error::Tls("the host has no name that can be checked"))?;
+        let name =
+            ServerName::try_from(bare.to_owned()).map_err(|_| ureq::Error::Tls("the host has no name that can be checked"))?;
         let connection = ClientConnection::new(Arc::clone(&self.0), name).map_err(std::io::Error::other)?;
         let mut socket = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         socket.set_timeout(details.timeout);
