@@ -248,11 +248,10 @@ impl Question {
         self.names_kinds
     }
 
-    /// The same question over those records alone that `rows` selects: as if there were no others.
+    /// The same question over those records alone that `rows` selects: as if there were no others. Sums that are kept of its own filter are of others too.
     #[must_use]
-    pub fn within(mut self, rows: &Filter) -> Self {
-        self.filter = self.filter.and(rows);
-        self
+    pub fn within(self, rows: &Filter) -> Self {
+        Self { filter: self.filter.and(rows), channel: None, ..self }
     }
 
     /// The columns whose values stand in the answer, or bear upon it by what was asked: of the filter, the keys, the measures and the list.

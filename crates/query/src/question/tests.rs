@@ -189,3 +189,38 @@ fn completion_offers_what_fits() {
     assert!(offered("filter", "src ").contains(&"port".to_owned()));
     assert!(offered("nothing", "").is_empty());
 }
+
+#[test]
+fn a_question_within_some_records_is_answered_from_none_but_these() {
+    let text =
+        QuestionText { series: "1h".into(), measures: "bytes".into(), filter: "port 53".into(), ..QuestionText::default() };
+    let question = Question::new(&text).unwrap().of_channel(7);
+    assert!(question.series_plan().is_some());
+    let rows = Filter::parse("src net 10.0.0.0/8 and proto tcp").unwrap();
+    let within = question.within(&rows);
+    assert!(within.series_plan().is_none(), "the sums of the channel are of all records");
+    assert_eq!(within.filter().to_string(), Filter::parse("port 53 and src net 10.0.0.0/8 and proto tcp").unwrap().to_string());
+    // Whatever the limits name, they do not make a question one about events.
+    let kinds = Filter::parse("record_kind = flow").unwrap();
+    let plain = Question::new(&QuestionText::default()).unwrap();
+    assert!(!plain.clone().within(&kinds).names_kinds());
+    assert_eq!(plain.within(&Filter::any()).filter(), &Filter::any());
+}
+
+#[test]
+fn a_question_tells_which_columns_it_asks_for() {
+    let text = QuestionText {
+        filter: "port 53".into(),
+        by: "client ip".into(),
+        measures: "distinct(dst_as)".into(),
+        having: "rtt p95 > 1".into(),
+        ..QuestionText::default()
+    };
+    let columns = Question::new(&text).unwrap().asked_columns();
+    for column in [Column::src_port, Column::dst_port, Column::src_addr, Column::dst_addr, Column::dst_as, Column::rtt] {
+        assert!(columns.contains(&column), "{}", column.name());
+    }
+    assert!(!columns.contains(&Column::bytes));
+    let list = QuestionText { columns: "src_mac, bytes".into(), ..QuestionText::default() };
+    assert_eq!(Question::new(&list).unwrap().asked_columns(), [Column::src_mac, Column::bytes].into());
+}
