@@ -230,6 +230,7 @@ fn another_filter_has_other_sums() {
     changed["channels"][0]["filter"] = json!("proto udp");
     let path = format!("/api/v1/profiles/{}", id(&stored));
     let request = ureq::http::Request::put(asked.url(&path)).header("if-match", "*").header("content-type", "application/json");
+    let request = request.header("authorization", asked.bearer());
     let answer = ureq::agent().run(request.body(changed.to_string()).unwrap()).unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     wait_filled(&asked, id(&stored));
