@@ -208,10 +208,7 @@ impl<'a> Worker<'a> {
         let (mut handed_over, mut asked) = (Instant::now(), Instant::now());
         let mut is_busy = false;
         while !self.around.stop.is_due() && !self.captures.is_empty() {
-            if let Some(change) = self.around.changes.of_worker(self.number) {
-                self.change(change);
-                self.around.changes.done(self.number);
-            }
+            self.take_change();
             if let Some((number, cut)) = self.around.changes.turn_after(self.turn) {
                 self.turn(number, cut);
             }
@@ -235,9 +232,19 @@ impl<'a> Worker<'a> {
                 asked = Instant::now();
             }
         }
+        // An interface that came just before the end has packets already.
+        self.take_change();
         self.drain();
         self.finish();
         self
+    }
+
+    /// Does otherwise what it is to do otherwise.
+    fn take_change(&mut self) {
+        if let Some(change) = self.around.changes.of_worker(self.number) {
+            self.change(change);
+            self.around.changes.done(self.number);
+        }
     }
 
     /// Takes what the interfaces have at hand, in the order of time over all of them. False where nothing was taken.

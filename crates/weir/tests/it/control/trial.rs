@@ -142,7 +142,7 @@ fn what_runs_goes_back_also_where_the_file_cannot() {
     assert!(session.run(&["diff"]).stderr.contains("does not hold what runs"));
     drop(mounted);
     wait_until("the file follows", || session.file() == before);
-    assert!(!session.versions().join("trial").exists(), "nothing is on trial any more");
+    wait_until("nothing is on trial any more", || !session.versions().join("trial").exists());
     assert!(!session.run(&["diff"]).stderr.contains("does not hold what runs"));
     service.stop();
 }
