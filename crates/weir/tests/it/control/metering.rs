@@ -171,6 +171,13 @@ fn an_interface_that_goes_and_comes_at_once_is_captured_once() {
     assert_eq!((metered(&store, 0), metered(&store, 1)), (50, 50));
 }
 
+/// What the service there says of its health to whoever may read the store's token: what is wrong is for people who signed in.
+fn health(host: &Namespace, store: &Path) -> String {
+    let token = std::fs::read_to_string(store.join("console/local.token")).unwrap();
+    let carried = format!("Authorization: Bearer {}", token.trim());
+    host.run("curl", &["-s", "-m", "5", "-H", &carried, "http://127.0.0.1:8080/healthz"])
+}
+
 #[test]
 fn a_change_that_kills_the_meter_is_taken_back() {
     if let Some(why) = missing(&["bash", "curl"]) {
@@ -186,7 +193,7 @@ fn a_change_that_kills_the_meter_is_taken_back() {
     );
     let weir = Running::start(&server, &config, &text);
     let session = Session::of(&config);
-    let health = || server.run("curl", &["-s", "http://127.0.0.1:8080/healthz"]);
+    let health = || health(&server, &store);
     session.done(&["set", "meter.interfaces", &second]);
     session.done(&["commit"]);
     // Its cable is cut, and the other as well: for a while there is nothing to meter.
@@ -226,7 +233,7 @@ fn while_the_store_takes_nothing_the_meter_does_not_begin_anew_and_nobody_hangs(
     );
     let weir = Running::start(&server, &config, &text);
     let session = Session::of(&config);
-    let health = || server.run("curl", &["-s", "-m", "5", "http://127.0.0.1:8080/healthz"]);
+    let health = || health(&server, &store);
     fill(&disk.0.join("filler"));
     wait_until("the store takes nothing", || {
         assert!(datagrams(&client, 0, 20).wait().unwrap().success());
