@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::session::{Session, wait_until};
+use crate::collect::fastnetmon::free_ports;
 use crate::collect::messages::{ipfix_rows, netflow5_rows};
 use crate::collect::service::{Folder, Service, Stored};
 
@@ -43,10 +44,10 @@ pub(super) fn free_port() -> SocketAddr {
 fn commits_under_load_lose_no_record_and_make_none_double() {
     let (commits, rate) = (measure("WEIR_COMMITS", 20), measure("WEIR_RATE", 20_000));
     let folder = Folder::new();
-    let stream = free_port();
+    let ports = free_ports(2);
+    let (stream, console) = (ports[0], ports[1]);
     let more = format!(
-        "[source.core]\nmatch = \"127.0.0.1\"\n[listen.stream]\nurl = \"tcp://{stream}\"\n[console]\nlisten = \"{}\"\n",
-        free_port()
+        "[source.core]\nmatch = \"127.0.0.1\"\n[listen.stream]\nurl = \"tcp://{stream}\"\n[console]\nlisten = \"{console}\"\n"
     );
     let service = Service::start(&folder, "", &more);
     let session = Session::new(&service);

@@ -128,7 +128,7 @@ fn the_standby_takes_over_whatever_happens_to_the_active_unit() {
         }
         running.pair.cables(1, false);
         // The addresses go with the machine.
-        running.pair.share(1, "del");
+        running.pair.forget(1);
     });
     check(&figures, "reboot");
     assert!(figures.wire - figures.known <= 2 * SECOND, "{} of {}", figures.known, figures.wire);

@@ -114,6 +114,17 @@ impl Pair {
         ip(&format!("-n {name} addr {what} 10.78.2.100/24 dev outside"));
     }
 
+    /// Takes the shared addresses from a unit, where it has them.
+    pub(super) fn forget(&self, unit: usize) {
+        let name = &self.units[unit].name;
+        for (shared, interface) in [(SHARED, "inside"), ("10.78.2.100", "outside")] {
+            let held = Command::new("ip").args(["-n", name, "-o", "addr", "show", "dev", interface]).output().unwrap();
+            if String::from_utf8(held.stdout).unwrap().contains(&format!("{shared}/24")) {
+                ip(&format!("-n {name} addr del {shared}/24 dev {interface}"));
+            }
+        }
+    }
+
     /// The configuration of a unit.
     pub(super) fn unit_config(&self, unit: usize, more: &str) -> PathBuf {
         let folder = self.folder.0.join(format!("unit-{unit}"));

@@ -101,7 +101,7 @@ fn every_answer_is_the_one_over_the_rows_that_are_seen() {
         "exporter 127.0.0.1",
         "src net 198.51.100.0/24 and bytes > 200",
         "not proto tcp",
-        "exporter 192.0.2.3 or port 80",
+        "exporter 192.0.2.3 or port 443",
     ] {
         let limited = Limited::new(rows, "");
         let mut seen = 0;
