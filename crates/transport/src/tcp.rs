@@ -182,7 +182,8 @@ impl TcpSender {
                         return State::Ending;
                     }
                     if matches!(ended, Ok(true)) {
-                        self.progress.end_in_order(now);
+                        // As it was when the peer ended: it works on nothing since.
+                        self.progress.end_in_order(since);
                     }
                     self.link = Link::Up { stream, since: up };
                     self.lose(now, ErrorKind::UnexpectedEof.into());
