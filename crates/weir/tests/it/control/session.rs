@@ -20,8 +20,11 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
+    /// With a service that has begun: it receives a moment before it can be asked.
     pub(super) fn new(service: &'a Service) -> Self {
-        Self::of(&service.config)
+        let session = Self::of(&service.config);
+        wait_until("it can be asked", || session.run(&["show"]).code == 0);
+        session
     }
 
     pub(super) const fn of(config: &'a Path) -> Self {
