@@ -27,8 +27,8 @@ function compressed(): Plugin {
   };
 }
 
-// The service that `npm run dev` asks.
-const service = process.env['WEIR_SERVICE'] ?? 'http://127.0.0.1:8080';
+// The service that `npm run dev` asks; it compares where a page comes from with the host that it asks.
+const service = { target: process.env['WEIR_SERVICE'] ?? 'http://127.0.0.1:8080', changeOrigin: false };
 
 export default defineConfig({
   plugins: [svelte(), compressed()],

@@ -58,9 +58,16 @@ export type Kept<T> = {
 
 type Page<T> = { items: Kept<T>[]; next?: string; total: number };
 
-/** Objects of one kind. */
+/** Objects of one kind. What the service leaves out, because it is as usual, is put in. */
 class Objects<T> {
-  constructor(readonly path: string) {}
+  constructor(
+    readonly path: string,
+    readonly usual: (object: T) => T,
+  ) {}
+
+  #whole(kept: Kept<T>): Kept<T> {
+    return { ...kept, object: this.usual(kept.object) };
+  }
 
   /** All of them, page by page. */
   async list(signal: AbortSignal): Promise<Kept<T>[]> {
@@ -68,24 +75,24 @@ class Objects<T> {
     let after: string | undefined;
     do {
       const page: Page<T> = await json(`${this.path}?${new URLSearchParams({ limit: '1000', ...(after ? { after } : {}) })}`, { signal });
-      found.push(...page.items);
+      found.push(...page.items.map((kept) => this.#whole(kept)));
       after = page.next;
     } while (after);
     return found;
   }
 
-  get(id: string, signal?: AbortSignal): Promise<Kept<T>> {
-    return json(`${this.path}/${encodeURIComponent(id)}`, signal ? { signal } : {});
+  async get(id: string): Promise<Kept<T>> {
+    return this.#whole(await json(`${this.path}/${encodeURIComponent(id)}`, {}));
   }
 
-  create(object: T): Promise<Kept<T>> {
-    return json(this.path, posted(object));
+  async create(object: T): Promise<Kept<T>> {
+    return this.#whole(await json(this.path, posted(object)));
   }
 
   /** Writes a changed object; `over` says which version it was made from, so status 412 means that somebody else was quicker. */
-  change(id: string, object: T, over: number): Promise<Kept<T>> {
+  async change(id: string, object: T, over: number): Promise<Kept<T>> {
     const request = posted(object, undefined, 'PUT');
-    return json(`${this.path}/${encodeURIComponent(id)}`, { ...request, headers: { ...request.headers, 'if-match': `"${over}"` } });
+    return this.#whole(await json(`${this.path}/${encodeURIComponent(id)}`, { ...request, headers: { ...request.headers, 'if-match': `"${over}"` } }));
   }
 
   async remove(id: string, version: number): Promise<void> {
@@ -94,9 +101,26 @@ class Objects<T> {
   }
 }
 
-export const profiles = new Objects<Profile>('/api/v1/profiles');
-export const chapters = new Objects<Chapter>('/api/v1/chapters');
-export const dashboards = new Objects<Dashboard>('/api/v1/dashboards');
+/** The colour of channels that have none of their own. */
+const USUAL_COLOUR = 'others';
+
+const usualChannel = <C extends { colour: string; side: Side }>(channel: C): C => ({ ...channel, colour: channel.colour ?? USUAL_COLOUR, side: channel.side ?? 'above' });
+
+export const profiles = new Objects<Profile>('/api/v1/profiles', (profile) => ({
+  ...profile,
+  description: profile.description ?? '',
+  group: profile.group ?? '',
+  shared: profile.shared ?? false,
+  series: profile.series ?? 'computed',
+  channels: (profile.channels ?? []).map((channel) => ({ ...usualChannel(channel), filter: channel.filter ?? '' })),
+}));
+export const chapters = new Objects<Chapter>('/api/v1/chapters', (chapter) => ({ ...chapter, shared: chapter.shared ?? false }));
+export const dashboards = new Objects<Dashboard>('/api/v1/dashboards', (dashboard) => ({
+  ...dashboard,
+  description: dashboard.description ?? '',
+  shared: dashboard.shared ?? false,
+  widgets: dashboard.widgets ?? [],
+}));
 
 /** The profile that has a channel for each source. */
 export const ALL_SOURCES = 'all-sources';
@@ -122,7 +146,9 @@ export type ViewData = { kind: Kind; profile: { id: string; name: string }; from
 /** Asks for the data of a view. */
 export async function view(asked: ViewAsked, signal: AbortSignal): Promise<ViewData> {
   const data = await json<ViewData>('/api/v1/view', posted(asked, signal));
-  for (const { answer } of data.parts) {
+  for (const part of data.parts) {
+    const { answer } = part;
+    part.channels = part.channels.map(usualChannel);
     if (answer) answer.columns = (answer.columns as (string | Column)[]).map((column) => (typeof column === 'string' ? { name: column } : column));
   }
   return data;

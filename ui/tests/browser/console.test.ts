@@ -331,7 +331,7 @@ test('the whole is reached by keyboard alone', async () => {
   await settled(page);
   await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('To the content');
-  for (let step = 0; step < 3; step += 1) await page.keyboard.press('Tab');
+  for (let step = 0; step < 4; step += 1) await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.textContent?.trim())).toBe('Analysis');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Analysis', level: 1 }).waitFor();

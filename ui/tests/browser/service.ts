@@ -98,14 +98,14 @@ listen = "${this.#console}"
   /** With `WEIR_UI_PREVIEW` set: the console as it was built last, in place of the one in the program. Its headers are not those of the service. */
   async #preview(): Promise<string> {
     const target = `http://${this.#console}`;
-    const proxy = Object.fromEntries(['/api', '/healthz', '/metrics'].map((path) => [path, target]));
+    // The service compares where a page comes from with the host that it asks.
+    const proxy = Object.fromEntries(['/api', '/healthz', '/metrics'].map((path) => [path, { target, changeOrigin: false }]));
     const server = await preview({ root: join(root, 'ui'), logLevel: 'silent', preview: { port: 0, host: '127.0.0.1', proxy } });
     return (server.resolvedUrls?.local[0] ?? '').replace(/\/$/, '');
   }
 
   /** What a request of whoever runs the service carries. */
   local(): Record<string, string> {
-    if (!existsSync(join(this.folder, 'store/console/local.token'))) return {};
     return { authorization: `Bearer ${readFileSync(join(this.folder, 'store/console/local.token'), 'utf8').trim()}` };
   }
 
