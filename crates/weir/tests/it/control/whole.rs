@@ -33,7 +33,7 @@ fn a_commit_that_is_killed_leaves_the_old_file_or_the_new_one() {
         let is_new = after.ends_with(&new) || after.trim_end().ends_with(new.trim_end());
         assert!(after == before || is_new, "round {round}: {} octets, before {}", after.len(), before.len());
         assert!(committed.code != 0 || is_new, "what was said to be committed is there");
-        for version in fs::read_dir(Session::new(&service).versions()).into_iter().flatten() {
+        for version in fs::read_dir(Session::of(&service.config).versions()).into_iter().flatten() {
             let path = version.unwrap().path();
             let is_whole = path.extension().is_none_or(|end| end != "json")
                 || serde_json::from_slice::<serde_json::Value>(&fs::read(&path).unwrap()).is_ok();
