@@ -19,8 +19,10 @@ formatted() {
     cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 }
 
-# Unit, integration and documentation tests; says in the end how many there were.
+# Unit, integration and documentation tests; says in the end how many there were. Those that run services mostly wait: more at a time than there
+# are cores.
 tests() {
+    local -x RUST_TEST_THREADS="${RUST_TEST_THREADS:-6}"
     cargo test --workspace --locked --no-fail-fast | awk '
         { print; fflush() }
         /^test result:/ { passed += $4; failed += $6 }
