@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -133,7 +133,7 @@ impl Connection {
 
     async fn read(
         &mut self,
-        mut stream: impl AsyncRead + Unpin,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
         limits: StreamLimits,
         control: &mut watch::Receiver<Control>,
     ) -> StreamEnd {
@@ -155,7 +155,7 @@ impl Connection {
     }
 
     /// Takes what comes until the peer is silent for a moment, and hands over what was taken: TCP has told the peer that we have it.
-    async fn drain(&mut self, mut stream: impl AsyncRead + Unpin) -> StreamEnd {
+    async fn drain(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> StreamEnd {
         let (until, give_up) = (Instant::now() + DRAINING, Instant::now() + HANDING_OVER);
         let limits = StreamLimits::default();
         loop {
@@ -176,7 +176,7 @@ impl Connection {
     }
 
     /// Reads once and hands over, or waits for room.
-    async fn round(&mut self, stream: &mut (impl AsyncRead + Unpin), limits: StreamLimits) -> Result<(), StreamEnd> {
+    async fn round(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), limits: StreamLimits) -> Result<(), StreamEnd> {
         if let Some(key) = self.blocked {
             self.shards.wait_for_room(key).await;
             self.place.counts().waited();
@@ -211,13 +211,20 @@ impl Connection {
     }
 
     /// Reads what is there behind what was left over, and hands it over; gives how many octets came.
-    fn poll_read(&mut self, stream: &mut (impl AsyncRead + Unpin), context: &mut Context<'_>) -> Poll<Result<usize, StreamEnd>> {
+    fn poll_read(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        context: &mut Context<'_>,
+    ) -> Poll<Result<usize, StreamEnd>> {
         SCRATCH_OF_THREAD.with_borrow_mut(|scratch| {
             let held = self.held.len();
             let (front, room) = scratch.split_at_mut(held.min(SCRATCH));
             front.copy_from_slice(&self.held);
             let mut room = ReadBuf::new(room);
-            let read = ready!(Pin::new(stream).poll_read(context, &mut room)).map(|()| room.filled().len());
+            let read = Pin::new(&mut *stream).poll_read(context, &mut room);
+            // TLS answers by itself what is about TLS: new keys, or that there is no other handshake. Where that fails the next read tells.
+            let _ = Pin::new(stream).poll_flush(context);
+            let read = ready!(read).map(|()| room.filled().len());
             let end = match read {
                 Ok(0) if held == 0 => Err(StreamEnd::Closed),
                 Ok(0) => Err(StreamEnd::CutShort { offset: self.offset, held }),

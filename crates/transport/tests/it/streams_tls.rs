@@ -31,8 +31,11 @@ impl Drop for Folder {
 }
 
 fn rules(identity: &IdentityFiles, client_ca: Option<PathBuf>) -> StreamRules {
-    let options =
-        TlsServerOptions { identity: identity.clone(), client_ca, allowed_names: vec![], versions: TlsVersions::Only13 };
+    rules_of(identity, client_ca, TlsVersions::Only13)
+}
+
+fn rules_of(identity: &IdentityFiles, client_ca: Option<PathBuf>, versions: TlsVersions) -> StreamRules {
+    let options = TlsServerOptions { identity: identity.clone(), client_ca, allowed_names: vec![], versions };
     StreamRules { tls: Some(TlsServer::load(&options).unwrap()), ..StreamRules::default() }
 }
 
@@ -142,4 +145,28 @@ fn openssl_is_a_client_with_tls_13_and_refused_with_tls_12() {
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
     let counters = lab.wait_for(|counters| counters.messages == 1000);
     assert_eq!(counters.connections, 2);
+}
+
+#[test]
+fn a_handshake_cannot_be_made_again() {
+    let (folder, root) = (Folder::new("again"), Authority::new());
+    let ca = root.write(&folder.0, "ca.pem");
+    let lab = Lab::new(&rules_of(&identity(&folder.0, &root), None, TlsVersions::From12));
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-tls1_2", "-verify_return_error", "-CAfile"]).arg(&ca);
+    command.args(["-connect", &lab.address.to_string()]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    lab.wait_for(|counters| counters.open == 1);
+    stdin.write_all(&MESSAGE).unwrap();
+    lab.wait_for(|counters| counters.messages == 1);
+    // At the start of a line this is a command to openssl.
+    stdin.write_all(b"R\n").unwrap();
+    // It is told that there is none, and gives up by itself.
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("RENEGOTIATING") && said.contains("no renegotiation"), "{said}");
+    lab.wait_for(|counters| counters.open == 0);
+    assert_eq!(lab.streams.counters().messages, 1);
+    drop(stdin);
 }
