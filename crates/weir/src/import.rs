@@ -75,22 +75,28 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 impl Taken {
     /// Sets a key because of an option.
-    fn set(&mut self, option: &str, path: &str, values: &[&str]) {
-        self.edit(option, &Edit::Set(path.to_owned(), values.iter().map(ToString::to_string).collect()));
+    fn set(&mut self, option: &str, path: &str, value: &str) {
+        self.edit(option, value, &[Edit::Set(path.to_owned(), vec![value.to_owned()])]);
     }
 
     /// Adds to a list because of an option.
     fn add(&mut self, option: &str, path: &str, value: &str) {
-        self.edit(option, &Edit::Add(path.to_owned(), vec![value.to_owned()]));
+        self.edit(option, value, &[Edit::Add(path.to_owned(), vec![value.to_owned()])]);
     }
 
-    fn edit(&mut self, option: &str, edit: &Edit) {
-        match edit.apply(&self.toml) {
+    /// Sets keys of a section because of a value of an option: all of them, or none.
+    fn section(&mut self, option: &str, value: &str, section: &str, keys: &[(&str, &str)]) {
+        let edits: Vec<_> = keys.iter().map(|(key, to)| Edit::Set(format!("{section}.{key}"), vec![(*to).to_owned()])).collect();
+        self.edit(option, value, &edits);
+    }
+
+    fn edit(&mut self, option: &str, value: &str, edits: &[Edit]) {
+        match edits.iter().try_fold(self.toml.clone(), |text, edit| edit.apply(&text)) {
             Ok(text) => {
                 self.toml = text;
                 self.note(option);
             }
-            Err(why) => self.leave(option, "", &why),
+            Err(why) => self.leave(option, value, &why),
         }
     }
 

@@ -103,7 +103,7 @@ impl Taker<'_> {
             }
             for (number, port) in ports.iter().enumerate() {
                 let name = part(plugin, number);
-                self.taken.set(plugin, &format!("listen.{name}.url"), &[&url("udp", &host, port)]);
+                self.taken.set(plugin, &format!("listen.{name}.url"), &url("udp", &host, port));
             }
             names.iter().for_each(|name| self.took(name));
         }
@@ -126,16 +126,13 @@ impl Taker<'_> {
         let host = self.value(NAMES[1]).unwrap_or_else(|| "0.0.0.0".into());
         urls.extend(self.values(NAMES[2]).iter().map(|port| url("udp", &host, port)));
         for (number, url) in urls.iter().enumerate() {
-            let section = format!("listen.{}", part("fastnetmon", number));
-            self.taken.set("tera_flow", &format!("{section}.url"), &[&url.replace("[::0]", "[::]")]);
-            self.taken.set("tera_flow", &format!("{section}.format"), &["fastnetmon"]);
+            let identity = [(NAMES[3], "certificate"), (NAMES[4], "private_key")].map(|(option, key)| (key, self.value(option)));
+            let listen = url.replace("[::0]", "[::]");
+            let mut keys = vec![("url", listen.as_str()), ("format", "fastnetmon")];
             if url.starts_with("tls://") {
-                for (option, key) in [(NAMES[3], "certificate"), (NAMES[4], "private_key")] {
-                    if let Some(path) = self.value(option) {
-                        self.taken.set(option, &format!("{section}.{key}"), &[&path]);
-                    }
-                }
+                keys.extend(identity.iter().filter_map(|(key, path)| Some((*key, path.as_deref()?))));
             }
+            self.taken.section("tera_flow", url, &format!("listen.{}", part("fastnetmon", number)), &keys);
         }
         NAMES.iter().for_each(|name| self.took(name));
     }
@@ -152,8 +149,8 @@ impl Taker<'_> {
                     continue;
                 };
                 let section = format!("source.router-{}", address.to_string().replace(['.', ':'], "-"));
-                self.taken.set(option, &format!("{section}.match"), &[&address.to_string()]);
-                self.taken.set(option, &format!("{section}.sampling"), &[rate]);
+                let keys = [("match", address.to_string()), ("sampling", rate.to_owned())];
+                self.taken.section(option, &value, &section, &keys.each_ref().map(|(key, to)| (*key, to.as_str())));
             }
         }
         for option in ["netflow_sampling_ratio", "netflow_v5_sampling_ratio"] {
@@ -184,17 +181,17 @@ impl Taker<'_> {
         self.taken.note(capture);
         if self.is_on("mirror_af_packet_sampling") {
             let rate = self.value("mirror_af_packet_sampling_rate").unwrap_or_else(|| "100".into());
-            self.taken.set("mirror_af_packet_sampling", "meter.sample", &[&format!("1/{rate}")]);
+            self.taken.set("mirror_af_packet_sampling", "meter.sample", &format!("1/{rate}"));
             self.took("mirror_af_packet_sampling_rate");
         }
         if self.is_on("mirror_af_packet_workers_number_override")
             && let Some(workers) = self.value("mirror_af_packet_workers_number")
         {
-            self.taken.set("mirror_af_packet_workers_number", "meter.workers", &[&workers]);
+            self.taken.set("mirror_af_packet_workers_number", "meter.workers", &workers);
             self.took("mirror_af_packet_workers_number_override");
         }
         if self.is_on("af_packet_extract_tunnel_traffic") {
-            self.taken.set("af_packet_extract_tunnel_traffic", "meter.decapsulate", &["true"]);
+            self.taken.set("af_packet_extract_tunnel_traffic", "meter.decapsulate", "true");
         }
     }
 
@@ -220,12 +217,9 @@ impl Taker<'_> {
 
     fn export(&mut self, option: &str, name: &str, url: &str, rate: Option<&str>) {
         let section = format!("export.{name}");
-        self.taken.set(option, &format!("{section}.url"), &[url]);
-        self.taken.set(option, &format!("{section}.format"), &["fastnetmon"]);
-        self.taken.set(option, &format!("{section}.from"), &["all"]);
-        if let Some(rate) = rate.filter(|rate| *rate != "1") {
-            self.taken.set(option, &format!("{section}.sampling"), &[rate]);
-        }
+        let mut keys = vec![("url", url), ("format", "fastnetmon"), ("from", "all")];
+        keys.extend(rate.filter(|rate| *rate != "1").map(|rate| ("sampling", rate)));
+        self.taken.section(option, url, &section, &keys);
     }
 
     /// Networks of one's own.
@@ -245,7 +239,7 @@ impl Taker<'_> {
             }
         }
         for network in networks {
-            self.taken.set("networks_list", &format!("enrich.prefixes.\"{network}\""), &["own"]);
+            self.taken.set("networks_list", &format!("enrich.prefixes.\"{network}\""), "own");
         }
     }
 
@@ -272,7 +266,7 @@ impl Taker<'_> {
                 continue;
             }
             let family = FAMILIES.iter().find(|(beginnings, _)| beginnings.iter().any(|begin| option.starts_with(begin)));
-            let why = family.map_or("there is no such key", |(_, why)| why);
+            let why = family.map_or("nothing here does this, or FastNetMon has no option of this name", |(_, why)| why);
             self.taken.leave(option, &values.join(" "), why);
         }
     }

@@ -80,3 +80,16 @@ fn what_makes_no_sense_is_told() {
     assert!(options::read(&"x\n".repeat(100_001)).is_err());
     assert_eq!(options::read(&"x\n".repeat(100_000)).unwrap().len(), 0);
 }
+
+#[test]
+fn a_target_that_is_none_leaves_nothing_behind_and_is_named() {
+    let taken = take(
+        "set main flow_forwarder enable\nset main flow_forwarder_remote_addresses nowhere\n\
+         set main flow_forwarder_remote_addresses tcp://192.0.2.9:8100\nset main no_such_option 7\n",
+    );
+    let export = "[export.forward-2]\nurl = \"tcp://192.0.2.9:8100\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n";
+    assert!(taken.toml.contains(export) && !taken.toml.contains("[export.forward]"), "{}", taken.toml);
+    let told: Vec<_> = taken.left.iter().map(|left| (left.option.as_str(), left.value.as_str())).collect();
+    assert_eq!(told, [("flow_forwarder", "nowhere"), ("no_such_option", "7")]);
+    assert!(taken.left[0].why.starts_with("export.forward.url: "), "{:?}", taken.left);
+}
