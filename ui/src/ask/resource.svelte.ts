@@ -4,6 +4,9 @@ import { ApiError } from '../api/client';
 /** After this an answer that is still on its way is called slow. */
 const SLOW_AFTER = 3_000;
 
+/** After this a first look is asked for, where there is one. */
+const FIRST_LOOK_AFTER = 100;
+
 /** What is asked again by itself takes at most one part in so many of the time. */
 const REST = 4;
 
@@ -16,12 +19,14 @@ export class Resource<T> {
   error = $state.raw<ApiError>();
   busy = $state(false);
   slow = $state(false);
+  /** The value is a first look, of the newest part of the time; the whole is on its way. */
+  partial = $state(false);
   #running: AbortController | undefined;
   #took = 0;
   #ended = 0;
 
-  /** Asks; resolves when the answer is there, or another question took its place. */
-  async load(work: (signal: AbortSignal) => Promise<T>): Promise<void> {
+  /** Asks; resolves when the answer is there, or another question took its place. What takes a while is preceded by a first look. */
+  async load(work: (signal: AbortSignal) => Promise<T>, firstLook?: (signal: AbortSignal) => Promise<T>): Promise<void> {
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
@@ -29,17 +34,20 @@ export class Resource<T> {
     this.slow = false;
     const begun = Date.now();
     const slow = setTimeout(() => (this.slow = true), SLOW_AFTER);
-    running.signal.addEventListener('abort', () => clearTimeout(slow));
+    const early = firstLook && setTimeout(() => void this.#look(running.signal, firstLook), FIRST_LOOK_AFTER);
+    running.signal.addEventListener('abort', () => (clearTimeout(slow), clearTimeout(early)));
     try {
       const value = await work(running.signal);
       if (running.signal.aborted) return;
       this.value = value;
       this.error = undefined;
+      this.partial = false;
     } catch (error) {
       if (running.signal.aborted) return;
       this.error = error instanceof ApiError ? error : new ApiError(-1, { error: String(error) });
     } finally {
       clearTimeout(slow);
+      clearTimeout(early);
       if (this.#running === running) {
         this.busy = false;
         this.slow = false;
@@ -49,10 +57,19 @@ export class Resource<T> {
     }
   }
 
+  /** Shows a first look unless the whole is there before it; that it fails is told by the whole. */
+  async #look(signal: AbortSignal, firstLook: (signal: AbortSignal) => Promise<T>): Promise<void> {
+    const value = await firstLook(signal).catch(() => undefined);
+    if (value === undefined || signal.aborted || !this.busy || this.#running?.signal !== signal) return;
+    this.value = value;
+    this.error = undefined;
+    this.partial = true;
+  }
+
   /** Asks again, as pages do by themselves: not before the answer to the question before is there, and seldom where answers take long. */
-  async refresh(work: (signal: AbortSignal) => Promise<T>): Promise<void> {
+  async refresh(work: (signal: AbortSignal) => Promise<T>, firstLook?: (signal: AbortSignal) => Promise<T>): Promise<void> {
     if (this.busy || Date.now() - this.#ended < this.#took * REST) return;
-    await this.load(work);
+    await this.load(work, firstLook);
   }
 
   /** Ends the request; the value stays. */

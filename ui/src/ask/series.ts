@@ -1,7 +1,7 @@
 // The questions behind a chart: with keys, without, and of the period before.
 import { ask, type Answer, type Asked, type Cell } from '../api/client';
 import { asked as askedOf, stack, type Measure, type Stack } from './stack';
-import { stepOf, text, type Moment, type Span } from '../view/time';
+import { newestOf, stepOf, text, type Moment, type Span } from '../view/time';
 
 export type Wanted = {
   span: Span;
@@ -40,4 +40,16 @@ export async function chart(wanted: Wanted, signal: AbortSignal): Promise<{ stac
   const earlier = { ...wanted, by: '', span: { from: beforeFrom, to: span.from } };
   const [answer, before] = await Promise.all([ask(question(wanted), signal), compare ? ask(question(earlier), signal) : undefined]);
   return { stack: stack({ span, step, measure, answer, before, beforeFrom, now: wanted.now, merge: wanted.merge }), answer };
+}
+
+/** The chart of this span with the newest part of it alone, which is there soon; undefined where the span is short. */
+export function firstLook(wanted: Wanted): ((signal: AbortSignal) => Promise<{ stack: Stack; answer: Answer }>) | undefined {
+  const { span, measure } = wanted;
+  const step = stepOf(span, wanted.points);
+  const newest = newestOf(span, step.ms);
+  if (!newest) return undefined;
+  return async (signal) => {
+    const answer = await ask(question({ ...wanted, step: step.text, span: newest }), signal);
+    return { stack: stack({ span, step: step.ms, measure, answer, before: undefined, beforeFrom: 0, now: wanted.now, merge: wanted.merge }), answer };
+  };
 }

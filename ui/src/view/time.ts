@@ -94,6 +94,12 @@ export function stepOf(span: Span, points = 120): { ms: number; text: string } {
   return { ms, text: words };
 }
 
+/** The newest part of a span that is long enough to have one: whole steps of it, about a thirtieth. */
+export function newestOf(span: Span, step: number): Span | undefined {
+  const length = Math.ceil((span.to - span.from) / 30 / step) * step;
+  return length < 60_000 || length * 4 > span.to - span.from ? undefined : { from: Math.floor((span.to - length) / step) * step, to: span.to };
+}
+
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** The user's zone is UTC, so one time says both. */

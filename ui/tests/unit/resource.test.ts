@@ -50,3 +50,27 @@ test('slow is told after three seconds, and a cancelled first question says so',
   expect([resource.busy, resource.slow, resource.error?.refusal.error]).toEqual([false, false, 'cancelled before there was an answer']);
   vi.useRealTimers();
 });
+
+test('what takes a while is preceded by a first look, which the whole replaces', async () => {
+  vi.useFakeTimers();
+  const resource = new Resource<string>();
+  let looks = 0;
+  const look = (): Promise<string> => ((looks += 1), Promise.resolve('newest'));
+  const within = (delay: number) => (): Promise<string> => new Promise((resolve) => setTimeout(() => resolve('whole'), delay));
+  void resource.load(within(50), look);
+  await vi.advanceTimersByTimeAsync(200);
+  expect([resource.value, resource.partial, looks]).toEqual(['whole', false, 0]);
+  void resource.load(within(1_000), look);
+  await vi.advanceTimersByTimeAsync(200);
+  expect([resource.value, resource.partial, resource.busy, looks]).toEqual(['newest', true, true, 1]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([resource.value, resource.partial, resource.busy]).toEqual(['whole', false, false]);
+  // A first look that comes behind the whole, or fails, changes nothing.
+  void resource.load(within(150), () => new Promise((resolve) => setTimeout(() => resolve('late'), 100)));
+  await vi.advanceTimersByTimeAsync(400);
+  expect([resource.value, resource.partial]).toEqual(['whole', false]);
+  void resource.load(within(150), () => Promise.reject(new Error('busy')));
+  await vi.advanceTimersByTimeAsync(400);
+  expect([resource.value, resource.partial, resource.error]).toEqual(['whole', false, undefined]);
+  vi.useRealTimers();
+});
