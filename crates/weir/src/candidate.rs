@@ -62,5 +62,34 @@ impl Edit {
     }
 }
 
+/// The text with exactly this value at the path, or with a section where it is an empty table; whether the key takes it has to be checked with the whole text.
+/// The error is a sentence that begins with the path.
+pub(crate) fn write(text: &str, path: &KeyPath, value: &serde_json::Value) -> Result<String, String> {
+    let (path, _) = resolve(path)?;
+    let written = match value {
+        serde_json::Value::Object(table) if table.is_empty() => edit::open(text, path.keys()),
+        value => literal(value).ok_or_else(|| "is no value of TOML".into()).and_then(|value| edit::set(text, path.keys(), value)),
+    };
+    written.map_err(|error| format!("{path}: {error}"))
+}
+
+fn literal(value: &serde_json::Value) -> Option<toml_edit::Value> {
+    use serde_json::Value;
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(number) => number.as_i64().map(Into::into).or_else(|| number.as_f64().map(Into::into))?,
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => toml_edit::Value::Array(items.iter().map(literal).collect::<Option<_>>()?),
+        Value::Object(table) => {
+            let mut inline = toml_edit::InlineTable::new();
+            for (key, value) in table {
+                inline.insert(key, literal(value)?);
+            }
+            inline.into()
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests;

@@ -53,7 +53,7 @@ use crate::pipeline::queue::Queue;
 use crate::replicate::Replications;
 use crate::service::SharedTables;
 use crate::stop::Stop;
-use complaints::Complaints;
+pub(crate) use complaints::Complaints;
 use health::Dropped;
 use listeners::Listeners;
 use rows::View;

@@ -28,7 +28,7 @@ pub(crate) use control::Control;
 pub(crate) use enrich::Enrich;
 pub(crate) use error::nearest;
 pub(crate) use export::{Export, Format, Mode, Origin, Profile, Times};
-pub(crate) use ha::{Ha, HaMode, Traffic, Units};
+pub(crate) use ha::{Ha, HaMode, PAIR_PORT, Traffic, Units};
 pub(crate) use listen::{Listen, ListenFormat};
 pub(crate) use meter::{Keep, KeyPart, Meter};
 pub(crate) use replicate::Replicate;

@@ -2,16 +2,25 @@
 //!
 //! ```text
 //! netlink, a file, `weir ha` -> role -> gate of exports and copies, open flows of the meter
+//! settings of both           -> merged -> a commit on each, over TLS between them
 //! ```
 //!
-//! Both units meter. The active one exports; the one that stands by holds its records back. Nothing here looks at the clock to find out: the kernel says
-//! when an address or a file has changed.
+//! Both units meter. The active one exports; the one that stands by holds its records back. Nothing here looks at the clock to find
+//! out who is which: the kernel says when an address or a file has changed.
 
 mod netlink;
 
 mod address;
 mod file;
 mod watch;
+
+mod identity;
+
+mod base;
+mod channel;
+mod link;
+mod session;
+mod shared;
 
 mod unit;
 
@@ -21,6 +30,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use session::{Held, Holding};
 pub(crate) use unit::{HaStatus, Unit};
 
 /// What a unit is.

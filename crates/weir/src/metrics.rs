@@ -65,6 +65,10 @@ metrics! {
     HA_ACTIVE Gauge "weir_ha_active" [] "1 where this unit is the active one, or alone; 0 while it stands by.";
     HA_CHANGES Counter "weir_ha_changes_total" [] "Times that its role has changed.";
     HA_WITHHELD Counter "weir_ha_withheld_records_total" [] "Records that were not sent because this unit stood by.";
+    HA_PEER_UP Gauge "weir_ha_peer_up" [] "1 while the other unit of a pair can be spoken with.";
+    HA_DIFFERING Gauge "weir_ha_settings_differing" [] "Keys in which the settings of both units differ.";
+    HA_LAG Gauge "weir_ha_settings_lag_seconds" [] "For how long the settings of both units may differ; 0 while they are the same.";
+    HA_REFUSED Counter "weir_ha_refused_connections_total" [] "Connections to this unit that were not of the other one.";
     EXPORT_SEEN Counter "weir_export_seen_records_total" ["export"] "Records that passed the filter of an export, offered to its sampling.";
     EXPORT_RECORDS Counter "weir_export_records_total" ["export"] "Records that were to be sent: seen, and chosen by sampling.";
     EXPORT_RESTORED Counter "weir_export_restored_records_total" ["export"] "Records that an earlier run has left on disk.";
@@ -126,6 +130,12 @@ pub(crate) fn counters(running: &Running) -> Vec<Counter> {
     sheet.put(&HA_ACTIVE, &[], (unit.role == Role::Active).into());
     sheet.put(&HA_CHANGES, &[], unit.changes);
     sheet.put(&HA_WITHHELD, &[], unit.withheld);
+    if let Some(peer) = &unit.peer {
+        sheet.put(&HA_PEER_UP, &[], peer.is_up.into());
+        sheet.put(&HA_DIFFERING, &[], peer.differing as u64);
+        sheet.put(&HA_LAG, &[], peer.lag.unwrap_or_default());
+        sheet.put(&HA_REFUSED, &[], peer.refused);
+    }
     exported(&mut sheet, &running.exports().counted());
     copied(&mut sheet, &running.replications().counted());
     if let Some(store) = running.store() {

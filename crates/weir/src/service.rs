@@ -10,6 +10,7 @@ mod reload;
 pub(crate) mod running;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -75,6 +76,8 @@ pub(crate) fn run(typed: &RunArgs, entrance: Entrance) -> Result<Outcome, Failur
 
     let service = Service::start(config, entrance, &stop)?;
     let editor = Arc::new(Editor::new(Arc::clone(&service.running), typed.config.clone(), found));
+    let held = Arc::downgrade(&editor);
+    service.running.unit().share(beside(&typed.config, ".ha"), held);
     let socket = open_socket(&service.running.configuration(), &editor)?;
     // What has failed on trial is taken back, and may be well again.
     while !stop.is_due() && (!service.has_failed() || editor.is_on_trial()) {
@@ -85,6 +88,8 @@ pub(crate) fn run(typed: &RunArgs, entrance: Entrance) -> Result<Outcome, Failur
         thread::sleep(LOOK);
     }
     drop(socket);
+    // The other unit changes nothing any more.
+    service.running.unit().close();
     editor.close();
     service.end(&stop, typed.stats)
 }
@@ -140,7 +145,6 @@ impl Service {
         let Self { running, journal } = self;
         stop.now();
         tracing::info!("ending: what was received is stored");
-        running.unit().close();
         running.close_server();
         let metered = running.metering().end();
         running.close_collector();
@@ -158,6 +162,13 @@ impl Service {
         let failures = metered.map_or(0, |done| done.failures) + given_up + missed;
         Ok(if failures == 0 { Outcome::Done } else { Outcome::PartlyFailed })
     }
+}
+
+/// A path beside a file, whose name it has with an end.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    path.with_file_name(name)
 }
 
 /// Opens the control socket; where none was asked for and there is no place for one, the service runs without.

@@ -1,12 +1,15 @@
 //! `[ha]`: two units of which one exports.
 
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::candidate::KeyPath;
+
 /// What decides whether this unit is the active one, and what its role means.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Ha {
     /// What decides; without it the key that is written does.
@@ -20,6 +23,31 @@ pub(crate) struct Ha {
     pub(crate) role_file: Option<PathBuf>,
     /// Whose packets the units meter.
     pub(crate) traffic: Traffic,
+    /// Where the unit that has begun a pair waits for the other one.
+    pub(crate) listen: SocketAddr,
+    /// Keys and sections that are this unit's own, besides those that always are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) own: Vec<String>,
+    /// Interfaces of this unit, by the name that both units know.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) interfaces: BTreeMap<String, String>,
+}
+
+/// Where units wait for each other unless told otherwise.
+pub(crate) const PAIR_PORT: u16 = 4741;
+
+impl Default for Ha {
+    fn default() -> Self {
+        Self {
+            mode: None,
+            shared_address: None,
+            role_file: None,
+            traffic: Traffic::default(),
+            listen: (Ipv6Addr::UNSPECIFIED, PAIR_PORT).into(),
+            own: Vec::new(),
+            interfaces: BTreeMap::new(),
+        }
+    }
 }
 
 /// What decides about the role.
@@ -70,6 +98,17 @@ impl Ha {
         *self == Self::default()
     }
 
+    /// What both units call an interface of this one.
+    pub(crate) fn common_name(&self, own: &str) -> String {
+        let found = self.interfaces.iter().find(|(_, name)| *name == own);
+        found.map_or(own, |(common, _)| common).to_owned()
+    }
+
+    /// What this unit calls an interface by the name that both know.
+    pub(crate) fn own_name(&self, common: &str) -> String {
+        self.interfaces.get(common).map_or(common, String::as_str).to_owned()
+    }
+
     /// What decides.
     pub(crate) fn mode(&self) -> HaMode {
         match self {
@@ -82,6 +121,15 @@ impl Ha {
 
     /// What no type says. The error is a sentence that begins with the key.
     pub(crate) fn check(&self) -> Result<(), String> {
+        for (common, own) in &self.interfaces {
+            let is_twice = self.interfaces.iter().any(|(other, name)| other != common && (name == own || other == own));
+            if is_twice {
+                return Err(format!("interfaces.{common}: {own} stands for two names; each interface has one"));
+            }
+        }
+        if let Some(error) = self.own.iter().find_map(|own| own.parse::<KeyPath>().err()) {
+            return Err(format!("own: {error}"));
+        }
         match (self.mode(), &self.shared_address, &self.role_file) {
             (HaMode::Address, None, _) => {
                 Err("shared_address: is missing beside mode = \"address\"; write that which moves between the units".into())

@@ -14,7 +14,7 @@ use super::versions::Versions;
 use super::who::Who;
 use crate::candidate::{Edit, differences};
 use crate::config::Config;
-use crate::ha::{HaStatus, Role};
+use crate::ha::{HaStatus, Held, Holding, Unit};
 use crate::service::running::Running;
 use apply::Order;
 
@@ -231,13 +231,15 @@ impl Editor {
         Ok(Edited { changes, notes })
     }
 
-    /// What this unit is, of two; it takes another role first where one is named.
-    pub(super) fn ha(&self, who: &Who, role: Option<Role>) -> Result<HaStatus, String> {
-        let unit = self.running.unit();
-        if let Some(role) = role {
-            unit.command(role, &who.name)?;
-        }
-        Ok(unit.status())
+    /// What this is, of two units.
+    pub(super) fn unit(&self) -> &Arc<Unit> {
+        self.running.unit()
+    }
+
+    /// What this unit is when that is done.
+    pub(super) fn ha(&self, does: impl FnOnce(&Arc<Unit>) -> Result<(), String>) -> Result<HaStatus, String> {
+        does(self.unit())?;
+        Ok(self.unit().status())
     }
 
     /// Goes over to what stands in the file; what is wrong with it is told, and nothing changes then. False where a change is under way: to be asked again.
@@ -320,6 +322,33 @@ impl Editor {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+}
+
+/// For the other unit of a pair. It never waits for somebody who is changing something: they may wait for it.
+impl Held for Editor {
+    fn held(&self) -> Option<Holding> {
+        let inside = self.try_inside()?;
+        let is_on_trial = inside.watch.as_ref().is_some_and(|watch| watch.to_confirm);
+        let holding =
+            || Holding { text: inside.text.clone(), ha: self.running.configuration().ha.clone(), version: inside.number() };
+        (!is_on_trial).then(holding)
+    }
+
+    fn change(&self, from: &str, to: &str, comment: &str) -> Result<(), String> {
+        let mut inside = self.try_inside().ok_or("somebody is changing it")?;
+        if inside.text != from {
+            return Err("it has changed meanwhile".into());
+        }
+        if to.len() > MAX_TEXT {
+            return Err(format!("the configuration would have {} octets, expected {MAX_TEXT} at the most", to.len()));
+        }
+        let terms = Terms { comment: Some(comment.to_owned()), at_restart: true, ..Terms::default() };
+        self.put(&mut inside, Order { who: ("peer", None), text: to, terms, ends_trial: false }).map(drop)
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        Self::check(self, text).map(drop)
     }
 }
 

@@ -69,6 +69,23 @@ pub(crate) enum Request {
         #[serde(default)]
         role: Option<Role>,
     },
+    /// Begins a pair, or makes another token for it.
+    #[serde(rename = "ha-init")]
+    HaInit,
+    /// Joins the pair of another unit.
+    #[serde(rename = "ha-join")]
+    HaJoin {
+        /// Where it is.
+        address: String,
+        /// What it has printed.
+        token: String,
+    },
+    /// Where both units have changed a key, the values of this one count.
+    #[serde(rename = "ha-settle")]
+    HaSettle,
+    /// Leaves the pair.
+    #[serde(rename = "ha-leave")]
+    HaLeave,
 }
 
 /// On which terms something is to run.

@@ -155,7 +155,11 @@ fn done(editor: &Editor, who: &Who, request: Request) -> Result<Answer, String> 
         Request::Rollback { version, terms } => ok(editor.rollback(who, version, terms)?),
         Request::Versions => ok(editor.versions()),
         Request::Discard => ok(editor.discard(who)?),
-        Request::Ha { role } => ok(editor.ha(who, role)?),
+        Request::Ha { role } => ok(editor.ha(|unit| role.map_or(Ok(()), |role| unit.command(role, &who.name)))?),
+        Request::HaInit => ok(serde_json::json!({ "token": editor.unit().init()? })),
+        Request::HaJoin { address, token } => ok(editor.ha(|unit| unit.join(&address, &token))?),
+        Request::HaSettle => ok(editor.ha(|unit| unit.settle())?),
+        Request::HaLeave => ok(editor.ha(|unit| unit.leave())?),
         Request::Rebase => ok(editor.rebase(who)?),
     }
 }

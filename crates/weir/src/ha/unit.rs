@@ -1,12 +1,18 @@
 //! This unit: its role, who decided it, and what follows from it.
 
 use std::fs;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::channel::PairState;
+use super::identity::{Identity, Part};
+use super::link::Link;
+use super::session::Held;
 use super::watch::{Watch, Watched};
 use super::{Role, Verdict};
 use crate::config::{Ha, HaMode, Origin, Traffic};
@@ -14,8 +20,15 @@ use crate::export::Exports;
 use crate::replicate::Replications;
 use crate::service::metering::Metering;
 
+/// Both units may hold the address for so long while it moves, and neither for so long.
+const BOTH: Duration = Duration::from_secs(2);
+const NEITHER: Duration = Duration::from_secs(5);
+
 /// Says which start of the machine this is.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Why a unit is what it is before anybody has said anything.
+const BEGUN: &str = "it has just begun";
 
 /// Others send packets to the unit that they know for so long, and it passes them on: they are its own to report.
 const LEAVING: Duration = Duration::from_secs(1);
@@ -30,12 +43,25 @@ pub(crate) struct Unit {
     inside: Mutex<Inside>,
     /// Outside of the lock that its thread takes.
     watch: Mutex<Option<Watch>>,
+    /// The pair, its folder and the configuration that it shares.
+    link: Mutex<Option<Link>>,
+    pair: Mutex<Option<(PathBuf, Weak<dyn Held>)>>,
+    /// Held by whoever begins a pair, joins or leaves one: others may ask for the link meanwhile.
+    changing: Mutex<()>,
 }
 
 struct Inside {
     ha: Ha,
+    /// What was decided about this unit alone.
+    decided: Verdict,
     role: Role,
     cause: String,
+    /// The other unit, and since when its role is that of this one.
+    peer: Option<Peer>,
+    alike: Option<Instant>,
+    /// What is wrong with the two of them.
+    alarm: Option<Alarm>,
+    part: Part,
     /// When it got its role, nanoseconds since 1970.
     since: i64,
     changes: u64,
@@ -43,6 +69,39 @@ struct Inside {
     trouble: Option<String>,
     /// Configurations so far: what an earlier one still says does not count.
     round: u64,
+}
+
+/// What is known of the other unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Peer {
+    /// It has said then that it was decided to have this role.
+    Says(Role, Instant),
+    /// It cannot be spoken with since then.
+    Lost(Instant),
+}
+
+/// What may be wrong with two units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alarm {
+    Both,
+    Neither,
+    /// Nobody can tell what the other one does.
+    Alone(Role),
+}
+
+impl Alarm {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Both => "both units are to be active: the one that has begun the pair exports, the other one stands by",
+            Self::Neither => "neither of both units is active: nobody exports",
+            Self::Alone(Role::Active) => {
+                "the other unit cannot be spoken with: this one exports, and so does the other one if it is active as well"
+            }
+            Self::Alone(Role::Standby) => {
+                "the other unit cannot be spoken with: this one stands by, and nobody exports unless the other one is active"
+            }
+        }
+    }
 }
 
 /// What people are told of a unit.
@@ -60,7 +119,46 @@ pub(crate) struct HaStatus {
     pub(crate) changes: u64,
     /// Records that were not sent because it stood by.
     pub(crate) withheld: u64,
-    /// Why nobody can tell the role.
+    /// Why nobody can tell the role, or what is wrong with the two units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<String>,
+    /// The number of its configuration, where there is a pair; none while that is on trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) configuration: Option<u64>,
+    /// The other unit, where there is a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) peer: Option<PeerStatus>,
+}
+
+/// What people are told of the other unit.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct PeerStatus {
+    /// Where this one stands.
+    pub(crate) part: Part,
+    /// Where the other one is.
+    pub(crate) address: String,
+    /// It can be spoken with.
+    pub(crate) is_up: bool,
+    /// What it was decided to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<Role>,
+    /// Its program, and the number of its configuration.
+    pub(crate) version: String,
+    pub(crate) configuration: u64,
+    /// When one of both has taken over a change of the other last, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) changed: Option<String>,
+    /// For how many seconds they may differ: 0 while they are known to be the same. None where they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lag: Option<u64>,
+    /// Connections of others that were refused.
+    pub(crate) refused: u64,
+    /// Keys in which the settings of both differ.
+    pub(crate) differing: usize,
+    /// When both were the same last, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) same: Option<String>,
+    /// Why it cannot be spoken with, or why settings differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trouble: Option<String>,
 }
@@ -77,8 +175,13 @@ impl Unit {
         let role = if ha.mode() == HaMode::Alone { Role::Active } else { Role::Standby };
         let inside = Inside {
             ha: ha.clone(),
+            decided: Verdict { role, cause: BEGUN.into() },
             role,
-            cause: "it has just begun".into(),
+            cause: BEGUN.into(),
+            peer: None,
+            alike: None,
+            alarm: None,
+            part: Part::First,
             since: crate::collect::now(),
             changes: 0,
             trouble: None,
@@ -91,6 +194,9 @@ impl Unit {
             kept,
             inside: Mutex::new(inside),
             watch: Mutex::default(),
+            link: Mutex::default(),
+            pair: Mutex::default(),
+            changing: Mutex::default(),
         };
         let stands_by = role == Role::Standby;
         unit.replications.stand_by(stands_by);
@@ -117,27 +223,123 @@ impl Unit {
         let mut inside = self.inside();
         // What the new one says first waits for this.
         let begun = watched.map(|watched| Watch::start(watched, hear)).transpose().map_err(|error| format!("ha: {error}"))?;
+        let listens_elsewhere = inside.ha.listen != ha.listen;
         inside.ha = ha.clone();
         inside.round = round;
         inside.trouble = None;
         match ha.mode() {
-            HaMode::Alone => self.turn(&mut inside, Verdict { role: Role::Active, cause: "there is no other unit".into() }),
+            HaMode::Alone => self.decide(&mut inside, Verdict { role: Role::Active, cause: "there is no other unit".into() }),
             HaMode::Command => {
                 let verdict = self.commanded();
-                self.turn(&mut inside, verdict);
+                self.decide(&mut inside, verdict);
             }
             HaMode::Address | HaMode::File => {}
         }
         drop(inside);
         let before = std::mem::replace(&mut *watch, begun);
         drop(before);
+        if listens_elsewhere {
+            self.load_pair();
+        }
         Ok(())
+    }
+
+    /// Goes on with the pair that is kept in this folder, whose settings are these.
+    pub(crate) fn share(self: &Arc<Self>, folder: PathBuf, held: Weak<dyn Held>) {
+        *lock(&self.pair) = Some((folder, held));
+        self.load_pair();
+    }
+
+    fn load_pair(self: &Arc<Self>) {
+        let _turn = lock(&self.changing);
+        let Some((folder, held)) = lock(&self.pair).clone() else { return };
+        let mut link = lock(&self.link);
+        *link = None;
+        match Link::load(&folder, self.listen(), Arc::downgrade(self), held) {
+            Ok(loaded) => *link = loaded,
+            Err(error) => tracing::error!(error, "the other unit cannot be spoken with: `weir ha leave` ends the pair"),
+        }
+    }
+
+    /// Begins a pair, where there is none, and gives a token for the other unit. The error is a sentence.
+    pub(crate) fn init(self: &Arc<Self>) -> Result<String, String> {
+        let _turn = lock(&self.changing);
+        let (folder, held) = lock(&self.pair).clone().ok_or("the service has only just begun")?;
+        let mut link = lock(&self.link);
+        match link.as_ref().map(Link::part) {
+            Some(Part::First) => {}
+            Some(Part::Second) => return Err("this unit has joined a pair: `weir ha leave` ends that".into()),
+            None => {
+                no_pair(&folder)?;
+                *link = Some(Link::init(&folder, self.listen(), Arc::downgrade(self), held)?);
+            }
+        }
+        link.as_ref().map_or_else(|| Err("there is no pair".into()), Link::token)
+    }
+
+    /// Joins the pair of the unit there. The error is a sentence.
+    pub(crate) fn join(self: &Arc<Self>, address: &str, token: &str) -> Result<(), String> {
+        let _turn = lock(&self.changing);
+        let (folder, held) = lock(&self.pair).clone().ok_or("the service has only just begun")?;
+        if lock(&self.link).is_some() {
+            return Err("this unit is in a pair: `weir ha leave` ends that".into());
+        }
+        no_pair(&folder)?;
+        // Without a port, that which units listen on.
+        let has_port =
+            address.parse::<SocketAddr>().is_ok() || address.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
+        let port = crate::config::PAIR_PORT;
+        let address = match address.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) if has_port => address.to_owned(),
+            Err(_) => format!("{address}:{port}"),
+        };
+        let joined = Link::join(&folder, self.listen(), &address, token, Arc::downgrade(self), held)?;
+        *lock(&self.link) = Some(joined);
+        Ok(())
+    }
+
+    /// Ends the pair, as far as this unit is in it. The error is a sentence.
+    pub(crate) fn leave(&self) -> Result<(), String> {
+        let _turn = lock(&self.changing);
+        let Some((folder, _)) = lock(&self.pair).clone() else { return Ok(()) };
+        let before = lock(&self.link).take();
+        drop(before);
+        let mut inside = self.inside();
+        inside.peer = None;
+        self.weigh(&mut inside);
+        drop(inside);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
+            _ => Ok(()),
+        }
+    }
+
+    /// The values of this unit count where both have changed a key. The error is a sentence.
+    pub(crate) fn settle(&self) -> Result<(), String> {
+        lock(&self.link).as_ref().map(Link::settle).ok_or_else(|| "there is no pair: `weir ha init` begins one".into())
+    }
+
+    /// What was decided about this unit alone.
+    pub(super) fn decided(&self) -> Role {
+        self.inside().decided.role
+    }
+
+    /// What is known of the other unit; to be called now and then.
+    pub(super) fn look_at_peer(&self, peer: Peer, part: Part) {
+        let mut inside = self.inside();
+        (inside.peer, inside.part) = (Some(peer), part);
+        self.weigh(&mut inside);
+    }
+
+    fn listen(&self) -> SocketAddr {
+        self.inside().ha.listen
     }
 
     /// Stops watching: the role stays what it is.
     pub(crate) fn close(&self) {
         self.inside().round += 1;
-        let before = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = (lock(&self.watch).take(), lock(&self.link).take());
         drop(before);
     }
 
@@ -158,27 +360,54 @@ impl Unit {
                 tracing::warn!(%error, path = %path.display(), "the role is not kept: after a restart this unit stands by");
             }
         }
-        self.turn(&mut inside, Verdict { role, cause });
+        self.decide(&mut inside, Verdict { role, cause });
         Ok(())
     }
 
     /// What is to be known of it.
     pub(crate) fn status(&self) -> HaStatus {
+        let peer = lock(&self.link).as_ref().map(|link| {
+            let seen = link.seen();
+            PeerStatus {
+                part: link.part(),
+                address: seen.address,
+                is_up: seen.is_up,
+                role: seen.role,
+                version: seen.version,
+                configuration: seen.configuration,
+                changed: seen.changed.map(weir_server::moment::text),
+                lag: seen.same.map(|same| match seen.is_up && seen.pair == PairState::default() {
+                    true => 0,
+                    false => crate::collect::now().saturating_sub(same).unsigned_abs() / 1_000_000_000,
+                }),
+                refused: link.refused(),
+                differing: seen.pair.behind,
+                same: seen.same.map(weir_server::moment::text),
+                trouble: seen.trouble.or(seen.pair.trouble),
+            }
+        });
+        let held = lock(&self.pair).as_ref().filter(|_| peer.is_some()).and_then(|(_, held)| held.upgrade());
+        let configuration = held.and_then(|held| Some(held.held()?.version));
         let inside = self.inside();
         HaStatus {
+            configuration,
             role: inside.role,
             mode: inside.ha.mode(),
             cause: inside.cause.clone(),
             since: weir_server::moment::text(inside.since),
             changes: inside.changes,
             withheld: self.exports.gate().withheld(),
-            trouble: inside.trouble.clone(),
+            trouble: inside.trouble.clone().or_else(|| inside.alarm.map(|alarm| alarm.sentence().to_owned())),
+            peer,
         }
     }
 
-    /// Why nobody can tell the role.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.inside().trouble.clone()
+    /// What people have to look after, in sentences; without what no configuration is the cause of where that is asked for.
+    pub(crate) fn problems(&self, by_configuration: bool) -> Vec<String> {
+        let inside = self.inside();
+        let unknown = |trouble: &String| format!("nobody can tell whether this unit is active, so it stands by: {trouble}");
+        let alarm = inside.alarm.filter(|alarm| !(by_configuration && matches!(alarm, Alarm::Alone(_))));
+        inside.trouble.as_ref().map(unknown).into_iter().chain(alarm.map(|alarm| alarm.sentence().to_owned())).collect()
     }
 
     /// What was commanded since the machine began.
@@ -204,16 +433,54 @@ impl Unit {
                 if inside.trouble.take().is_some() {
                     tracing::info!("the role of this unit can be told again");
                 }
-                self.turn(&mut inside, verdict);
+                self.decide(&mut inside, verdict);
             }
             Err(error) => {
                 if inside.trouble.as_ref() != Some(&error) {
                     tracing::error!(error, "the role of this unit cannot be told: it stands by");
                 }
-                self.turn(&mut inside, Verdict { role: Role::Standby, cause: error.clone() });
+                self.decide(&mut inside, Verdict { role: Role::Standby, cause: error.clone() });
                 inside.trouble = Some(error);
             }
         }
+    }
+
+    fn decide(&self, inside: &mut Inside, verdict: Verdict) {
+        inside.decided = verdict;
+        self.weigh(inside);
+    }
+
+    /// Takes the role that was decided, unless the other unit has the same one for longer than a change takes.
+    fn weigh(&self, inside: &mut Inside) {
+        let mut verdict = inside.decided.clone();
+        let is_alike =
+            matches!(inside.peer, Some(Peer::Says(role, _)) if role == verdict.role) && inside.ha.mode() != HaMode::Alone;
+        inside.alike = is_alike.then(|| inside.alike.unwrap_or_else(Instant::now));
+        // What was said before it fell silent may be over: a unit that has failed says nothing of it.
+        let lasts = match (inside.alike, inside.peer) {
+            (Some(since), Some(Peer::Says(_, said))) => said.saturating_duration_since(since),
+            _ => Duration::ZERO,
+        };
+        let alarm = match (verdict.role, inside.peer) {
+            (Role::Active, Some(Peer::Says(..))) if lasts >= BOTH => Some(Alarm::Both),
+            (Role::Standby, Some(Peer::Says(..))) if lasts >= NEITHER => Some(Alarm::Neither),
+            (role, Some(Peer::Lost(since))) if since.elapsed() >= NEITHER => Some(Alarm::Alone(role)),
+            _ => None,
+        };
+        if alarm == Some(Alarm::Both) && inside.part == Part::Second {
+            verdict = Verdict { role: Role::Standby, cause: Alarm::Both.sentence().into() };
+        }
+        if inside.alarm != alarm {
+            match alarm {
+                Some(alarm) => tracing::error!("{}", alarm.sentence()),
+                None if matches!(inside.peer, Some(Peer::Says(..))) => {
+                    tracing::info!("the other unit is there, and one of both is active")
+                }
+                None => {}
+            }
+            inside.alarm = alarm;
+        }
+        self.turn(inside, verdict);
     }
 
     /// Takes a role, and does what follows from it.
@@ -246,4 +513,16 @@ impl Unit {
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What cannot be gone on with is not written over.
+fn no_pair(folder: &Path) -> Result<(), String> {
+    match Identity::load(folder)? {
+        Some(_) => Err("this unit was in a pair that could not be gone on with: see the log, or `weir ha leave` ends it".into()),
+        None => Ok(()),
+    }
+}
+
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }

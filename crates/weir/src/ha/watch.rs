@@ -84,7 +84,7 @@ fn follow(watched: &Watched, woken: &UnixStream, hear: &dyn Fn(Result<Verdict, S
 }
 
 /// Waits until there is something to be heard, until it is time, or until it is woken; true for the last.
-fn is_woken(woken: &UnixStream, heard: Option<BorrowedFd<'_>>, time: Option<&Timespec>) -> bool {
+pub(super) fn is_woken(woken: &UnixStream, heard: Option<BorrowedFd<'_>>, time: Option<&Timespec>) -> bool {
     let entry = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
     let mut polled: Vec<PollFd<'_>> = [Some(woken.as_fd()), heard].into_iter().flatten().map(entry).collect();
     match poll(&mut polled, time) {

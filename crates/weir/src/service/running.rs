@@ -151,6 +151,11 @@ impl Running {
 
     /// Whether all parts are well.
     pub(crate) fn health(&self) -> Health {
+        Health { problems: self.problems(false) }
+    }
+
+    /// What is wrong, in sentences; of that only what may have come with the configuration, where that is asked for.
+    pub(crate) fn problems(&self, by_configuration: bool) -> Vec<String> {
         let mut problems = Vec::new();
         if self.journal().is_some_and(|journal| journal.is_stuck.load(Ordering::Relaxed)) {
             problems.push("the store takes nothing, so what arrives is dropped: see the log, and make room on its disk".into());
@@ -159,10 +164,8 @@ impl Running {
             problems.push("templates could not be saved: after a restart data may wait for them".into());
         }
         problems.extend(self.metering.problems());
-        if let Some(trouble) = self.unit.trouble() {
-            problems.push(format!("nobody can tell whether this unit is active, so it stands by: {trouble}"));
-        }
-        Health { problems }
+        problems.extend(self.unit.problems(by_configuration));
+        problems
     }
 
     /// Answers over HTTP there, or no longer. The error is a sentence, and what answered before does so again.

@@ -1,7 +1,12 @@
 //! Two units of which one exports.
 
+mod joined;
 mod pair;
 mod traffic;
 
+mod alarms;
 mod failover;
 mod roles;
+mod settings;
+mod split;
+mod strangers;

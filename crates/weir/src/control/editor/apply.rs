@@ -60,7 +60,7 @@ impl Editor {
         let draft = has_to_write.then(|| self.draft(text)).transpose()?;
 
         self.keep_found(inside);
-        let problems = self.running.health().problems;
+        let problems = self.running.problems(true);
         let before = Numbered { version: inside.number(), text: inside.text.clone() };
         let at_restart = self.running.apply(new, false).inspect_err(|_| self.settle(inside))?;
         inside.text = text.to_owned();
@@ -109,7 +109,7 @@ impl Editor {
             return;
         };
         let is_over = Instant::now() >= watch.until;
-        let new = self.running.health().problems.into_iter().find(|problem| !watch.problems.contains(problem));
+        let new = self.running.problems(true).into_iter().find(|problem| !watch.problems.contains(problem));
         let cause = match (new, &watch.again) {
             (_, Some(again)) if !again.is_due() => return,
             (Some(problem), _) => problem,

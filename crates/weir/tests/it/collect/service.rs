@@ -121,6 +121,11 @@ impl Service {
         self.log.lock().unwrap().iter().find(|line| line.contains(text)).cloned().unwrap_or_default()
     }
 
+    /// The log so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
     /// Lines of the log with this in them.
     pub(crate) fn told(&self, text: &str) -> usize {
         self.log.lock().unwrap().iter().filter(|line| line.contains(text)).count()

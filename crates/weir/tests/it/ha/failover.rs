@@ -24,9 +24,9 @@ fn configuration(target: &str) -> String {
 }
 
 /// Both units with all that runs on them, of which the first is active.
-struct Running {
-    pair: Pair,
-    configs: [PathBuf; 2],
+pub(super) struct Running {
+    pub(super) pair: Pair,
+    pub(super) configs: [PathBuf; 2],
     weir: [Daemon; 2],
     keepalived: [Daemon; 2],
     moved: [Daemon; 2],
@@ -34,7 +34,7 @@ struct Running {
 }
 
 impl Running {
-    fn new(target: &str) -> Self {
+    pub(super) fn new(target: &str) -> Self {
         let pair = Pair::new(Way::Routed);
         let _collector = pair.start_collector();
         let configs = [0, 1].map(|unit| pair.unit_config(unit, &configuration(target)));

@@ -95,6 +95,14 @@ impl Pair {
         }
     }
 
+    /// Whether the units can speak with each other in one of the networks: inside, outside, that of the collector. Others are spoken with as before.
+    pub(super) fn units_meet(&self, net: usize, can_speak: bool) {
+        let isolated = if can_speak { "off" } else { "on" };
+        for ports in &self.ports {
+            ip(&format!("-n {} link set {} type bridge_slave isolated {isolated}", self.switch.name, ports[net]));
+        }
+    }
+
     /// The cable of the collector.
     pub(super) fn collector_cable(&self, is_in: bool) {
         let state = if is_in { "up" } else { "down" };

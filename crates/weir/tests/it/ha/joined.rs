@@ -1,0 +1,159 @@
+//! Two units on this machine with a cable between them that can be cut.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::pair::{ha, wait_until};
+use crate::collect::service::{Folder, Service};
+use crate::run::{Run, weir};
+
+/// A service with a folder, and what it keeps beside its configuration.
+pub(super) struct Unit {
+    pub(super) folder: Folder,
+    /// Where it waits for the other unit, when it has begun a pair.
+    pub(super) address: SocketAddr,
+    pub(super) service: Service,
+}
+
+impl Unit {
+    pub(super) fn new(more: &str) -> Self {
+        let folder = Folder::new();
+        // A port that nobody has now.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let service = Service::start(&folder, "", &format!("[ha]\nlisten = \"{address}\"\nown = [\"listen.lab\"]\n{more}"));
+        Self { folder, address, service }
+    }
+
+    pub(super) fn restart(self) -> Self {
+        let Self { folder, address, service } = self;
+        let text = fs::read_to_string(&service.config).unwrap();
+        service.stop();
+        let service = Service::restart(&folder, &text);
+        Self { folder, address, service }
+    }
+
+    pub(super) fn config(&self) -> &Path {
+        &self.service.config
+    }
+
+    pub(super) fn text(&self) -> String {
+        fs::read_to_string(self.config()).unwrap()
+    }
+
+    pub(super) fn identity(&self) -> PathBuf {
+        self.folder.0.join("weir.toml.ha/unit.json")
+    }
+
+    pub(super) fn init(&self) -> String {
+        ha(self.config(), &["init"])["token"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn join(&self, address: SocketAddr, token: &str) -> Run {
+        weir(&["ha", "join", &address.to_string(), token, "-c", self.config().to_str().unwrap(), "--format", "json"])
+    }
+
+    pub(super) fn peer(&self) -> Value {
+        ha(self.config(), &["status"])["peer"].clone()
+    }
+
+    /// Asks over the control socket.
+    pub(super) fn ask(&self, request: &Value) -> Value {
+        let stream = UnixStream::connect(self.folder.store().join("control.sock")).unwrap();
+        (&stream).write_all(format!("{request}\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// Commits an edit; one that was overtaken is made anew.
+    pub(super) fn commit(&self, edit: &Value) {
+        let edited = self.ask(&json!({"do": "edit", "edits": [edit]}));
+        assert!(edited["ok"].is_object(), "{edit}: {edited}");
+        wait_until("it is committed", || {
+            let said = self.ask(&json!({"do": "commit"}));
+            if said["ok"].is_object() {
+                return true;
+            }
+            assert!(said["error"].as_str().unwrap().contains("was changed"), "{said}");
+            self.ask(&json!({"do": "rebase"}));
+            false
+        });
+    }
+}
+
+/// The file of a unit less what is its own.
+fn shared(unit: &Unit) -> Value {
+    let mut text: Value = toml::from_str(&unit.text()).unwrap();
+    for own in ["ha", "control", "listen"] {
+        text.as_object_mut().unwrap().remove(own);
+    }
+    text["store"].as_object_mut().unwrap().remove("path");
+    text
+}
+
+/// Waits until both have the same settings, and say so.
+pub(super) fn are_same(units: [&Unit; 2]) {
+    let says_so = |unit: &Unit| {
+        let peer = unit.peer();
+        (&peer["is_up"], &peer["differing"], &peer["lag"]) == (&json!(true), &json!(0), &json!(0))
+            && peer.get("trouble").is_none()
+    };
+    let told = || units.map(|unit| (unit.peer(), shared(unit)));
+    let same = || shared(units[0]) == shared(units[1]) && units.iter().all(|unit| says_so(unit));
+    let begun = std::time::Instant::now();
+    while !same() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:#?}", told());
+        thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+/// A cable between two units that can be cut.
+pub(super) struct Cable {
+    pub(super) address: SocketAddr,
+    is_cut: Arc<AtomicBool>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    pub(super) fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let cable = Self { address: listener.local_addr().unwrap(), is_cut: Arc::default(), open: Arc::default() };
+        let (is_cut, open) = (Arc::clone(&cable.is_cut), Arc::clone(&cable.open));
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let Ok(far) = TcpStream::connect(target) else { continue };
+                let mut open = open.lock().unwrap();
+                if is_cut.load(Ordering::Relaxed) {
+                    continue;
+                }
+                open.extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        });
+        cable
+    }
+
+    pub(super) fn cut(&self, is_cut: bool) {
+        let mut open = self.open.lock().unwrap();
+        self.is_cut.store(is_cut, Ordering::Relaxed);
+        if is_cut {
+            for stream in open.drain(..) {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+    }
+}
