@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use weir_record::{Address, Column, FlowBatch, Unit};
 
 pub use completeness::Completeness;
-pub use note::Note;
+pub use note::{FailOver, Note};
 pub use write::AnswerForm;
 
 /// The answer to a question.

@@ -47,7 +47,7 @@ pub mod histogram;
 mod answer;
 
 pub use aggregate::{Aggregation, AggregationError, AggregationLimits, Pass, SeriesFeed, SeriesPlan, Worker, from_series};
-pub use answer::{Answer, AnswerColumn, AnswerForm, AnswerSource, AnswerTable, Body, Cell, Completeness, Note, Role};
+pub use answer::{Answer, AnswerColumn, AnswerForm, AnswerSource, AnswerTable, Body, Cell, Completeness, FailOver, Note, Role};
 pub use bounds::{Bound, BoundValues, Bounds};
 pub use complete::{Completion, CompletionKind, complete};
 pub use distinct::Distinct;

@@ -21,5 +21,8 @@ columns! {
     dropped_kernel: U64, Count, Record, [], "Dropped by the kernel", "Datagrams that the kernel dropped for want of room; of the service.";
     dropped_queue: U64, Count, Record, [], "Dropped by a queue", "Datagrams dropped because the decoders were behind; of the service.";
     dropped_guard: U64, Count, Record, [], "Dropped by a guard", "Datagrams over the rate that a source is allowed, or of exporters that are not.";
+    source_group: Text, None, Record, [], "Group", "Cluster to which the exporter belongs.";
+    first_record: Time, None, Record, [], "First record", "Arrival of the first of the records, of an exporter in a cluster.";
+    last_record: Time, None, Record, [], "Last record", "Arrival of the last of them.";
     sequence_unknown: Bool, None, Record, [], "Sequence unknown", "The source's sequence numbers make no sense, so what is missing cannot be told.";
 }

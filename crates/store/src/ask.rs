@@ -3,6 +3,7 @@
 //! Reading order: [`ask`], then `sums` (groups, series, summaries), `list` (records), `account` (what is known to be missing).
 
 mod account;
+mod fail_over;
 mod list;
 mod sums;
 
@@ -117,6 +118,7 @@ fn answer(snapshot: &Snapshot, question: &Question, limits: &AskLimits, cancel: 
     };
     let account = account::of(snapshot, question, now, cancel)?;
     answer.completeness = Some(account.completeness);
+    answer.notes.extend(account.fail_overs.into_iter().map(Note::FailOver));
     if let Some(since) = account.arriving_since {
         answer.notes.push(Note::StillArriving { since });
     }

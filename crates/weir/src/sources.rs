@@ -1,6 +1,7 @@
 //! `weir sources` and `weir counters`: what the running service knows of who sends, and of itself.
 
 mod aliases;
+mod groups;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -49,8 +50,22 @@ pub(crate) fn run(typed: &SourcesArgs) -> Result<Outcome, Failure> {
     ];
     let zone = TimeZone::system();
     let mut listing = Listing::new(form, HEAD.map(|(name, right)| (name.to_owned(), right)), io::stdout().lock());
-    for source in &sources {
+    // People see a group as one source, with its units beneath; programs see the units.
+    let (singles, groups) = groups::by_group(sources);
+    for source in &singles {
         listing.push(row(source, form, &zone))?;
+    }
+    for (group, units) in groups {
+        if form == Format::Table {
+            listing.push(row(&group, form, &zone))?;
+        }
+        for unit in units {
+            let mut cells = row(&unit, form, &zone);
+            if form == Format::Table {
+                cells.iter_mut().take(1).for_each(|name| name.insert_str(0, "  "));
+            }
+            listing.push(cells)?;
+        }
     }
     listing.finish()?;
     Ok(Outcome::Done)

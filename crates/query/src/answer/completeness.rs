@@ -19,6 +19,8 @@ pub struct Completeness {
     pub faults: u64,
     /// Nanoseconds in which the service was not receiving.
     pub down_ns: u64,
+    /// Nanoseconds in which no unit of a group reported, until another one took over.
+    pub fail_over_ns: u64,
     /// Sources whose sequence numbers make no sense, so that what they lost cannot be told.
     pub sources_unknown: u64,
 }
@@ -32,6 +34,7 @@ impl Completeness {
             && self.dropped_datagrams == 0
             && self.faults == 0
             && self.down_ns == 0
+            && self.fail_over_ns == 0
             && self.sources_unknown == 0
     }
 
@@ -63,8 +66,13 @@ impl fmt::Display for Completeness {
             write!(f, "{separator}{number} {what}")?;
             separator = ", ";
         }
-        if self.down_ns > 0 {
-            write!(f, "{separator}the service was not receiving for {} s", self.down_ns.div_ceil(1_000_000_000))?;
+        let times = [
+            (self.down_ns, "the service was not receiving for"),
+            (self.fail_over_ns, "until another unit took over nothing was reported for"),
+        ];
+        for (nanoseconds, what) in times.into_iter().filter(|(nanoseconds, _)| *nanoseconds > 0) {
+            write!(f, "{separator}{what} {} s", nanoseconds.div_ceil(1_000_000_000))?;
+            separator = ", ";
         }
         Ok(())
     }

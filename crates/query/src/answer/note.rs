@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use weir_record::Address;
+
 /// A thing to know about an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,11 +49,57 @@ pub enum Note {
     SeriesDisplaced,
     /// Continuous series had no room for some values.
     SeriesRest,
+    /// Another unit of a group took over.
+    FailOver(FailOver),
     /// Records of this time may still arrive.
     StillArriving {
         /// Nanoseconds since 1970.
         since: i64,
     },
+}
+
+/// A unit of a group that takes over from another one, with a time between in which neither reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailOver {
+    /// The group.
+    pub group: String,
+    /// The unit that reported before.
+    pub from: Address,
+    /// The unit that reports now.
+    pub to: Address,
+    /// Arrival of the last record of the one, nanoseconds since 1970.
+    pub began: i64,
+    /// Arrival of the first record of the other, likewise.
+    pub ended: i64,
+    /// The one before still sent something, and no records: it stood back. Else it fell silent.
+    pub is_heard: bool,
+}
+
+impl FailOver {
+    /// How long nobody reported, nanoseconds.
+    pub const fn gap(&self) -> u64 {
+        self.ended.saturating_sub(self.began).unsigned_abs()
+    }
+}
+
+impl fmt::Display for FailOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { group, from, to, began, is_heard, .. } = self;
+        let why = if *is_heard { "still sends, and no records" } else { "fell silent" };
+        let seconds = self.gap() as f64 / 1e9;
+        write!(
+            f,
+            "group {group:?}: {to} took over from {from}, which {why}; from {} on nothing was reported for {seconds:.1} s",
+            time(*began)
+        )
+    }
+}
+
+/// A time as text.
+fn time(nanoseconds: i64) -> String {
+    let mut text = Vec::with_capacity(32);
+    weir_record::value::write_time(&mut text, nanoseconds);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 impl Note {
@@ -70,6 +118,7 @@ impl Note {
             Self::Sketched { .. } => "sketched",
             Self::SeriesDisplaced => "series_displaced",
             Self::SeriesRest => "series_rest",
+            Self::FailOver(_) => "fail_over",
             Self::StillArriving { .. } => "still_arriving",
         }
     }
@@ -103,11 +152,8 @@ impl fmt::Display for Note {
             Self::SeriesRest => {
                 f.write_str("approximate: values for which series had no room stand in the row without a value")
             }
-            Self::StillArriving { since } => {
-                let mut time = Vec::with_capacity(32);
-                weir_record::value::write_time(&mut time, *since);
-                write!(f, "records from {} on may still arrive", String::from_utf8_lossy(&time))
-            }
+            Self::FailOver(fail_over) => fail_over.fmt(f),
+            Self::StillArriving { since } => write!(f, "records from {} on may still arrive", time(*since)),
         }
     }
 }

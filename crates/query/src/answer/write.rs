@@ -170,6 +170,7 @@ impl Answer {
                 ("dropped_datagrams", completeness.dropped_datagrams),
                 ("faults", completeness.faults),
                 ("down_seconds", completeness.down_ns.div_ceil(1_000_000_000)),
+                ("fail_over_seconds", completeness.fail_over_ns.div_ceil(1_000_000_000)),
                 ("sources_unknown", completeness.sources_unknown),
             ];
             for (name, number) in numbers {

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use weir_query::{BoundValues, Completeness, Question};
+use weir_query::{BoundValues, Completeness, FailOver, Question};
 use weir_record::{Address, Column, HealthBatch};
 
 use super::AskError;
+use super::fail_over::Spans;
 use crate::block::BlockKind;
 use crate::manifest::TableKind;
 use crate::scan::Cancel;
@@ -19,6 +20,8 @@ const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 /// The note of a minute is written when it is over, and a little later.
 const PATIENCE: i64 = 3 * MINUTE;
+/// What lies so far around the time that is asked for says which unit of a group took over there.
+const AROUND: i64 = 10 * MINUTE;
 /// Devices report flows that go on at least so often, most of them.
 const ARRIVING: i64 = 5 * MINUTE;
 /// So much of a minute may be missing in its note before it counts.
@@ -26,6 +29,8 @@ const TOLERANCE: i64 = SECOND;
 
 pub(super) struct Account {
     pub(super) completeness: Completeness,
+    /// Units that took over from others, in their order.
+    pub(super) fail_overs: Vec<FailOver>,
     /// Records of this time may still arrive.
     pub(super) arriving_since: Option<i64>,
 }
@@ -33,14 +38,22 @@ pub(super) struct Account {
 pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Cancel) -> Result<Account, AskError> {
     let mut known = Completeness::default();
     let Some((first, last)) = noted(snapshot) else {
-        return Ok(Account { completeness: known, arriving_since: None });
+        return Ok(Account { completeness: known, fail_overs: Vec::new(), arriving_since: None });
     };
     let sources = Sources::of(question);
     let mut up: BTreeMap<i64, i64> = BTreeMap::new();
     let mut unknown: BTreeSet<Option<Address>> = BTreeSet::new();
+    let mut spans = Spans::default();
     let (from, to) = (question.from(), question.to());
-    snapshot.read(&[], from, to, cancel, &mut |health: &HealthBatch| {
+    // Who reported before and behind that time tells what happened at its ends.
+    let (before, behind) = (from.saturating_sub(AROUND), to.saturating_add(AROUND));
+    snapshot.read(&[], before, behind, cancel, &mut |health: &HealthBatch| {
         for row in 0..health.rows() {
+            if health.exporter.get(row).is_some_and(|source| sources.hold(source))
+                && health.source_group.get(row).is_some_and(|group| sources.hold_group(group))
+            {
+                spans.add(health, row);
+            }
             let Some(slot) = health.slot.get(row).filter(|slot| *slot < to && slot.saturating_add(MINUTE) > from) else {
                 continue;
             };
@@ -59,6 +72,9 @@ pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Ca
         }
         ControlFlow::Continue(())
     })?;
+    let fail_overs = spans.fail_overs(from, to);
+    let gaps = fail_overs.iter().map(|one| one.ended.min(to).saturating_sub(one.began.max(from)).unsigned_abs());
+    known.fail_over_ns = gaps.sum();
     known.sources_unknown = unknown.len() as u64;
     let is_running = now.saturating_sub(last) < PATIENCE;
     let begin = from.max(first).div_euclid(MINUTE) * MINUTE;
@@ -76,7 +92,7 @@ pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Ca
         minute += MINUTE;
     }
     let arriving_since = (is_running && to > now.saturating_sub(ARRIVING)).then(|| now.saturating_sub(ARRIVING).max(from));
-    Ok(Account { completeness: known, arriving_since })
+    Ok(Account { completeness: known, fail_overs, arriving_since })
 }
 
 /// Begin of the first minute of which there is a note, and end of the last.
@@ -101,19 +117,30 @@ fn add(known: &mut Completeness, health: &HealthBatch, row: usize) {
 struct Sources {
     /// Each must hold the source.
     ranges: Vec<Vec<(Address, Address)>>,
+    /// Each must hold the group.
+    groups: Vec<Vec<String>>,
 }
 
 impl Sources {
     fn of(question: &Question) -> Self {
-        let clauses = question.filter().bounds().clauses.into_iter();
-        let ranges = clauses.filter_map(|clause| {
-            let of_exporter = clause.into_iter().map(|bound| match (bound.column, bound.values) {
-                (Column::exporter, BoundValues::Addresses(ranges)) => Some(ranges),
+        let (mut ranges, mut groups) = (Vec::new(), Vec::new());
+        for clause in question.filter().bounds().clauses {
+            let of_exporter = clause.iter().map(|bound| match (bound.column, &bound.values) {
+                (Column::exporter, BoundValues::Addresses(ranges)) => Some(ranges.as_slice()),
                 _ => None,
             });
-            of_exporter.collect::<Option<Vec<_>>>().map(|ranges| ranges.concat())
-        });
-        Self { ranges: ranges.collect() }
+            ranges.extend(of_exporter.collect::<Option<Vec<_>>>().map(|ranges| ranges.concat()));
+            let of_group = clause.iter().map(|bound| match (bound.column, &bound.values) {
+                (Column::source_group, BoundValues::Texts(groups)) => Some(groups.as_slice()),
+                _ => None,
+            });
+            groups.extend(of_group.collect::<Option<Vec<_>>>().map(|groups| groups.concat()));
+        }
+        Self { ranges, groups }
+    }
+
+    fn hold_group(&self, group: &str) -> bool {
+        self.groups.iter().all(|groups| groups.iter().any(|wanted| wanted == group))
     }
 
     fn hold(&self, source: Address) -> bool {

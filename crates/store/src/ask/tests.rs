@@ -285,6 +285,48 @@ fn completeness_tells_losses_and_minutes_without_service() {
 }
 
 #[test]
+fn a_unit_that_takes_over_is_told_with_the_time_between() {
+    let (_folder, store) = store(no_summary());
+    let mut notes = health(&[(0, 60), (1, 60), (2, 60)], 0);
+    // The one reports until 70 s, the other from 74 s on.
+    for (unit, group, from, to) in [
+        (1, "pair", 0, 59),
+        (1, "pair", 60, 70),
+        (2, "pair", 74, 119),
+        (2, "pair", 120, 179),
+        (3, "other", 0, 20),
+        (4, "other", 100, 179),
+    ] {
+        let row = notes.rows();
+        notes.slot.push(row, THEN + from / 60 * MINUTE);
+        notes.exporter.push(row, Address::v4(0xc000_0200 + unit));
+        notes.source_group.push(row, group);
+        notes.first_record.push(row, THEN + from * SECOND);
+        notes.last_record.push(row, THEN + to * SECOND);
+        notes.advance(1);
+    }
+    notes.finish();
+    store.append(Rows { health: Some(&notes), ..Rows::default() }).unwrap();
+    let told = |from: i64, to: i64, filter: &str| {
+        let (from, to) = (Some(THEN + from * SECOND), Some(THEN + to * SECOND));
+        let answer =
+            asked(&store, QuestionText { summary: true, filter: filter.to_owned(), from, to, ..QuestionText::default() });
+        let notes: Vec<_> = answer.notes.iter().filter(|note| note.code() == "fail_over").map(ToString::to_string).collect();
+        (answer.completeness.unwrap().fail_over_ns as i64 / SECOND, notes)
+    };
+    let (seconds, notes) = told(0, 180, "source_group = \"pair\"");
+    assert_eq!((seconds, notes.len()), (4, 1), "{notes:?}");
+    assert!(notes[0].starts_with("group \"pair\": 192.0.2.2 took over from 192.0.2.1, which fell silent; from "), "{notes:?}");
+    assert!(notes[0].ends_with(" on nothing was reported for 4.0 s"), "{notes:?}");
+    assert_eq!(told(0, 180, "").0, 4 + 80);
+    // Where the time that is asked for ends between them, that part counts.
+    assert_eq!(told(0, 72, "source_group = \"pair\"").0, 2);
+    assert_eq!(told(72, 180, "source_group = \"pair\"").0, 2);
+    assert_eq!(told(75, 180, "source_group = \"pair\"").0, 0);
+    assert_eq!(told(0, 180, "exporter 192.0.2.2").0, 0, "of one unit nothing follows");
+}
+
+#[test]
 fn the_minute_whose_notes_are_still_to_come_is_no_gap() {
     let (_folder, store) = store(no_summary());
     let notes: Vec<(i64, i64)> = (0..9).map(|minute| (minute, 60)).collect();

@@ -16,6 +16,8 @@ pub(crate) struct Minute {
     pub(crate) reordered: u64,
     pub(crate) restarts: u64,
     pub(crate) faults: u64,
+    /// Arrival of the first and the last record, nanoseconds since 1970.
+    pub(crate) reported: Option<(i64, i64)>,
 }
 
 /// What is missing.
@@ -72,8 +74,16 @@ impl Minute {
     }
 
     /// Writes what is open as a row, if there is anything, and opens the minute of that time.
-    pub(crate) fn turn(&mut self, key: (Option<Address>, Option<u32>), missing: Missing, time: i64, into: &mut HealthBatch) {
-        let Self { datagrams, records, reordered, restarts, faults, slot } =
+    /// Of a unit of a group it also says when records came, which tells when another unit took over.
+    pub(crate) fn turn(
+        &mut self,
+        key: (Option<Address>, Option<u32>),
+        group: Option<&str>,
+        missing: Missing,
+        time: i64,
+        into: &mut HealthBatch,
+    ) {
+        let Self { datagrams, records, reordered, restarts, faults, slot, reported } =
             std::mem::replace(self, Self { slot: slot_of(time), ..Self::default() });
         let counted = [datagrams, records, reordered, restarts, faults, missing.records, missing.datagrams];
         if counted.iter().all(|count| *count == 0) {
@@ -92,6 +102,11 @@ impl Minute {
         into.faults.push(row, faults);
         if missing.is_unknown {
             into.sequence_unknown.push(row, 1);
+        }
+        if let Some(group) = group {
+            into.source_group.push(row, group);
+            into.first_record.push_some(row, reported.map(|(first, _)| first));
+            into.last_record.push_some(row, reported.map(|(_, last)| last));
         }
         into.advance(1);
     }
@@ -133,16 +148,20 @@ mod tests {
     fn a_row_holds_what_came_since_the_one_before() {
         let (mut minute, mut rows) = (Minute::default(), HealthBatch::new());
         let key = (Some(Address::v4(1)), None);
-        minute.turn(key, Missing::default(), 90_000_000_000, &mut rows);
+        minute.turn(key, None, Missing::default(), 90_000_000_000, &mut rows);
         assert_eq!(rows.rows(), 0, "nothing came");
         minute.datagrams = 3;
+        minute.reported = Some((70_000_000_000, 80_000_000_000));
         assert!(!minute.is_over_at(119_999_999_999) && minute.is_over_at(120_000_000_000));
-        minute.turn(key, Missing { records: 2, ..Missing::default() }, 130_000_000_000, &mut rows);
+        minute.turn(key, Some("pair"), Missing { records: 2, ..Missing::default() }, 130_000_000_000, &mut rows);
         minute.datagrams = 1;
-        minute.turn(key, Missing { is_unknown: true, ..Missing::default() }, 130_000_000_000, &mut rows);
+        minute.turn(key, None, Missing { is_unknown: true, ..Missing::default() }, 130_000_000_000, &mut rows);
         rows.finish();
         assert_eq!((rows.slot.values(), rows.datagrams.values()), (&[60_000_000_000, 120_000_000_000][..], &[3, 1][..]));
         assert_eq!(rows.lost_records.values(), [2, 0]);
+        let unit = |row| (rows.source_group.get(row), rows.first_record.get(row), rows.last_record.get(row));
+        assert_eq!(unit(0), (Some("pair"), Some(70_000_000_000), Some(80_000_000_000)));
+        assert_eq!(unit(1), (None, None, None));
         assert_eq!((rows.sequence_unknown.get(0), rows.sequence_unknown.get(1), rows.obs_domain.get(0)), (None, Some(1), None));
     }
 }

@@ -64,6 +64,7 @@ impl Inlet {
             listener: 0,
             received: now,
             octets: 0,
+            group: None,
             envelope: None,
             gained: Gained { records: count as u64, ..Gained::default() },
             faults: &[],

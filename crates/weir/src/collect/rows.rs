@@ -305,6 +305,7 @@ mod tests {
             listener: 0,
             received,
             octets: 100,
+            group: None,
             envelope: Some(envelope(received)),
             gained: Gained { records, step, ..Gained::default() },
             faults: fault.as_slice(),

@@ -24,6 +24,8 @@ pub(crate) struct Source {
     pub(crate) stream: Option<u64>,
     /// Number of the listener that received it.
     pub(crate) listener: u16,
+    /// The group of which it is a unit.
+    group: Option<Box<str>>,
     /// A bit for each protocol.
     protocols: u8,
     /// Nanoseconds since 1970.
@@ -62,6 +64,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) listener: u16,
     pub(crate) received: i64,
     pub(crate) octets: usize,
+    /// The group into which the configuration puts it.
+    pub(crate) group: Option<&'a str>,
     /// What its header says; nothing where it is of no known protocol.
     pub(crate) envelope: Option<Envelope>,
     pub(crate) gained: Gained,
@@ -108,6 +112,7 @@ impl Source {
             from: heard.from,
             stream: heard.stream,
             listener: heard.listener,
+            group: None,
             protocols: 0,
             first_seen: heard.received,
             last_seen: heard.received,
@@ -135,8 +140,13 @@ impl Source {
 
     /// Takes in a datagram; where it begins a new minute, the row of the one before is written.
     pub(crate) fn hear(&mut self, key: (Option<Address>, Option<u32>), heard: &Heard<'_>, health: &mut HealthBatch) {
-        if self.minute.is_over_at(heard.received) {
+        // A unit that was silent for a while begins another row, so that each says when records came.
+        let resumes = self.minute.reported.is_some_and(|(_, last)| heard.received.saturating_sub(last) > PAUSE);
+        if self.minute.is_over_at(heard.received) || resumes || self.group.as_deref() != heard.group {
             self.turn(key, heard.received, health);
+            if self.group.as_deref() != heard.group {
+                self.group = heard.group.map(Into::into);
+            }
         }
         let Gained { records, options_records, counter_samples, step } = heard.gained;
         (self.from, self.stream) = (heard.from, heard.stream);
@@ -148,6 +158,8 @@ impl Source {
         self.counter_samples += counter_samples;
         if records > 0 {
             self.last_record = Some(heard.received);
+            let first = self.minute.reported.map_or(heard.received, |(first, _)| first);
+            self.minute.reported = Some((first, heard.received));
             self.sampling = heard.sampling;
         }
         self.reordered += step.reordered;
@@ -192,7 +204,7 @@ impl Source {
         };
         self.lost_records += missing.records;
         self.lost_datagrams += missing.datagrams;
-        self.minute.turn(key, missing, time, health);
+        self.minute.turn(key, self.group.as_deref(), missing, time, health);
     }
 
     /// Nothing more will come.
@@ -229,6 +241,8 @@ const PROTOCOLS: [Protocol; 7] = [
     Protocol::FastNetMon,
 ];
 
+/// A source that sends records after a longer time begins another row of health; nanoseconds.
+const PAUSE: i64 = 5_000_000_000;
 /// Nanoseconds: a difference that no way makes.
 const SKEW_JUMP: f64 = 5e9;
 /// Messages over which the rest is smoothed.
@@ -290,6 +304,7 @@ mod tests {
             listener: 0,
             received,
             octets: 100,
+            group: None,
             envelope: Some(Envelope {
                 protocol: Protocol::Ipfix,
                 exporter: Address::v4(1),

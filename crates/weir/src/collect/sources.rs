@@ -43,7 +43,7 @@ impl Sources {
         self.crowded = true;
         let others = self.others.get_or_insert_with(|| Box::new(Source::new(heard)));
         // Their numbers are of many counters, so nothing follows from them.
-        others.hear((None, None), &Heard { envelope: None, ..*heard }, health);
+        others.hear((None, None), &Heard { envelope: None, group: None, ..*heard }, health);
     }
 
     /// Works out rates after so many seconds, asks the decoder what it knows, and makes room where it is wanted.
@@ -111,6 +111,7 @@ mod tests {
             listener: 0,
             received,
             octets: 10,
+            group: None,
             envelope: None,
             gained,
             faults: &[],

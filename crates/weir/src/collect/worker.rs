@@ -180,7 +180,8 @@ impl Worker {
                 Some(protocol) => decoder.decode_as(protocol, &datagram, output),
                 None => decoder.decode(&datagram, output),
             }
-            if let Some(known) = settings.of(envelope.map_or(datagram.from, |envelope| envelope.exporter)) {
+            let known = settings.of(envelope.map_or(datagram.from, |envelope| envelope.exporter));
+            if let Some(known) = known {
                 known.apply(&mut output.flows, first);
             }
             let rows = output.flows.rows();
@@ -190,6 +191,7 @@ impl Worker {
                 listener: lent.listener,
                 received: lent.received,
                 octets: lent.payload.len(),
+                group: known.and_then(|known| known.group.as_deref()),
                 envelope,
                 gained: Gained::so_far(decoder.stats()).since(before),
                 faults: decoder.stats().faults.recent(),

@@ -2,6 +2,7 @@
 
 mod completeness;
 mod demo;
+mod fail_over;
 mod files;
 mod objects;
 mod questions;

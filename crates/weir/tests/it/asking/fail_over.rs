@@ -1,0 +1,53 @@
+//! Two exporters that are units of one group: one stops, and the other takes over.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::service::Asked;
+use crate::collect::messages::netflow5;
+use crate::collect::service::Exporter;
+
+/// How long the answer is waited for: rows of health come every ten seconds, and that a unit took over is known ten seconds later.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn the_gap_between_two_units_is_told_with_its_length() {
+    let sections =
+        "[source.one]\nmatch = \"127.0.0.21\"\ngroup = \"pair\"\n[source.two]\nmatch = \"127.0.0.22\"\ngroup = \"pair\"\n";
+    let asked = Asked::start_beside("", sections);
+    let (one, two) = (Exporter::new(21), Exporter::new(22));
+    let send = |unit: &Exporter, number: u32| unit.send(&asked.service, [netflow5(number, 1000).as_slice()]);
+    for number in 0..5 {
+        send(&one, number);
+        thread::sleep(Duration::from_millis(200));
+    }
+    let gap = Duration::from_secs(3);
+    thread::sleep(gap);
+    let begun = Instant::now();
+    let summary = loop {
+        send(&two, begun.elapsed().as_millis() as u32 / 200);
+        thread::sleep(Duration::from_millis(200));
+        let run = asked.ask(&["query", "source_group = \"pair\"", "--summary", "--format", "json", "--stats"]);
+        let summary: Value = serde_json::from_str(run.stderr.lines().last().unwrap_or_default()).unwrap();
+        if summary["completeness"]["fail_over_seconds"].as_u64() > Some(0) {
+            break summary;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{summary}");
+    };
+    // Whole seconds, rounded up; the units began and ended within a fraction of one.
+    assert!(matches!(summary["completeness"]["fail_over_seconds"].as_u64(), Some(3..=5)), "{summary}");
+    let notes = summary["notes"].as_array().unwrap();
+    let told: Vec<_> = notes.iter().filter(|note| note["code"] == "fail_over").filter_map(|note| note["text"].as_str()).collect();
+    assert_eq!(told.len(), 1, "{summary}");
+    assert!(told[0].starts_with("group \"pair\": 127.0.0.22 took over from 127.0.0.21, which fell silent;"), "{told:?}");
+
+    // People see one source with its units, programs the units.
+    let table = asked.ask(&["sources", "--format", "table"]).stdout;
+    let lines: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let at = lines.iter().position(|words| words.first() == Some(&"pair")).unwrap_or_else(|| panic!("{table}"));
+    assert!(table.contains("2 units; the latest records are of 127.0.0.22"), "{table}");
+    assert_eq!((&lines[at + 1][..2], &lines[at + 2][..2]), (&["one", "127.0.0.21"][..], &["two", "127.0.0.22"][..]), "{table}");
+    assert_eq!(asked.ask(&["sources", "--format", "json"]).stdout.lines().count(), 2);
+}
