@@ -63,12 +63,34 @@ pub struct TableColumnDocument {
 }
 
 /// Something to know about an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NoteDocument {
     /// One of a closed set, for programs.
     pub code: String,
     /// A sentence, for people.
     pub text: String,
+    /// Of the code `fail_over`: which unit of a group took over, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_over: Option<FailOverDocument>,
+}
+
+/// A unit of a group that took over from another one, with a time between in which neither reported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FailOverDocument {
+    /// The group.
+    pub group: String,
+    /// The unit that reported before.
+    pub from: String,
+    /// The unit that took over.
+    pub to: String,
+    /// Arrival of the last record of the one.
+    pub began: String,
+    /// Arrival of the first record of the other.
+    pub ended: String,
+    /// The time between.
+    pub seconds: f64,
+    /// `silent`: the one before fell silent; `standby`: it still sends, and no records.
+    pub reason: String,
 }
 
 /// A column of an answer to SQL.

@@ -47,7 +47,7 @@ mod unread;
 pub use backend::{Backend, Health, QueryError};
 pub use complete::CompletionRow;
 pub use connection::{Parts, Server, serve};
-pub use document::{AnswerDocument, ColumnDocument, NoteDocument, SqlColumnDocument, TableColumnDocument};
+pub use document::{AnswerDocument, ColumnDocument, FailOverDocument, NoteDocument, SqlColumnDocument, TableColumnDocument};
 pub use error::{Place, Refusal};
 pub use limits::Limits;
 pub use live::LiveCounters;

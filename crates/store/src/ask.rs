@@ -119,6 +119,9 @@ fn answer(snapshot: &Snapshot, question: &Question, limits: &AskLimits, cancel: 
     let account = account::of(snapshot, question, now, cancel)?;
     answer.completeness = Some(account.completeness);
     answer.notes.extend(account.fail_overs.into_iter().map(Note::FailOver));
+    if account.are_fail_overs_untold {
+        answer.notes.push(Note::FailOversUntold);
+    }
     if let Some(since) = account.arriving_since {
         answer.notes.push(Note::StillArriving { since });
     }

@@ -82,6 +82,9 @@ pub struct Channel {
     /// On which side of the axis it is drawn.
     #[serde(default)]
     pub side: Side,
+    /// The channel of which it is a part, as a unit is of its group: where both are drawn, that one is a line over its parts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part_of: String,
 }
 
 /// A side of the axis.
@@ -115,6 +118,8 @@ pub struct ScopeChannel {
     pub colour: String,
     /// Its side of the axis.
     pub side: Side,
+    /// The channel of which it is a part; empty for none.
+    pub part_of: String,
     /// The whole filter in one spelling; empty for every record.
     pub filter: String,
 }
@@ -145,8 +150,23 @@ impl Profile {
                 return Err(Invalid::new(field("colour"), "expected `#rrggbb`"));
             }
             read(field("filter"), &channel.filter)?;
+            self.check_part(channel).map_err(|error| Invalid::new(field("part_of"), error))?;
         }
         Ok(())
+    }
+
+    /// Whether the channel of which this one is a part is there, and is whole itself.
+    fn check_part(&self, channel: &Channel) -> Result<(), String> {
+        let whole = channel.part_of.as_str();
+        if whole.is_empty() {
+            return Ok(());
+        }
+        match self.channels.iter().find(|one| one.name == whole) {
+            None => Err(format!("the profile has no channel `{whole}`")),
+            Some(one) if one.name == channel.name || !one.part_of.is_empty() => Err(format!("`{whole}` is a part itself")),
+            Some(one) if one.side != channel.side => Err(format!("`{whole}` is on the other side of the axis")),
+            Some(_) => Ok(()),
+        }
     }
 
     /// What it comes to, with the profiles above it: the nearest first.
@@ -162,7 +182,8 @@ impl Profile {
             let field = format!("channels[{place}].filter");
             let own = read(field.clone(), &channel.filter)?;
             let filter = all_of(field, std::iter::once(own).chain(above.iter().cloned()))?;
-            Ok(ScopeChannel { name: channel.name.clone(), colour: channel.colour.clone(), side: channel.side, filter })
+            let Channel { name, colour, side, part_of, .. } = channel.clone();
+            Ok(ScopeChannel { name, colour, side, part_of, filter })
         };
         let channels = self.channels.iter().enumerate().map(channel).collect::<Result<Vec<_>, _>>()?;
         let mut time = None;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::chapter::{Chapter, ChapterKind};
 use super::profile::{Channel, Keeping, Profile, Side, colour_of, read};
-use super::text::check_name;
+use super::text::{check_line, check_name};
 use super::{Dashboard, DashboardTime, Invalid, MAX_SERVERS, Widget};
 
 /// The channel between clients and the service.
@@ -36,6 +36,10 @@ pub struct ServiceRecipe {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schema(example = "not net 10.0.0.0/8")]
     pub clients: String,
+    /// The group of the units that measure it, one of which does at a time; every source without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(example = "lb-pair")]
+    pub source_group: String,
     /// Others see it too.
     #[serde(default)]
     pub shared: bool,
@@ -98,20 +102,22 @@ impl ServiceRecipe {
         if self.servers.is_empty() || self.servers.len() > MAX_SERVERS {
             return Err(Invalid::new("servers", format!("{} servers, expected 1 to {MAX_SERVERS}", self.servers.len())));
         }
+        check_line("source_group", &self.source_group)?;
         let clients = read("clients".into(), &self.clients)?;
         let service = end(self.client.address, self.client.port);
         let client_side = if clients.is_empty() { service } else { format!("({clients}) and ({service})") };
         let inner = format!("ip {}", self.inner);
         let of_server = |server: &Server| format!("{inner} and ({})", end(server.address, server.port));
         let ends: Vec<String> = self.servers.iter().map(|server| end(server.address, server.port)).collect();
-        let channel = |name: &str, filter: String, place: usize| Channel {
+        let channel = |name: &str, filter: String, part_of: &str, place: usize| Channel {
             name: name.into(),
             colour: colour_of(place),
-            filter,
+            filter: self.measured(&filter),
             side: Side::Above,
+            part_of: part_of.into(),
         };
-        let mut channels =
-            vec![channel(CLIENT_SIDE, client_side, 0), channel(SERVER_SIDE, format!("{inner} and ({})", ends.join(" or ")), 1)];
+        let server_side = format!("{inner} and ({})", ends.join(" or "));
+        let mut channels = vec![channel(CLIENT_SIDE, client_side, "", 0), channel(SERVER_SIDE, server_side, "", 1)];
         let mut names = HashSet::from([CLIENT_SIDE.to_owned(), SERVER_SIDE.to_owned()]);
         for (place, server) in self.servers.iter().enumerate() {
             let name = server.called();
@@ -122,7 +128,7 @@ impl ServiceRecipe {
                     format!("`{name}` is the name of another channel already"),
                 ));
             }
-            channels.push(channel(&name, of_server(server), place + 2));
+            channels.push(channel(&name, of_server(server), SERVER_SIDE, place + 2));
         }
         Ok(Profile {
             name: self.name.clone(),
@@ -133,6 +139,14 @@ impl ServiceRecipe {
             channels,
             ..Profile::default()
         })
+    }
+
+    /// Of the records that this filter selects, those of the group.
+    fn measured(&self, filter: &str) -> String {
+        match self.source_group.as_str() {
+            "" => filter.to_owned(),
+            group => format!("source_group = \"{}\" and ({filter})", group.replace('\\', "\\\\").replace('"', "\\\"")),
+        }
     }
 
     fn chapters(&self) -> Vec<Chapter> {

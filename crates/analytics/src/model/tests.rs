@@ -9,7 +9,7 @@ use super::*;
 const HOUR: i64 = 3_600_000_000_000;
 
 fn channel(name: &str, filter: &str) -> Channel {
-    Channel { name: name.into(), colour: String::new(), filter: filter.into(), side: Side::Above }
+    Channel { name: name.into(), colour: String::new(), filter: filter.into(), side: Side::Above, part_of: String::new() }
 }
 
 fn profile(channels: Vec<Channel>) -> Profile {
@@ -24,6 +24,10 @@ fn range() -> ViewRange<'static> {
 fn a_profile_is_refused_by_field() {
     let well = profile(vec![channel("https", "port 443"), channel("rest", "")]);
     assert_eq!(well.check(), Ok(()));
+    let mut parted = well.clone();
+    parted.channels[0].part_of = "rest".into();
+    assert_eq!(parted.check(), Ok(()));
+    assert_eq!(parted.scope(&[]).unwrap().channels[0].part_of, "rest");
     let field = |change: &dyn Fn(&mut Profile)| {
         let mut ill = well.clone();
         change(&mut ill);
@@ -41,6 +45,24 @@ fn a_profile_is_refused_by_field() {
     assert_eq!(field(&|profile| profile.channels[1].name = "https".into()), "channels[1].name");
     assert_eq!(field(&|profile| profile.channels[1].colour = "red".into()), "channels[1].colour");
     assert_eq!(field(&|profile| profile.channels[1].colour = "#12345".into()), "channels[1].colour");
+    assert_eq!(field(&|profile| profile.channels[1].part_of = "http".into()), "channels[1].part_of");
+    assert_eq!(field(&|profile| profile.channels[1].part_of = "rest".into()), "channels[1].part_of", "of itself");
+    assert_eq!(
+        field(&|profile| {
+            profile.channels[0].part_of = "rest".into();
+            profile.channels[1].part_of = "https".into();
+        }),
+        "channels[0].part_of",
+        "of a part"
+    );
+    assert_eq!(
+        field(&|profile| {
+            profile.channels[0].part_of = "rest".into();
+            profile.channels[0].side = Side::Below;
+        }),
+        "channels[0].part_of",
+        "of the other side"
+    );
     let time = |from: &str, to: &str| Some(PastRange { from: from.into(), to: to.into() });
     assert_eq!(field(&|profile| profile.time = time("yesterday", "2026-03-02T09:00:00Z")), "time.from");
     assert_eq!(field(&|profile| profile.time = time("2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z")), "time.to");
@@ -198,12 +220,15 @@ fn a_service_has_a_channel_a_side_and_one_a_server() {
         inner: "10.0.0.2".parse().unwrap(),
         servers: vec![server("web1", "10.0.1.11"), server("", "10.0.1.12")],
         clients: "not net 10.0.0.0/8".into(),
+        source_group: String::new(),
         shared: true,
         series: Keeping::Stored,
     };
     let view = recipe.view().unwrap();
     let names: Vec<&str> = view.profile.channels.iter().map(|channel| channel.name.as_str()).collect();
     assert_eq!(names, ["client side", "server side", "web1", "10.0.1.12 port 8080"]);
+    let wholes: Vec<&str> = view.profile.channels.iter().map(|channel| channel.part_of.as_str()).collect();
+    assert_eq!(wholes, ["", "", "server side", "server side"]);
     assert_eq!(view.dashboard.check(), Ok(()));
     let scope = view.profile.scope(&[]).unwrap();
     for chapter in &view.chapters {
@@ -211,6 +236,12 @@ fn a_service_has_a_channel_a_side_and_one_a_server() {
         for question in chapter.questions(&scope, &range()).unwrap() {
             Question::new(&question.text).unwrap();
         }
+    }
+    // Units of a pair take over from each other, so the group is asked for, whatever it is called.
+    let pair = ServiceRecipe { source_group: "the \"pair\" \\ 1".into(), ..recipe.clone() }.view().unwrap();
+    for (channel, own) in pair.profile.scope(&[]).unwrap().channels.iter().zip(&scope.channels) {
+        let expected = format!("source_group = \"the \\\"pair\\\" \\\\ 1\" and ({})", own.filter);
+        assert_eq!(channel.filter, weir_query::Filter::parse(&expected).unwrap().to_string());
     }
     let refused = |change: &dyn Fn(&mut ServiceRecipe)| {
         let mut ill = recipe.clone();
@@ -220,6 +251,7 @@ fn a_service_has_a_channel_a_side_and_one_a_server() {
     assert_eq!(refused(&|recipe| recipe.servers.clear()), "servers");
     assert_eq!(refused(&|recipe| recipe.servers[1].name = "web1".into()), "servers[1].name");
     assert_eq!(refused(&|recipe| recipe.clients = "nonsense".into()), "clients");
+    assert_eq!(refused(&|recipe| recipe.source_group = "x".repeat(MAX_NAME + 1)), "source_group");
     let many = |count: usize| (0..count).map(|number| server(&number.to_string(), "10.0.1.11")).collect::<Vec<_>>();
     assert_eq!(refused(&|recipe| recipe.servers = many(MAX_SERVERS + 1)), "servers");
     assert!(ServiceRecipe { servers: many(MAX_SERVERS), ..recipe }.view().is_ok());

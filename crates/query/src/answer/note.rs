@@ -51,6 +51,8 @@ pub enum Note {
     SeriesRest,
     /// Another unit of a group took over.
     FailOver(FailOver),
+    /// When units of groups took over cannot be told of so long a time.
+    FailOversUntold,
     /// Records of this time may still arrive.
     StillArriving {
         /// Nanoseconds since 1970.
@@ -76,6 +78,11 @@ pub struct FailOver {
 }
 
 impl FailOver {
+    /// Why the one before ended, for programs.
+    pub const fn reason(&self) -> &'static str {
+        if self.is_heard { "standby" } else { "silent" }
+    }
+
     /// How long nobody reported, nanoseconds.
     pub const fn gap(&self) -> u64 {
         self.ended.saturating_sub(self.began).unsigned_abs()
@@ -119,6 +126,7 @@ impl Note {
             Self::SeriesDisplaced => "series_displaced",
             Self::SeriesRest => "series_rest",
             Self::FailOver(_) => "fail_over",
+            Self::FailOversUntold => "fail_overs_untold",
             Self::StillArriving { .. } => "still_arriving",
         }
     }
@@ -153,6 +161,9 @@ impl fmt::Display for Note {
                 f.write_str("approximate: values for which series had no room stand in the row without a value")
             }
             Self::FailOver(fail_over) => fail_over.fmt(f),
+            Self::FailOversUntold => {
+                f.write_str("when units of groups took over is not told of so long a time: ask for a shorter one, or for one group")
+            }
             Self::StillArriving { since } => write!(f, "records from {} on may still arrive", time(*since)),
         }
     }

@@ -8,7 +8,7 @@ use weir_record::write::json::{JsonWriter, write_string};
 use weir_record::write::text::{write_address, write_flags, write_mac, write_number, write_protocol, write_time};
 use weir_record::{Column, FlowBatch, Unit};
 
-use super::{Answer, AnswerTable, Body, Cell};
+use super::{Answer, AnswerTable, Body, Cell, FailOver, Note};
 
 /// Forms of an answer as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +154,9 @@ impl Answer {
             write_string(out, note.code().as_bytes());
             write_name(out, "text");
             write_string(out, note.to_string().as_bytes());
+            if let Note::FailOver(fail_over) = note {
+                write_fail_over(out, fail_over);
+            }
             out.push(b'}');
         });
         let Some(completeness) = &self.completeness else {
@@ -241,6 +244,27 @@ fn record_lines(batch: &FlowBatch, columns: &[Column], rows: Range<usize>) -> Ve
     let mut lines = Vec::new();
     JsonWriter::new().with_columns(&places(columns)).write(&mut lines, batch, rows);
     lines
+}
+
+/// The member `fail_over` of its note, for whoever draws it.
+fn write_fail_over(out: &mut Vec<u8>, fail_over: &FailOver) {
+    write_name(out, "fail_over");
+    out.extend_from_slice(b"{\"group\":");
+    write_string(out, fail_over.group.as_bytes());
+    let cells = [
+        ("from", Cell::Address(fail_over.from)),
+        ("to", Cell::Address(fail_over.to)),
+        ("began", Cell::Time(fail_over.began)),
+        ("ended", Cell::Time(fail_over.ended)),
+        ("seconds", Cell::Real(fail_over.gap() as f64 / 1e9)),
+    ];
+    for (name, cell) in cells {
+        write_name(out, name);
+        write_cell(out, &cell);
+    }
+    write_name(out, "reason");
+    write_string(out, fail_over.reason().as_bytes());
+    out.push(b'}');
 }
 
 /// `,"name":`

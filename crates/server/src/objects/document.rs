@@ -138,4 +138,7 @@ pub struct ChannelRow {
     pub colour: String,
     /// On which side of the axis it is drawn.
     pub side: Side,
+    /// The channel of which it is a part.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub part_of: String,
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use weir_analytics::model::chapter::ALL_SOURCES;
 use weir_analytics::model::questions::ViewRange;
-use weir_analytics::model::{Chapter, Profile, Scope};
+use weir_analytics::model::{Chapter, Profile, Scope, ScopeChannel};
 use weir_query::{Question, QuestionText};
 
 use super::all_sources;
@@ -133,7 +133,10 @@ fn prepare(shared: &Shared, caller: &Caller, asked: AskedView) -> Result<View, F
     let channels = |places: &[usize]| {
         let channels = places.iter().filter_map(|place| scope.channels.get(*place));
         channels
-            .map(|channel| ChannelRow { name: channel.name.clone(), colour: channel.colour.clone(), side: channel.side })
+            .map(|channel| {
+                let ScopeChannel { name, colour, side, part_of, .. } = channel.clone();
+                ChannelRow { name, colour, side, part_of }
+            })
             .collect()
     };
     let mut parts = Vec::with_capacity(questions.len());

@@ -114,6 +114,8 @@ impl Door {
 fn hide(answer: &mut Answer, limits: &DataLimits) {
     // Whole datagrams are lost, with rows of whomever.
     answer.completeness = None;
+    // So is who reports when.
+    answer.notes.retain(|note| !matches!(note, Note::FailOver(_) | Note::FailOversUntold));
     for note in &mut answer.notes {
         if let Note::Unreadable { what, .. } = note {
             *what = "an admin finds it in the log".into();

@@ -10,7 +10,7 @@ use weir_query::{BoundValues, Completeness, FailOver, Question};
 use weir_record::{Address, Column, HealthBatch};
 
 use super::AskError;
-use super::fail_over::Spans;
+use super::fail_over::{AROUND, Spans};
 use crate::block::BlockKind;
 use crate::manifest::TableKind;
 use crate::scan::Cancel;
@@ -20,8 +20,8 @@ const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 /// The note of a minute is written when it is over, and a little later.
 const PATIENCE: i64 = 3 * MINUTE;
-/// What lies so far around the time that is asked for says which unit of a group took over there.
-const AROUND: i64 = 10 * MINUTE;
+/// Fail-overs that are told of one question, the latest.
+const MAX_TOLD: usize = 100;
 /// Devices report flows that go on at least so often, most of them.
 const ARRIVING: i64 = 5 * MINUTE;
 /// So much of a minute may be missing in its note before it counts.
@@ -29,8 +29,10 @@ const TOLERANCE: i64 = SECOND;
 
 pub(super) struct Account {
     pub(super) completeness: Completeness,
-    /// Units that took over from others, in their order.
+    /// Units that took over from others, in their order; the latest.
     pub(super) fail_overs: Vec<FailOver>,
+    /// Of these nothing can be told: the time is too long.
+    pub(super) are_fail_overs_untold: bool,
     /// Records of this time may still arrive.
     pub(super) arriving_since: Option<i64>,
 }
@@ -38,7 +40,7 @@ pub(super) struct Account {
 pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Cancel) -> Result<Account, AskError> {
     let mut known = Completeness::default();
     let Some((first, last)) = noted(snapshot) else {
-        return Ok(Account { completeness: known, fail_overs: Vec::new(), arriving_since: None });
+        return Ok(Account { completeness: known, fail_overs: Vec::new(), are_fail_overs_untold: false, arriving_since: None });
     };
     let sources = Sources::of(question);
     let mut up: BTreeMap<i64, i64> = BTreeMap::new();
@@ -72,9 +74,11 @@ pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Ca
         }
         ControlFlow::Continue(())
     })?;
-    let fail_overs = spans.fail_overs(from, to);
+    let are_fail_overs_untold = spans.is_full();
+    let mut fail_overs = spans.fail_overs(from, to);
     let gaps = fail_overs.iter().map(|one| one.ended.min(to).saturating_sub(one.began.max(from)).unsigned_abs());
     known.fail_over_ns = gaps.sum();
+    fail_overs.drain(..fail_overs.len().saturating_sub(MAX_TOLD));
     known.sources_unknown = unknown.len() as u64;
     let is_running = now.saturating_sub(last) < PATIENCE;
     let begin = from.max(first).div_euclid(MINUTE) * MINUTE;
@@ -92,7 +96,7 @@ pub(super) fn of(snapshot: &Snapshot, question: &Question, now: i64, cancel: &Ca
         minute += MINUTE;
     }
     let arriving_since = (is_running && to > now.saturating_sub(ARRIVING)).then(|| now.saturating_sub(ARRIVING).max(from));
-    Ok(Account { completeness: known, fail_overs, arriving_since })
+    Ok(Account { completeness: known, fail_overs, are_fail_overs_untold, arriving_since })
 }
 
 /// Begin of the first minute of which there is a note, and end of the last.

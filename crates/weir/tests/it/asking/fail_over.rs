@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::service::Asked;
 use crate::collect::messages::netflow5;
@@ -19,7 +19,8 @@ fn the_gap_between_two_units_is_told_with_its_length() {
     let asked = Asked::start_beside("", sections);
     let (one, two) = (Exporter::new(21), Exporter::new(22));
     let send = |unit: &Exporter, number: u32| unit.send(&asked.service, [netflow5(number, 1000).as_slice()]);
-    for number in 0..5 {
+    // For as long as the gap at least, so that it is no usual silence.
+    for number in 0..20 {
         send(&one, number);
         thread::sleep(Duration::from_millis(200));
     }
@@ -41,6 +42,12 @@ fn the_gap_between_two_units_is_told_with_its_length() {
     let notes = summary["notes"].as_array().unwrap();
     let told: Vec<_> = notes.iter().filter(|note| note["code"] == "fail_over").filter_map(|note| note["text"].as_str()).collect();
     assert_eq!(told.len(), 1, "{summary}");
+    let told_by = &notes.iter().find(|note| note["code"] == "fail_over").unwrap()["fail_over"];
+    assert_eq!(
+        (&told_by["group"], &told_by["from"], &told_by["to"], &told_by["reason"]),
+        (&json!("pair"), &json!("127.0.0.21"), &json!("127.0.0.22"), &json!("silent"))
+    );
+    assert!(told_by["seconds"].as_f64().is_some_and(|seconds| (3.0..=5.0).contains(&seconds)), "{told_by}");
     assert!(told[0].starts_with("group \"pair\": 127.0.0.22 took over from 127.0.0.21, which fell silent;"), "{told:?}");
 
     // People see one source with its units, programs the units.
@@ -50,4 +57,11 @@ fn the_gap_between_two_units_is_told_with_its_length() {
     assert!(table.contains("2 units; the latest records are of 127.0.0.22"), "{table}");
     assert_eq!((&lines[at + 1][..2], &lines[at + 2][..2]), (&["one", "127.0.0.21"][..], &["two", "127.0.0.22"][..]), "{table}");
     assert_eq!(asked.ask(&["sources", "--format", "json"]).stdout.lines().count(), 2);
+
+    // The profile of all sources has a channel for the group, and one for each unit.
+    let (_, text) = asked.get("/api/v1/profiles/all-sources");
+    let profile: Value = serde_json::from_str(&text).unwrap();
+    let channels = profile["object"]["channels"].as_array().unwrap().iter();
+    let channels: Vec<_> = channels.map(|channel| (channel["name"].as_str().unwrap(), channel["part_of"].as_str())).collect();
+    assert_eq!(channels, [("pair", None), ("one", Some("pair")), ("two", Some("pair"))]);
 }
