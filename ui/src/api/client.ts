@@ -26,6 +26,7 @@ export type Completeness = {
   dropped_datagrams?: number;
   faults?: number;
   down_seconds?: number;
+  fail_over_seconds?: number;
   sources_unknown?: number;
 };
 

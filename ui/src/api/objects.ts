@@ -4,7 +4,7 @@ import { ApiError, json, posted, refusal, send, type Answer, type Asked, type Co
 export type Side = 'above' | 'below';
 
 /** A part of a profile: a filter with a name and a colour. */
-export type Channel = { name: string; colour: string; filter: string; side: Side };
+export type Channel = { name: string; colour: string; filter: string; side: Side; /** The channel of which it is a part. */ part_of?: string };
 
 export type Profile = {
   name: string;
@@ -133,7 +133,7 @@ export type ViewAsked = { chapter?: Chapter; id?: string; from?: string; to?: st
 
 /** The answer of one channel, or of several together. */
 export type Part = {
-  channels: { name: string; colour: string; side: Side }[];
+  channels: { name: string; colour: string; side: Side; part_of?: string }[];
   question: Asked;
   command: string;
   answer?: Answer;
@@ -167,6 +167,8 @@ export type Recipe = {
   inner: string;
   servers: { name: string; address: string; port: number }[];
   clients?: string;
+  /** The group of sources that measures it; every source without it. */
+  source_group?: string;
   series: Profile['series'];
   shared: boolean;
 };

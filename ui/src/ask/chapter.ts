@@ -103,6 +103,7 @@ export function stackOf(data: ViewData, measure: Measure, now: time.Moment): Sta
     name: channels.map(({ name }) => name).join(', '),
     colour: channels.length === 1 ? (channels[0]?.colour ?? '') : '',
     below: channels.length > 0 && channels.every(({ side }) => side === 'below'),
+    ...(channels.length === 1 && channels[0]?.part_of ? { partOf: channels[0].part_of } : {}),
   }));
   // Of several channels together, and of every record, only groups are told apart.
   const [only] = parts;

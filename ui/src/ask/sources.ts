@@ -45,3 +45,59 @@ export function byNeed(one: SourceRow, other: SourceRow): number {
   const need = (source: SourceRow): number => (stateOf(source).tone === 'bad' ? 0 : stateOf(source).tone === 'warn' ? 1 : source.note ? 2 : 3);
   return need(one) - need(other) || other.records_per_second - one.records_per_second || titleOf(one).localeCompare(titleOf(other));
 }
+
+/** A source, or a group of sources as one with its units. */
+export type Shown = SourceRow & { units?: SourceRow[] };
+
+/** What identifies a source or a group. */
+export const keyOfShown = (shown: Shown): string => (shown.units ? `group ${shown.name}` : keyOf(shown));
+
+/** The sources without a group, and each group as one source with its units by name: a group of one is none. */
+export function grouped(rows: SourceRow[]): Shown[] {
+  const groups = new Map<string, SourceRow[]>();
+  for (const row of rows) if (row.group) groups.set(row.group, [...(groups.get(row.group) ?? []), row]);
+  const wholes = [...groups].filter(([, units]) => exportersOf(units).length > 1).map(([name, units]) => together(name, units));
+  return [...wholes, ...rows.filter(({ group }) => !wholes.some(({ name }) => name === group))];
+}
+
+export const exportersOf = (units: SourceRow[]): string[] => [...new Set(units.map(({ exporter }) => exporter))];
+
+/** The unit that reported last. */
+export function activeOf(units: SourceRow[]): SourceRow | undefined {
+  const reported = ({ last_record }: SourceRow): number => (last_record ? Date.parse(last_record) : 0);
+  const isReceiving = ({ state }: SourceRow): number => Number(state === 'receiving');
+  return [...units].sort((one, other) => isReceiving(other) - isReceiving(one) || reported(other) - reported(one))[0];
+}
+
+/** What all units have had; the state is that of the unit that reported last. */
+function together(name: string, units: SourceRow[]): Shown {
+  const active = activeOf(units)!;
+  const sum = (value: (unit: SourceRow) => number): number => units.reduce((sum, unit) => sum + value(unit), 0);
+  const known = (value: (unit: SourceRow) => number | null | undefined): number | undefined => {
+    const values = units.map(value).filter((one) => one !== null && one !== undefined);
+    return values.length ? values.reduce((sum, one) => sum + one, 0) : undefined;
+  };
+  const faults: Record<string, number> = {};
+  for (const [reason, count] of units.flatMap((unit) => Object.entries(unit.faults))) faults[reason] = (faults[reason] ?? 0) + count;
+  const latest = (value: (unit: SourceRow) => string | null | undefined): string | undefined => units.map(value).filter((one) => one !== null && one !== undefined).sort().at(-1);
+  return {
+    ...active,
+    name,
+    group: name,
+    domain: null,
+    note: null,
+    clock_skew: null,
+    sampling: null,
+    protocols: [...new Set(units.flatMap(({ protocols }) => protocols))].sort(),
+    records: sum(({ records }) => records),
+    datagrams: sum(({ datagrams }) => datagrams),
+    templates: sum(({ templates }) => templates),
+    records_per_second: sum(({ records_per_second }) => records_per_second),
+    lost_records: known(({ lost_records }) => lost_records) ?? null,
+    lost_datagrams: known(({ lost_datagrams }) => lost_datagrams) ?? null,
+    faults,
+    last_seen: latest(({ last_seen }) => last_seen) ?? null,
+    last_record: latest(({ last_record }) => last_record) ?? null,
+    units: [...units].sort((one, other) => titleOf(one).localeCompare(titleOf(other)) || keyOf(one).localeCompare(keyOf(other))),
+  };
+}

@@ -1,5 +1,6 @@
 // Series over time, put together from answers: bands that lie on each other, what no band has, the error of sampling, the period before.
 import type { Answer, Cell, Row } from '../api/client';
+import { failOversOf, merged, type FailOver } from './failover';
 import * as format from '../view/format';
 import type { Moment, Span } from '../view/time';
 
@@ -13,6 +14,10 @@ export type Band = {
   colour?: string;
   /** Drawn below the axis. */
   below?: boolean;
+  /** A line over its parts, which are other bands. */
+  whole?: boolean;
+  /** A part of another band. */
+  part?: boolean;
 };
 
 export type Stack = {
@@ -32,6 +37,8 @@ export type Stack = {
   /** The whole of the period before, moved to this one. */
   previous: (number | null)[] | undefined;
   unit: string;
+  /** Gaps at which another unit of a group took over. */
+  failOvers?: FailOver[];
 };
 
 /** What a chart shows. */
@@ -152,26 +159,37 @@ export function stack({ span, step, measure, answer, before, beforeFrom, now, me
     if (found.some((value) => value > 0)) error = found;
   }
   const previous = before && fill(before.rows, columnOf(before, measure), slotShift(span, beforeFrom ?? span.from, step));
-  return { span, step, slots, bands, total, error, previous, unit: measure.unit };
+  return { span, step, slots, bands, total, error, previous, unit: measure.unit, failOvers: failOversOf(answer.notes) };
 }
 
-/** Puts the stacks of several channels together: those above the axis, and those below. */
-export function together(parts: { stack: Stack; name: string; colour: string; below: boolean }[], measure: Measure): Stack | undefined {
+export type ChannelStack = { stack: Stack; name: string; colour: string; below: boolean; /** The channel of which it is a part. */ partOf?: string };
+
+/** Puts the stacks of several channels together: those above the axis, and those below. What has its parts beside it is a line over them, and counts once. */
+export function together(parts: ChannelStack[], measure: Measure): Stack | undefined {
   const [first] = parts;
   if (!first) return undefined;
-  const bands = parts.flatMap(({ stack, name, colour, below }) =>
-    stack.bands.map((band): Band => {
-      const whole = stack.bands.length === 1 && !band.keys;
-      return { ...band, label: whole ? name : `${name} · ${band.label}`, below, ...(whole ? { colour } : {}) };
-    }),
-  );
+  const failOvers = merged(parts.map(({ stack }) => stack.failOvers));
+  const names = new Set(parts.map(({ name }) => name));
+  const wholes = new Set(parts.flatMap(({ partOf }) => (partOf && names.has(partOf) ? [partOf] : [])));
+  const isPart = ({ partOf }: ChannelStack): boolean => partOf !== undefined && wholes.has(partOf);
+  const hasGroups = parts.some(({ stack }) => stack.bands.some(({ keys }) => keys));
+  // Groups within a channel and within its parts are the same: those of the whole are shown.
+  const shown = hasGroups ? parts.filter((part) => !isPart(part)) : parts;
+  const bands = shown.flatMap((part) => {
+    const { stack, name, colour, below } = part;
+    return stack.bands.map((band): Band => {
+      const only = stack.bands.length === 1 && !band.keys;
+      const place = hasGroups ? {} : { ...(wholes.has(name) ? { whole: true } : {}), ...(isPart(part) ? { part: true } : {}) };
+      return { ...band, label: only ? name : `${name} · ${band.label}`, below, ...(only ? { colour } : {}), ...place };
+    });
+  });
   const side = (below: boolean): { total: (number | null)[]; error: number[] | undefined } => {
-    const own = parts.filter((part) => part.below === below).map(({ stack }) => stack);
+    const own = shown.filter((part) => part.below === below && !isPart(part)).map(({ stack }) => stack);
     const total = first.stack.slots.map((_, place) => joined(own.map(({ total }) => total[place] ?? null), measure));
     const errors = own.map(({ error }) => error).filter((error) => error !== undefined);
     return { total, error: errors.length ? first.stack.slots.map((_, place) => Math.hypot(...errors.map((error) => error[place] ?? 0))) : undefined };
   };
-  return { ...first.stack, bands, ...side(false), ...(parts.some(({ below }) => below) ? { below: side(true) } : {}) };
+  return { ...first.stack, bands, failOvers, ...side(false), ...(parts.some(({ below }) => below) ? { below: side(true) } : {}) };
 }
 
 function joined(values: (number | null)[], measure: Measure): number | null {
@@ -209,6 +227,13 @@ function groupsOf(answer: Answer, column: string, merge: Parts['merge']): Group[
     group.size += number(row[column]);
   }
   return [...groups.values()].sort((one, other) => Number(!one.keys) - Number(!other.keys) || other.size - one.size);
+}
+
+/** Several bands as one. */
+export function sumOf(bands: Band[], label: string): Band {
+  const [first, ...others] = bands;
+  const values = (first?.values ?? []).map((value, place) => others.reduce((sum, { values }) => sum + (values[place] ?? 0), value ?? 0));
+  return { keys: undefined, label, values };
 }
 
 /** Largest, mean and latest value of a band. */

@@ -2,11 +2,16 @@
 import type { EChartsOption, SeriesOption } from './echarts';
 import { element } from './tip';
 import { missing, type Slot } from '../ask/health';
+import { lengthOf, sentence } from '../ask/failover';
 import type { Measure, Stack } from '../ask/stack';
 import * as format from '../view/format';
 import { placesOf } from '../view/colour';
 import { colour, paint } from '../view/theme.svelte';
 import * as time from '../view/time';
+
+/** Pixels that a gap is wide at least, and that its length takes. */
+const GAP_WIDTH = 2;
+const LABEL_WIDTH = 48;
 
 /** Records of a flow arrive when it ends, or every few minutes: what is newer may grow. */
 const ARRIVING = 300_000;
@@ -25,7 +30,7 @@ export function looks(dimension: string, stack: Stack): string[] {
   });
 }
 
-type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean; low: boolean };
+type Drawn = { stack: Stack; measure: Measure; colours: string[]; health: Slot[] | undefined; now: time.Moment; narrow: boolean; low: boolean; /** Pixels of the plot. */ width: number; /** What people call a unit. */ called?: ((address: string) => string) | undefined };
 
 export function stackOption(drawn: Drawn): EChartsOption {
   const { stack, measure, health, narrow, low } = drawn;
@@ -81,7 +86,7 @@ export function stackOption(drawn: Drawn): EChartsOption {
       outOfBrush: { colorAlpha: 1 },
       inBrush: { colorAlpha: 1 },
     },
-    series: [...bands(drawn), ...error(stack.total, stack.error, stack, 1), ...(stack.below ? error(stack.below.total, stack.below.error, stack, -1) : []), ...previous(stack, measure), ...strip(stack, health, drawn.now)],
+    series: [...bands(drawn), ...error(stack.total, stack.error, stack, 1), ...(stack.below ? error(stack.below.total, stack.below.error, stack, -1) : []), ...previous(stack, measure), ...failOvers(drawn), ...strip(stack, health, drawn.now)],
   };
 }
 
@@ -100,8 +105,9 @@ function bands({ stack, measure, colours, now }: Drawn): SeriesOption[] {
     connectNulls: false,
     silent: true,
     color: paint(colours[index] ?? 'others'),
-    lineStyle: { width: measure.adds ? 0.75 : 1.75 },
-    ...(measure.adds ? { stack: band.below ? 'below' : 'bands', areaStyle: { opacity: 0.82 } } : {}),
+    lineStyle: { width: band.whole ? 2.25 : measure.adds ? 0.75 : 1.75 },
+    ...(band.whole ? { z: 4 } : {}),
+    ...(measure.adds && !band.whole ? { stack: band.below ? 'below' : 'bands', areaStyle: { opacity: 0.82 } } : {}),
     ...(index === 0 ? { markArea: arriving(stack, now) } : {}),
   }));
 }
@@ -146,6 +152,30 @@ function previous(stack: Stack, measure: Measure): SeriesOption[] {
   ];
 }
 
+/** Gaps at which another unit of a group took over: as wide as they were, and never too narrow to be seen, with their length above. */
+function failOvers({ stack, width }: Drawn): SeriesOption[] {
+  const { from, to } = stack.span;
+  const gaps = (stack.failOvers ?? []).filter(({ began, ended }) => ended > from && began < to);
+  if (!gaps.length) return [];
+  const pixel = (to - from) / Math.max(1, width);
+  // Lengths that would lie over each other are left out; the tip has all.
+  let free = -Infinity;
+  const areas = gaps.map((gap): [object, object] => {
+    const [begin, end] = [Math.max(gap.began, from), Math.min(Math.max(gap.ended, gap.began + GAP_WIDTH * pixel), to)];
+    const fits = begin >= free;
+    if (fits) free = begin + LABEL_WIDTH * pixel;
+    return [{ xAxis: begin, itemStyle: gapStyle((end - begin) / pixel), label: { show: fits, formatter: lengthOf(gap) } }, { xAxis: end }];
+  });
+  const label = { position: 'top', distance: 2, fontSize: 10, fontWeight: 600, color: colour('gap') } as const;
+  return [{ type: 'line', name: 'gaps', data: [], silent: true, markArea: { silent: true, z: 6, label, data: areas as never } }];
+}
+
+/** A gap of so many pixels: a bar, or where it is wide a veil with edges. */
+export function gapStyle(width: number): object {
+  const shade = colour('gap');
+  return width > 2 * GAP_WIDTH ? { color: colour('gap-veil'), borderColor: shade, borderWidth: 1 } : { color: shade };
+}
+
 /** A line at the foot: what is known to be missing, where. */
 function strip({ span }: Stack, health: Slot[] | undefined, now: time.Moment): SeriesOption[] {
   if (!health) return [];
@@ -160,7 +190,7 @@ function strip({ span }: Stack, health: Slot[] | undefined, now: time.Moment): S
 }
 
 /** What stands beside the pointer; made of nodes, so that no text of an exporter is read as HTML. */
-function tip({ stack, measure, colours, health }: Drawn, point: { dataIndex?: number }): HTMLElement | string {
+function tip({ stack, measure, colours, health, called }: Drawn, point: { dataIndex?: number }): HTMLElement | string {
   const place = point.dataIndex;
   const slot = place === undefined ? undefined : stack.slots[place];
   if (place === undefined || slot === undefined) return '';
@@ -186,6 +216,9 @@ function tip({ stack, measure, colours, health }: Drawn, point: { dataIndex?: nu
   if (stack.below?.error?.[place]) line('± standard error', stack.below.error[place]);
   if (stack.previous) line('Period before', stack.previous[place]);
   box.append(list);
+  for (const gap of stack.failOvers ?? []) {
+    if (gap.began < slot + stack.step && gap.ended > slot) box.append(element('p', 'tip-note gap', `${gap.group}: ${sentence(gap, called)}`));
+  }
   const account = health?.find(({ from, to }) => slot >= from && slot < to);
   const words = account ? missing(account) : '';
   if (account && words) box.append(element('p', `tip-note state-${account.state}`, words));

@@ -59,6 +59,13 @@ export class Service {
   /** Where the console is. */
   url = '';
 
+  readonly #sections: string;
+
+  /** With further sections of its configuration. */
+  constructor(sections = '') {
+    this.#sections = sections;
+  }
+
   /** Starts it; again at the same address after `stop`. */
   async start(): Promise<void> {
     this.listener ||= `127.0.0.1:${await freePort()}`;
@@ -78,7 +85,8 @@ path = "${join(this.folder, 'store')}"
 
 [console]
 listen = "${this.#console}"
-`,
+
+${this.#sections}`,
     );
     const started = spawn(this.#program, ['run', '-c', this.config], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = started;
@@ -153,8 +161,9 @@ listen = "${this.#console}"
     await run(this.#program, ['replay', capture, '--to', `udp://${this.listener}`, '--rate', '500', ...options]);
   }
 
-  async meter(capture: string): Promise<void> {
-    await run(this.#program, ['meter', '-r', capture, '--export', `udp://${this.listener}`, '--format', 'none']);
+  /** Meters a capture; exports from an address of the loopback network. */
+  async meter(capture: string, from = '127.0.0.1'): Promise<void> {
+    await run(this.#program, ['meter', '-r', capture, '--export', `udp://${this.listener}?source=${from}`, '--format', 'none']);
   }
 
   /** Sends one datagram from an address of the loopback network. */
