@@ -59,10 +59,10 @@ config=$(sed -n 's/^ask .* -c \([^ ]*\) .*/\1/p' "$told")
 has_records() {
     [ "$("$weir" query -c "$config" --format none 2> /dev/null)" -ge "$1" ]
 }
-# The sample is a minute long, and the demo begins with an hour of it.
+# The demo begins with an hour in which this and more happens each minute.
 until_it_is has_records $(($("$weir" meter -r $samples/packets.pcap --format none) * 50))
 
-echo "A small network: a meter exports to a service, an hour at once and then as time goes by; four other devices have sent once. This is what \`weir demo\` starts:"
+echo "A small network: a meter exports to a service as four devices, an hour at once and then as time goes by; four other devices send too. This is what \`weir demo\` starts:"
 cat "$told"
 url=$(sed -n 's/^console *//p' "$told")
 if [ -n "$stays" ] && [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then

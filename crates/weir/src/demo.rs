@@ -1,14 +1,16 @@
 //! `weir demo`: the whole chain on this machine, on the samples that come with the program.
 //!
 //! ```text
-//! sample packets, as of the last hour and on -> weir meter -> IPFIX over UDP ┐
-//! samples of NetFlow v5 and v9, IPFIX, sFlow -> weir replay ------- UDP -----┴> this process: collector -> store -> HTTP
+//! packets, as of the last hour and on -> weir meter -> IPFIX, NetFlow v9 over UDP -> one of them through a line that loses ┐
+//! samples of NetFlow v5 and v9, IPFIX, sFlow, again and again -> weir replay ------------------------------ UDP -----------┴> this process
 //! ```
 //!
 //! The service runs here; what sends to it are processes of their own, as they would be elsewhere.
 
+mod traffic;
+
 use std::fs::{self, DirBuilder};
-use std::io::{self, Cursor, Write};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -18,15 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use weir_capture::{CaptureFile, PcapWriter, TimeUnit};
+use weir_capture::{PcapWriter, TimeUnit};
 
 use crate::args::{DemoArgs, LogArgs, LogFormat, RunArgs};
 use crate::collect::now;
 use crate::exit::{Failure, Outcome};
 use crate::people::Entrance;
 use crate::service;
+use traffic::{TURN, Traffic};
 
-/// A minute of a small network.
+/// A visit of a client in a small network.
 const PACKETS: &[u8] = include_bytes!("../samples/packets.pcap");
 
 /// What four devices tell of theirs.
@@ -37,10 +40,26 @@ const EXPORTS: [(&str, &[u8]); 4] = [
     ("sflow.pcap", include_bytes!("../samples/sflow.pcap")),
 ];
 
-const SECOND: i64 = 1_000_000_000;
+/// What the meter exports, each part as another device would: its address, its name, and the keys of its endpoint.
+const DEVICES: [(Ipv4Addr, &str, &str); 3] = [
+    (Ipv4Addr::new(127, 0, 0, 11), "data centre", "filter=tcp or port 53"),
+    (Ipv4Addr::new(127, 0, 0, 12), "core router", "format=netflow9&filter=udp and not port 53"),
+    (Ipv4Addr::new(127, 0, 0, 13), "edge, 1 in 10", "sampling=10&filter=not port 53"),
+];
 
-/// The sample begins anew so often.
-const TURN: i64 = 60 * SECOND;
+/// A device like these behind a line that loses datagrams.
+const LOSSY: (Ipv4Addr, &str, &str) =
+    (Ipv4Addr::new(127, 0, 0, 14), "branch, lossy line", "format=netflow9&filter=port 25 or port 53 or port 5432");
+
+/// The line loses one datagram in so many.
+const LOST: u64 = 12;
+
+/// Names of the devices whose exports are in the samples: `weir replay` gives each an address, and sFlow tells its own.
+const REPLAYED: [(&str, &str); 4] =
+    [("127.0.0.1", "access router"), ("127.0.0.2", "backbone"), ("127.0.0.3", "firewall"), ("192.0.2.4", "switch")];
+
+/// The past is sent with this pause between its minutes, because nobody's receive buffer takes an hour at once.
+const PAUSE: Duration = Duration::from_millis(40);
 
 /// How far back the traffic begins.
 const HISTORY: i64 = 60 * TURN;
@@ -58,18 +77,27 @@ pub(crate) fn run(typed: &DemoArgs) -> Result<Outcome, Failure> {
     let console = free_console(typed.listen).map_err(no_port)?;
     let loopback = (Ipv4Addr::LOCALHOST, 0);
     let receiver = UdpSocket::bind(loopback).and_then(|socket| socket.local_addr()).map_err(no_port)?;
-    let demo = Demo { console, receiver, folder: folder.0.clone(), ended: Arc::new(AtomicBool::new(false)) };
+    let line = UdpSocket::bind((LOSSY.0, 0)).map_err(no_port)?;
+    let far = line.local_addr().map_err(no_port)?;
+    let demo = Demo { console, receiver, far, folder: folder.0.clone(), ended: Arc::new(AtomicBool::new(false)) };
     demo.write_files()?;
 
     let run =
         RunArgs { config: demo.config(), stats: false, log: LogArgs { log_format: LogFormat::Text, log_level: "warn".into() } };
     let ended = Arc::clone(&demo.ended);
+    let carrier = Carrier { line, receiver, ended: Arc::clone(&ended) };
+    let carrier = thread::Builder::new().name("weir-demo-line".into()).spawn(move || carrier.carry());
+    let carrier = carrier.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
     let feeder = thread::Builder::new().name("weir-demo".into()).spawn(move || demo.feed());
     let feeder = feeder.map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
     let outcome = service::run(&run, Entrance::Open);
     ended.store(true, Ordering::Relaxed);
     let fed = feeder.join().unwrap_or_else(|_| Err(Failure::Failed("the sample traffic has failed".into())));
+    let carried = carrier.join();
     drop(folder);
+    if !matches!(carried, Ok(Ok(()))) {
+        tracing::warn!("the line that loses datagrams has failed");
+    }
     outcome.and_then(|outcome| fed.map(|()| outcome))
 }
 
@@ -77,6 +105,8 @@ pub(crate) fn run(typed: &DemoArgs) -> Result<Outcome, Failure> {
 struct Demo {
     console: SocketAddr,
     receiver: SocketAddr,
+    /// Where the line that loses datagrams begins.
+    far: SocketAddr,
     folder: PathBuf,
     ended: Arc<AtomicBool>,
 }
@@ -89,12 +119,17 @@ impl Demo {
     fn write_files(&self) -> Result<(), Failure> {
         let Self { console, receiver, folder, .. } = self;
         let store = folder.join("store");
-        let config = format!(
+        let mut config = format!(
             "[listen.demo]\nurl = \"udp://{receiver}\"\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"{console}\"\n\n\
              [enrich]\ninternal = [\"10.0.0.0/8\", \"198.51.100.0/24\", \"2001:db8::/32\"]\n\n\
-             [source.meter]\nmatch = \"127.0.0.1\"\nname = \"demo meter\"\n",
+             [enrich.prefixes]\n\"198.51.100.0/28\" = \"servers\"\n\"198.51.100.16/28\" = \"office\"\n\"198.51.100.32/27\" = \"branch\"\n\"198.51.100.64/27\" = \"home\"\n",
             store.display()
         );
+        let metered = DEVICES.iter().chain([&LOSSY]).map(|(address, name, _)| (address.to_string(), *name));
+        let named = REPLAYED.iter().map(|(address, name)| ((*address).to_owned(), *name)).chain(metered);
+        for (number, (address, name)) in named.enumerate() {
+            config.push_str(&format!("\n[source.device{number}]\nmatch = \"{address}\"\nname = \"{name}\"\n"));
+        }
         let files = EXPORTS.iter().map(|(name, octets)| (folder.join(name), *octets));
         for (path, octets) in files.chain([(self.config(), config.as_bytes())]) {
             fs::write(&path, octets).map_err(|error| Failure::Failed(format!("cannot write {}: {error}", path.display())))?;
@@ -108,9 +143,18 @@ impl Demo {
             return Ok(());
         }
         let failed = |error: io::Error| Failure::Failed(format!("the sample traffic has failed: {error}"));
-        self.replay().map_err(failed)?;
-        let mut meter = self.meter().map_err(failed)?;
-        self.tell().map_err(failed)?;
+        thread::scope(|scope| {
+            let replayed = scope.spawn(|| self.replay());
+            let metered = self.meter_packets();
+            let replayed = replayed.join().unwrap_or_else(|_| Err(io::Error::other("its replay")));
+            metered.and(replayed).map_err(failed)
+        })
+    }
+
+    /// Meters packets and exports the flows until the demo ends.
+    fn meter_packets(&self) -> io::Result<()> {
+        let mut meter = self.meter()?;
+        self.tell()?;
         let sent = match meter.stdin.take() {
             Some(input) => self.send_packets(input),
             None => Ok(()),
@@ -119,7 +163,7 @@ impl Demo {
         let _ = meter.wait();
         match sent {
             // A signal from the keyboard ends the meter as well.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failed(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
     }
@@ -145,18 +189,31 @@ impl Demo {
         out.flush()
     }
 
-    /// The four devices send what they have.
+    /// Four devices send what they have, again and again until the demo ends. Each time is a process of its own, so that none outlives a demo that was killed for long.
     fn replay(&self) -> io::Result<()> {
-        let files = EXPORTS.iter().map(|(name, _)| self.folder.join(name));
-        let mut replay = this_program()?;
-        replay.arg("replay").args(files).args(["--rate", "500", "--to"]).arg(format!("udp://{}", self.receiver));
-        replay.status().map(drop)
+        while !self.has_ended() {
+            let files = EXPORTS.iter().map(|(name, _)| self.folder.join(name));
+            let mut replay = this_program()?;
+            replay.arg("replay").args(files).arg("--to").arg(format!("udp://{}", self.receiver));
+            let mut replay = replay.spawn()?;
+            while replay.try_wait()?.is_none() {
+                thread::sleep(LOOK);
+                if self.has_ended() {
+                    let _ = replay.kill();
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// A meter that exports the flows of what it reads.
+    /// A meter that exports the flows of what it reads, as several devices.
     fn meter(&self) -> io::Result<Child> {
         let mut meter = this_program()?;
-        meter.args(["meter", "-r", "-", "--export"]).arg(format!("udp://{}", self.receiver));
+        meter.args(["meter", "-r", "-", "--format", "none"]);
+        for (domain, (address, _, keys)) in (1..).zip(DEVICES) {
+            meter.arg("--export").arg(format!("udp://{}?source={address}&domain={domain}&{keys}", self.receiver));
+        }
+        meter.arg("--export").arg(format!("udp://{}?{}", self.far, LOSSY.2));
         // Short, because nobody who looks at a demo waits for long.
         meter.args(["--active-timeout", "30s", "--inactive-timeout", "10s"]);
         meter.stdin(Stdio::piped()).spawn()
@@ -164,12 +221,16 @@ impl Demo {
 
     /// Sends the packets of the last hour at once, and from then on each at its time.
     fn send_packets(&self, input: ChildStdin) -> io::Result<()> {
-        let (link_type, packets) = packets()?;
-        let mut out = PcapWriter::new(input, link_type, TimeUnit::Nanoseconds)?;
-        let begin = now() - HISTORY;
-        for turn in 0.. {
-            for (offset, original_length, data) in &packets {
-                let time = begin + turn * TURN + offset;
+        let traffic = Traffic::of(PACKETS)?;
+        let mut out = PcapWriter::new(input, traffic.link_type, TimeUnit::Nanoseconds)?;
+        // Whole minutes, so that the traffic of a minute is the same whenever the demo begins.
+        let begin = (now() - HISTORY) / TURN;
+        for turn in begin.. {
+            if (turn + 1) * TURN < now() {
+                thread::sleep(PAUSE);
+            }
+            for (offset, original_length, data) in &traffic.minute(turn.unsigned_abs()) {
+                let time = turn * TURN + offset;
                 while time > now() {
                     if self.has_ended() {
                         return out.finish().map(drop);
@@ -187,20 +248,42 @@ impl Demo {
     }
 }
 
-/// The sample: its link type, and of each packet nanoseconds since the first, length on the wire, octets.
-type Packets = (u16, Vec<(i64, u32, Vec<u8>)>);
+/// A line to the service on which datagrams get lost.
+struct Carrier {
+    line: UdpSocket,
+    receiver: SocketAddr,
+    ended: Arc<AtomicBool>,
+}
 
-fn packets() -> io::Result<Packets> {
-    let mut file = CaptureFile::from_reader(Box::new(Cursor::new(PACKETS)), "the sample").map_err(io::Error::other)?;
-    let (mut link_type, mut begin, mut packets) = (0, None, Vec::new());
-    while let Some(frame) = file.next().map_err(io::Error::other)? {
-        link_type = frame.link_type;
-        let offset = frame.time_ns - *begin.get_or_insert(frame.time_ns);
-        packets.push((offset, frame.original_len, frame.data.to_vec()));
+impl Carrier {
+    /// Passes on what arrives, but for one datagram in [`LOST`], until the demo ends.
+    fn carry(&self) -> io::Result<()> {
+        self.line.set_read_timeout(Some(LOOK))?;
+        let mut datagram = vec![0; usize::from(u16::MAX)];
+        let mut number = 0_u64;
+        while !self.ended.load(Ordering::Relaxed) {
+            let length = match self.line.recv(&mut datagram) {
+                Ok(length) => length,
+                // Nothing came meanwhile, or the service was not there for the one before.
+                Err(error) if is_passing(&error) => continue,
+                Err(error) => return Err(error),
+            };
+            number += 1;
+            if !number.is_multiple_of(LOST) {
+                let octets = datagram.get(..length).unwrap_or_default();
+                self.line
+                    .send_to(octets, self.receiver)
+                    .map(drop)
+                    .or_else(|error| if is_passing(&error) { Ok(()) } else { Err(error) })?;
+            }
+        }
+        Ok(())
     }
-    // Whatever is longer than a turn would run into the next one.
-    packets.retain(|(offset, ..)| *offset < TURN);
-    Ok((link_type, packets))
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted | ConnectionRefused)
 }
 
 /// This program again, silent.
