@@ -228,6 +228,11 @@ impl Question {
         self.kind
     }
 
+    /// The slots of a series.
+    pub const fn slots(&self) -> Option<Slots> {
+        self.slots
+    }
+
     /// How many records are listed.
     pub const fn limit(&self) -> usize {
         self.limit

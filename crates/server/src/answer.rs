@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use weir_store::{Cancel, SqlAnswer};
 
+use crate::account::{AccountRow, AskedAccount};
 use crate::backend::QueryError;
 use crate::document::SqlColumnDocument;
 use crate::error::Fault;
@@ -78,11 +79,29 @@ pub(crate) async fn sources(shared: &Shared, caller: &Caller) -> Result<Vec<Sour
     if !door.is_limited() {
         return waiting(move || door.sources(now(), &Cancel::new())).await?.map_err(refused);
     }
-    let turn = shared.queries.begin("query", "sources".into(), caller.name()).await?;
+    in_turn(shared, caller, "sources".into(), |door, turn| door.sources(now(), &turn.cancel)).await
+}
+
+/// What is known to be missing, slot by slot.
+pub(crate) async fn account(shared: &Shared, caller: &Caller, asked: &AskedAccount) -> Result<Vec<AccountRow>, Fault> {
+    let question = asked.question()?;
+    let text = format!("completeness {}", serde_json::to_string(asked).unwrap_or_default());
+    in_turn(shared, caller, text, move |door, turn| door.account(&question, &turn.cancel)).await
+}
+
+/// Waits for a turn, and does short work on a thread that may wait.
+async fn in_turn<T: Send + 'static>(
+    shared: &Shared,
+    caller: &Caller,
+    text: String,
+    work: impl FnOnce(&Door, &Turn) -> Result<T, QueryError> + Send + 'static,
+) -> Result<T, Fault> {
+    let door = shared.door(caller);
+    let turn = shared.queries.begin("query", text, caller.name()).await?;
     // Whoever stops waiting for us drops this.
     let _watch = turn.watch();
     let work = move || {
-        let found = door.sources(now(), &turn.cancel).map_err(|error| fault(error, &turn));
+        let found = work(&door, &turn).map_err(|error| fault(error, &turn));
         turn.note(&found);
         found
     };

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use weir_query::{Answer, Question};
-use weir_store::{AskError, Cancel, SqlAnswer, SqlError, StoreError};
+use weir_store::{AccountSlot, AskError, Cancel, SqlAnswer, SqlError, StoreError};
 
 use crate::error::{Place, Refusal};
 use crate::metric::Counter;
@@ -36,6 +36,12 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// Where the question cannot be answered, or was cancelled.
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError>;
+
+    /// What is known to be missing in each slot of a series, of the sources that its filter does not rule out.
+    ///
+    /// # Errors
+    /// Where that cannot be told, or was cancelled.
+    fn account(&self, question: &Question, cancel: &Cancel) -> Result<Vec<AccountSlot>, QueryError>;
 
     /// Begins to answer an SQL statement.
     ///

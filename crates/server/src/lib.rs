@@ -11,6 +11,7 @@
 
 mod backend;
 
+mod account;
 mod answer;
 mod complete;
 mod document;
@@ -44,6 +45,7 @@ mod queries;
 pub mod tls;
 mod unread;
 
+pub use account::{AccountRow, AccountState, AskedAccount, MissingRow};
 pub use backend::{Backend, Health, QueryError};
 pub use complete::CompletionRow;
 pub use connection::{Parts, Server, serve};

@@ -18,6 +18,7 @@ use crate::{objects, routes};
         routes::query_post,
         routes::complete,
         routes::sql,
+        routes::completeness,
         routes::sources,
         routes::counters,
         routes::live,

@@ -18,6 +18,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::{IntoParams, OpenApi as _, ToSchema};
 
+use crate::account::{AccountRow, AskedAccount};
 use crate::backend::Backend;
 use crate::complete::{CompletionRow, Typed};
 use crate::document::AnswerDocument;
@@ -74,6 +75,7 @@ pub(crate) fn router(shared: Shared, limits: &Limits) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/v1/query", get(query_get).post(query_post))
         .route("/api/v1/sql", post(sql))
+        .route("/api/v1/completeness", get(completeness))
         .route("/api/v1/sources", get(sources))
         .route("/api/v1/counters", get(counters))
         .route("/api/v1/live", get(live))
@@ -178,6 +180,23 @@ pub(crate) async fn query_post(
 ))]
 pub(crate) async fn sql(State(shared): State<Shared>, caller: Caller, Body(asked): Body<AskedSql>) -> Result<Response, Fault> {
     answer::sql(shared, &caller, asked).await
+}
+
+/// What is known to be missing, slot by slot: what charts draw beside the numbers.
+#[utoipa::path(get, path = "/api/v1/completeness", tag = "ask", security(("session" = ["viewer"])), params(AskedAccount), responses(
+    (status = 200, description = "One row a slot, the oldest first", body = Vec<AccountRow>),
+    (status = 400, description = "A parameter makes no sense: which part, and where in it", body = Refusal),
+    (status = 408, description = "It ran for longer than it may", body = Refusal),
+    (status = 409, description = "It was cancelled", body = Refusal),
+    (status = 422, description = "There would be too many slots", body = Refusal),
+    (status = 503, description = "Too many queries run, or there is no store", body = Refusal),
+))]
+pub(crate) async fn completeness(
+    State(shared): State<Shared>,
+    caller: Caller,
+    Parameters(asked): Parameters<AskedAccount>,
+) -> Result<Json<Vec<AccountRow>>, Fault> {
+    Ok(Json(answer::account(&shared, &caller, &asked).await?))
 }
 
 /// Every source: what arrives, what is missing, why there is no data.

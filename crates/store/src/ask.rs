@@ -12,6 +12,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+pub use account::{AccountSlot, MAX_ACCOUNT_SLOTS, account};
 use weir_query::{AggregationError, AggregationLimits, Answer, Note, Question, QuestionKind};
 
 use crate::error::StoreError;

@@ -40,7 +40,7 @@ mod times;
 mod write;
 
 pub use archive::{Archive, Pin, PinGuard};
-pub use ask::{AskError, AskLimits, ask};
+pub use ask::{AccountSlot, AskError, AskLimits, MAX_ACCOUNT_SLOTS, account, ask};
 pub use background::Closed;
 pub use block::{BlockKind, BlockTable, MAX_BODY, MAX_ROWS};
 pub use check::{CheckProgress, CheckReport, Problem, check};

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use weir_query::{Answer, Question};
 use weir_server::{Backend, Counter, Health, Library, NamesOf, QueryError, SourceRow};
-use weir_store::{AskLimits, Cancel, Snapshot, SqlAnswer, SqlLimits};
+use weir_store::{AccountSlot, AskLimits, Cancel, Snapshot, SqlAnswer, SqlLimits};
 
 use crate::client::Refused;
+use crate::collect::now;
 use crate::exit::Failure;
 use crate::metrics;
 use crate::names::Names;
@@ -62,6 +63,10 @@ impl Backend for ServiceBackend {
             None => question,
         };
         ask(&snapshot, question, None, cancel)
+    }
+
+    fn account(&self, question: &Question, cancel: &Cancel) -> Result<Vec<AccountSlot>, QueryError> {
+        Ok(weir_store::account(&self.snapshot()?, question, now(), cancel)?)
     }
 
     fn sql(&self, statement: &str, cancel: &Cancel) -> Result<SqlAnswer, QueryError> {

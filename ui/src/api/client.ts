@@ -4,6 +4,7 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 export type Asked = Partial<Schemas['Asked']>;
+export type AccountRow = Schemas['AccountRow'];
 export type SourceRow = Schemas['SourceRow'];
 export type CounterRow = Schemas['CounterRow'];
 export type Completion = Schemas['CompletionRow'];
@@ -43,8 +44,6 @@ export type Answer = {
   notes: Note[];
   completeness?: Completeness | null;
 };
-
-export type Table = { columns: { name: string; kind: string }[]; rows: (Cell | null)[][] };
 
 /** Why there is no answer: what the service said, or that it cannot be reached (status 0). */
 export class ApiError extends Error {
@@ -136,9 +135,9 @@ export async function askFile(asked: Asked, format: 'csv' | 'json'): Promise<Blo
   return response.blob();
 }
 
-/** Asks in SQL. */
-export function sql(statement: string, signal: AbortSignal): Promise<Table> {
-  return json<Table>('/api/v1/sql', posted({ sql: statement, format: 'json' }, signal));
+/** What is known to be missing, slot by slot. */
+export function completeness(asked: Record<string, string>, signal: AbortSignal): Promise<AccountRow[]> {
+  return json<AccountRow[]>(`/api/v1/completeness?${new URLSearchParams(asked)}`, { signal });
 }
 
 /** What may be typed next in a part of a question, behind this text. */

@@ -40,11 +40,6 @@ class Who {
   get unlimited(): boolean {
     return this.now?.limits === undefined;
   }
-
-  /** May ask in SQL, which tells the account of completeness. */
-  get seesAccounts(): boolean {
-    return this.unlimited && this.may('analyst');
-  }
 }
 
 export const who = new Who();

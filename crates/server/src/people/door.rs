@@ -13,6 +13,7 @@ use weir_store::{Cancel, SqlAnswer};
 
 use super::caller::Caller;
 use super::limits::DataLimits;
+use crate::account::AccountRow;
 use crate::backend::{Backend, QueryError};
 use crate::metric::Counter;
 use crate::named::{self, NamesOf};
@@ -51,6 +52,15 @@ impl Door {
             return;
         }
         named::add_names(answer, |addresses| self.backend.names(addresses));
+    }
+
+    /// What is known to be missing in each slot of a series; with limits whether something is, of the sources that they do not rule out.
+    pub(crate) fn account(&self, question: &Question, cancel: &Cancel) -> Result<Vec<AccountRow>, QueryError> {
+        let slots = match &self.limits {
+            None => self.backend.account(question, cancel),
+            Some(limits) => self.backend.account(&limits.narrow(question).map_err(QueryError::Refused)?, cancel),
+        };
+        Ok(slots?.iter().map(|slot| AccountRow::of(slot, !self.is_limited())).collect())
     }
 
     /// Begins to answer an SQL statement.

@@ -1,9 +1,9 @@
 //! Questions, good and bad.
 
 use serde_json::json;
-use weir_server::{AnswerDocument, Limits};
+use weir_server::{AccountRow, AccountState, AnswerDocument, Limits};
 
-use crate::service::start;
+use crate::service::{NOW, start};
 
 #[test]
 fn a_question_comes_back_as_a_document() {
@@ -91,4 +91,28 @@ fn what_takes_too_much_is_told_apart() {
     let running = start(Limits::default());
     let page = running.post("/api/v1/sql", &json!({"sql": "SELECT 1"}));
     assert_eq!((page.status, page.json()["error"].as_str()), (422, Some("the statement needs more than 1 octet")));
+}
+
+#[test]
+fn what_is_missing_is_told_slot_by_slot() {
+    let running = start(Limits::default());
+    let page = running.get("/api/v1/completeness?filter=port%2053&from=2026-03-02T09:02:00Z&to=2026-03-02T09:04:00Z&step=5m");
+    assert_eq!(page.status, 200, "{}", page.text);
+    let rows: Vec<AccountRow> = serde_json::from_str(&page.text).unwrap();
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.from, row.to), (NOW, NOW + 300_000_000_000), "whole slots");
+    assert_eq!((row.state, row.down_seconds, row.missing.unwrap().lost_records), (AccountState::Down, 1, 2));
+    assert_eq!(*running.service.asked.lock().unwrap(), ["port 53"]);
+    for (query, field) in [
+        ("step=30s", "step"),
+        ("step=90s", "step"),
+        ("step=x", "step"),
+        ("last=1", "last"),
+        ("filter=prot%2053", "filter"),
+        ("from=2026-03-02&to=2026-03-01", "to"),
+    ] {
+        let page = running.get(&format!("/api/v1/completeness?{query}"));
+        assert_eq!((page.status, page.json()["field"].as_str()), (400, Some(field)), "{query}: {}", page.text);
+    }
+    assert_eq!(running.get("/api/v1/completeness?by=port").status, 400);
 }

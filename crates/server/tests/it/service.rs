@@ -14,7 +14,7 @@ use weir_server::{
     Backend, Counter, Edge, Health, Keeper, Kind, Library, Limits, Metric, NamesOf, Parts, People, QueryError, Server, SourceRow,
     SourceState, serve,
 };
-use weir_store::{Cancel, SqlAnswer};
+use weir_store::{AccountSlot, Cancel, SqlAnswer};
 
 /// 2026-03-02T09:00:00Z.
 pub(crate) const NOW: i64 = 1_772_442_000_000_000_000;
@@ -63,6 +63,12 @@ impl Backend for Fixed {
 
     fn library(&self) -> Option<Arc<Library>> {
         self.library.clone()
+    }
+
+    fn account(&self, question: &Question, _: &Cancel) -> Result<Vec<AccountSlot>, QueryError> {
+        self.asked.lock().unwrap().push(question.filter().to_string());
+        let completeness = Completeness { known: true, records: 5, lost_records: 2, down_ns: 1, ..Completeness::default() };
+        Ok(vec![AccountSlot { from: question.from(), to: question.to(), completeness }])
     }
 
     fn query(&self, question: &Question, cancel: &Cancel) -> Result<Answer, QueryError> {

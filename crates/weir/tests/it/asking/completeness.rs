@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use weir_record::HealthBatch;
+use weir_server::{AccountRow, AccountState};
 use weir_store::{Rows, Store, StoreConfig, no_summary};
 
 use super::service::Asked;
@@ -89,6 +90,25 @@ fn a_minute_without_the_service_is_told_in_the_answer_about_it() {
     }
     assert!(of(7, 6)["text"].as_str().unwrap().contains("the service was not receiving for 60 s"));
     assert_eq!(of(15, 11)["state"], "unknown", "before the first note");
+    // The same, slot by slot.
+    let slots = |from: i64, to: i64, step: &str| -> Vec<AccountRow> {
+        let (from, to) = (time(now - from * MINUTE), time(now - to * MINUTE));
+        let (status, text) = asked.get(&format!("/api/v1/completeness?from={from}&to={to}&step={step}"));
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    use AccountState::{Down, Lossy, Unknown};
+    let told: Vec<_> = slots(12, 0, "1m").iter().map(|slot| (slot.state, slot.down_seconds)).collect();
+    let expected = [(Unknown, 0), (Unknown, 0), (Lossy, 0), (Lossy, 0), (Lossy, 0), (Down, 60), (Lossy, 0), (Down, 40)];
+    assert_eq!(told[..8], expected, "{told:?}");
+    assert_eq!(told[8..], [(Lossy, 0), (Lossy, 0), (Lossy, 0), (Down, 60)], "{told:?}");
+    let long = slots(600, 0, "12h");
+    let dropped = |slots: &[AccountRow]| slots.iter().map(|slot| slot.missing.unwrap().dropped_datagrams).sum::<u64>();
+    assert_eq!(dropped(&long), 8, "{long:?}");
+    assert_eq!(dropped(&slots(12, 0, "1m")), 8);
+    let (status, text) = asked.get(&format!("/api/v1/completeness?last={}m", weir_store::MAX_ACCOUNT_SLOTS + 1));
+    assert_eq!(status, 422, "{text}");
+    assert_eq!(asked.get(&format!("/api/v1/completeness?last={}m", weir_store::MAX_ACCOUNT_SLOTS - 1)).0, 200);
     // The minute that runs is not held against it.
     let running = completeness(&asked.ask(&["query", "--summary", "--format", "json", "--stats", "--from", &time(now)]));
     assert_eq!((&running["state"], &running["down_seconds"]), (&json!("complete"), &json!(0)), "{running}");

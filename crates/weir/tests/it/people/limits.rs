@@ -1,14 +1,21 @@
 //! Data limits on every route that gives data: the answer is the one over the rows that the limits leave, as if there were no others.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_server::{AccountRow, AccountState};
 
 use crate::asking::service::Asked;
+use crate::collect::messages::netflow5;
+use crate::collect::service::Exporter;
 use crate::run::{weir, weir_reading};
 
 /// The samples of all protocols, so that there are several exporters and kinds of records.
 const SAMPLES: [&str; 4] = ["netflow5", "netflow9", "ipfix", "sflow"];
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Questions of all kinds: lists, groups, series that continuous series could answer, sketches of addresses, summaries, distinct values, percentiles.
 fn questions() -> Vec<Value> {
@@ -41,19 +48,7 @@ impl Limited {
     /// A service with a user of these limits.
     fn new(filter: &str, hide: &str) -> Self {
         let asked = Asked::with(&SAMPLES);
-        let mut words = vec!["user", "add", "bob", "--role", "analyst"];
-        if !filter.is_empty() {
-            words.extend(["--filter", filter]);
-        }
-        if !hide.is_empty() {
-            words.extend(["--hide", hide]);
-        }
-        let config = asked.config();
-        let run = weir_reading(&[words.as_slice(), &["-c", &config]].concat(), b"correct horse battery\n");
-        assert_eq!(run.code, 0, "{}", run.stderr);
-        let run = weir(&["user", "token", "bob", "-c", &config]);
-        assert_eq!(run.code, 0, "{}", run.stderr);
-        let bearer = format!("Bearer {}", run.stdout.trim());
+        let bearer = user(&asked, "bob", filter, hide);
         Self { asked, bearer }
     }
 
@@ -86,6 +81,23 @@ impl Limited {
         answer.as_object_mut().unwrap().remove("completeness").expect("there is an account for those who see all");
         settled(answer)
     }
+}
+
+/// Adds a user of these limits; gives what they sign in with.
+fn user(asked: &Asked, name: &str, filter: &str, hide: &str) -> String {
+    let mut words = vec!["user", "add", name, "--role", "analyst"];
+    if !filter.is_empty() {
+        words.extend(["--filter", filter]);
+    }
+    if !hide.is_empty() {
+        words.extend(["--hide", hide]);
+    }
+    let config = asked.config();
+    let run = weir_reading(&[words.as_slice(), &["-c", &config]].concat(), b"correct horse battery\n");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let run = weir(&["user", "token", name, "-c", &config]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    format!("Bearer {}", run.stdout.trim())
 }
 
 /// An answer without the time since when records may still arrive, which goes on.
@@ -284,6 +296,46 @@ fn what_is_about_all_there_is_is_not_told() {
 }
 
 #[test]
+fn whether_something_is_missing_is_told_without_numbers_and_of_sources_that_may_be_seen() {
+    let asked = Asked::start();
+    // One of the two loses records.
+    for (number, sequences) in [(1, [0, 1, 5, 6]), (2, [0, 1, 2, 3])] {
+        let messages = sequences.map(|sequence| netflow5(sequence, 10));
+        Exporter::new(number).send(&asked.service, messages.iter().map(Vec::as_slice));
+    }
+    let rows = |bearer: &str, more: &str| -> Vec<AccountRow> {
+        let (status, text) = asked.get_as(bearer, &format!("/api/v1/completeness?last=10m{more}"));
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let is_lossy = |rows: &[AccountRow]| rows.iter().any(|row| row.state == AccountState::Lossy);
+    let lost = |rows: &[AccountRow]| rows.iter().map(|row| row.missing.unwrap().lost_records).sum::<u64>();
+    // The account of a minute is written after a while.
+    let (all, begun) = (asked.bearer(), Instant::now());
+    while lost(&rows(&all, "")) != 3 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", rows(&all, ""));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert!(is_lossy(&rows(&all, "&filter=exporter%20127.0.0.1")));
+    assert!(!is_lossy(&rows(&all, "&filter=exporter%20127.0.0.2")));
+    for (name, filter, sees_loss) in
+        [("ann", "exporter 127.0.0.1", true), ("bob", "exporter 127.0.0.2", false), ("cyd", "port 53", true)]
+    {
+        let bearer = user(&asked, name, filter, "");
+        // No filter of their own leads to other sources.
+        for more in ["", "&filter=exporter%20127.0.0.1", "&filter=any%20or%20exporter%20127.0.0.1"] {
+            let told = rows(&bearer, more);
+            assert!(told.iter().all(|row| row.missing.is_none()), "{filter} {more}: {told:?}");
+            assert_eq!(is_lossy(&told), sees_loss, "{filter} {more}: {told:?}");
+        }
+    }
+    let bearer = user(&asked, "dot", "", "exporter");
+    let (status, text) = asked.get_as(&bearer, "/api/v1/completeness?last=10m&filter=exporter%20127.0.0.1");
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("hidden from you"), "{text}");
+}
+
+#[test]
 fn sources_are_those_of_the_rows_that_are_seen() {
     // What arrives now, since the sources of a while ago are told by nobody.
     let asked = Asked::start();
@@ -314,7 +366,8 @@ fn sources_are_those_of_the_rows_that_are_seen() {
 /// What becomes of each operation for somebody with limits. One that is added later has to be thought of here.
 #[test]
 fn every_operation_is_thought_of() {
-    const NARROWED: [&str; 7] = [
+    const NARROWED: [&str; 8] = [
+        "get /api/v1/completeness",
         "get /api/v1/query",
         "post /api/v1/query",
         "get /api/v1/sources",
