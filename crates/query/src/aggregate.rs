@@ -285,7 +285,7 @@ impl Aggregation {
             sink,
             totals: !is_series || slots_alone,
             candidates: None,
-            window: if slots_alone { self.slot_window() } else { self.range_window(is_series) },
+            window: if slots_alone { self.slot_window() } else { self.range_window(is_series || self.question.spread) },
             sort_lane: self.sort_lane,
             sums_bits: self.sums_bits(),
             limits: self.worker_limits(),
@@ -298,10 +298,10 @@ impl Aggregation {
         Some(Window { slots, from: self.question.from, to: self.question.to })
     }
 
-    /// One slot that is the range of a series, so that its largest groups are those of what lies in it.
-    fn range_window(&self, is_series: bool) -> Option<Window> {
+    /// One slot that is the range, so that the largest groups of a series are those of what lies in it.
+    fn range_window(&self, is_spread: bool) -> Option<Window> {
         let (from, to) = (self.question.from, self.question.to);
-        if !is_series || (from == i64::MIN && to == i64::MAX) {
+        if !is_spread || (from == i64::MIN && to == i64::MAX) {
             return None;
         }
         // Open at one end, it is as long as a slot can be.

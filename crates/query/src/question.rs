@@ -62,6 +62,8 @@ pub struct QuestionText {
     pub having: String,
     /// Bytes and packets as reported instead of multiplied by the sampling rate.
     pub unscaled: bool,
+    /// Of groups and summaries: what records have in the time asked for and no more, as in series.
+    pub spread: bool,
     /// One line of measures.
     pub summary: bool,
     /// Columns of listed records, with commas between.
@@ -102,6 +104,8 @@ pub struct Question {
     pub(crate) slots: Option<Slots>,
     pub(crate) having: Option<Having>,
     pub(crate) unscaled: bool,
+    /// True where groups and summaries have what lies in the time asked for, as the slot of a series.
+    pub(crate) spread: bool,
     /// The channel of which sums are kept and that has this filter.
     pub(crate) channel: Option<u64>,
     columns: Vec<Column>,
@@ -150,6 +154,7 @@ impl Question {
             slots,
             having: None,
             unscaled: text.unscaled,
+            spread: text.spread,
             channel: None,
             columns: list::columns(&text.columns).map_err(in_part("columns"))?,
             limit: limit("limit", text.limit)?.unwrap_or(DEFAULT_LIMIT),
@@ -188,10 +193,12 @@ impl Question {
         Sort { by: SortBy::Measure(bytes.unwrap_or(0)), ascending: false }
     }
 
-    /// A series is of whole slots.
+    /// A series is of whole slots; what is spread, of whole minutes.
     fn widen(&mut self) {
-        let Some(slots) = self.slots else {
-            return;
+        let slots = match self.slots {
+            Some(slots) => slots,
+            None if self.spread => Slots::every(60 * SECOND),
+            None => return,
         };
         if self.from != i64::MIN {
             self.from = slots.begin_of(self.from);
@@ -213,12 +220,12 @@ impl Question {
         &self.filter
     }
 
-    /// Records that lie before this are left out; `i64::MIN` where all are wanted. Of a series, the begin of a slot.
+    /// Records that lie before this are left out; `i64::MIN` where all are wanted. Of a series, the begin of a slot; of what is spread, of a minute.
     pub const fn from(&self) -> i64 {
         self.from
     }
 
-    /// Records that lie at or behind this are left out; `i64::MAX` where all are wanted. Of a series, the end of a slot.
+    /// Records that lie at or behind this are left out; `i64::MAX` where all are wanted. Of a series, the end of a slot; of what is spread, of a minute.
     pub const fn to(&self) -> i64 {
         self.to
     }
@@ -276,7 +283,7 @@ impl Question {
             What::BitsPerSecond | What::PacketsPerSecond => !bounded,
             _ => false,
         });
-        self.slots.is_some() || by_time || self.keys.iter().any(Key::needs_placing)
+        self.slots.is_some() || self.spread || by_time || self.keys.iter().any(Key::needs_placing)
     }
 
     /// The columns that must be read to answer, with those of the filter and those that place records in time; empty where all are wanted.
@@ -335,6 +342,9 @@ fn kind(text: &QuestionText) -> Result<QuestionKind, QuestionError> {
             return refuse("measures", &text.measures, "`by`, `series` or `summary` beside it");
         }
         QuestionKind::List if told(&text.sort) => return refuse("sort", &text.sort, "keys to group by beside it"),
+        QuestionKind::List | QuestionKind::Series if text.spread => {
+            return Err(misfit("spread", "", "`spread`", "`by` or `summary` beside it; a series is spread by itself"));
+        }
         QuestionKind::List => {}
         _ if told(&text.columns) => {
             return refuse("columns", &text.columns, "no columns where records are summed up; see `measures`");

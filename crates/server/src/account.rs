@@ -96,7 +96,10 @@ impl AskedAccount {
         let step = if self.step.trim().is_empty() { "1m" } else { self.step.trim() };
         let length = moment::read_length(step).map_err(|error| Refusal::of("step", error))?;
         if length % MINUTE != 0 {
-            return Err(Refusal::of("step", format!("{step} is not whole minutes, by which the account is kept: write 1m, 5m or 1h")));
+            return Err(Refusal::of(
+                "step",
+                format!("{step} is not whole minutes, by which the account is kept: write 1m, 5m or 1h"),
+            ));
         }
         let asked = Asked {
             filter: self.filter.clone(),

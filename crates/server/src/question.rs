@@ -56,6 +56,9 @@ pub struct Asked {
     /// Bytes and packets as reported, not multiplied by the sampling rate.
     #[serde(skip_serializing_if = "is_false")]
     pub unscaled: bool,
+    /// Of groups and summaries: of records that go beyond the time, only their part in it, as in series. The time is widened to whole minutes.
+    #[serde(skip_serializing_if = "is_false")]
+    pub spread: bool,
     /// Names of addresses beside them, looked up for this answer by the resolver of the service.
     #[serde(skip_serializing_if = "is_false")]
     pub names: bool,
@@ -115,6 +118,7 @@ impl Asked {
             top: self.top,
             limit: self.limit,
             unscaled: self.unscaled,
+            spread: self.spread,
             summary: self.summary,
             oldest_first: self.oldest_first,
         };

@@ -73,6 +73,7 @@ impl Job {
             series: what.series.unwrap_or_default(),
             summary: what.summary,
             unscaled: what.unscaled,
+            spread: what.spread,
             names: what.names,
             columns: what.columns.unwrap_or_default(),
             limit: what.limit,

@@ -39,6 +39,7 @@ export const KEYS: [key: string, words: string][] = [
   ['src_addr,dst_addr', 'Pairs of addresses'],
   ['protocol,server port', 'Service'],
   ['server ip,server port', 'Server and port'],
+  ['application', 'Application'],
   ['app', 'Application, recognised'],
   ['app_name', 'Application, as the exporter says'],
   ['protocol', 'Protocol'],

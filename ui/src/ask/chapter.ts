@@ -25,10 +25,10 @@ export const KINDS: Record<Kind, KindOf> = {
   time_series: { words: 'Time series', keys: [0, 8], measures: 'bps', many: false, top: 10 },
   top: { words: 'Top list', keys: [1, 8], measures: 'bytes,packets,flows', many: true, top: 10, by: 'src_addr' },
   table: { words: 'Table', keys: [1, 8], measures: 'bytes,packets,flows', many: true, top: 100, by: 'src_addr,dst_addr' },
-  pie: { words: 'Pie', keys: [1, 1], measures: 'bytes', many: false, top: 10, by: 'app_name' },
+  pie: { words: 'Pie', keys: [1, 1], measures: 'bytes', many: false, top: 10, by: 'application' },
   value: { words: 'Single value', keys: [0, 0], measures: 'bps', many: false },
   sankey: { words: 'Sankey diagram', keys: [2, 6], measures: 'bytes', many: false, top: 50, by: 'src_addr,dst_addr,dst_port' },
-  heat_map: { words: 'Heat map', keys: [1, 1], measures: 'bytes', many: false, top: 20, by: 'app_name' },
+  heat_map: { words: 'Heat map', keys: [1, 1], measures: 'bytes', many: false, top: 20, by: 'application' },
   world_map: { words: 'World map', keys: [1, 1], measures: 'bytes', many: false, top: 250, by: 'country' },
   performance: { words: 'Performance', keys: [0, 0], measures: 'rtt,srt,retransmissions,jitter', many: true },
 };

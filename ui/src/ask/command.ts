@@ -24,6 +24,7 @@ export function command(asked: Asked): string {
   option('limit', asked.limit);
   option('columns', asked.columns);
   if (asked.summary) words.push('--summary');
+  if (asked.spread) words.push('--spread');
   if (asked.unscaled) words.push('--unscaled');
   if (asked.oldest_first) words.push('--oldest-first');
   return words.join(' ');

@@ -37,15 +37,16 @@ export function canFilter(key: string): boolean {
 
 /** The test that selects the records with this value; an absent value is selected too. */
 export function test(key: string, cell: Cell | null | undefined): string {
+  if (key === 'application') return application(cell);
   const name = written(key);
   if (cell === undefined || cell === null) return `${name} not exists`;
   return `${name} = ${literal(cell)}`;
 }
 
-/** Selects an application, whether it was recognised here or named by the exporter. */
-export function application(name: Cell | null | undefined): string {
+/** Selects an application: one that was recognised here, else as the exporter names it. */
+function application(name: Cell | null | undefined): string {
   if (name === undefined || name === null) return 'app not exists and app_name not exists';
-  return `(${test('app', name)} or ${test('app_name', name)})`;
+  return `(${test('app', name)} or app not exists and ${test('app_name', name)})`;
 }
 
 /** Brackets around what would fall apart beside an `and`. */

@@ -1,5 +1,5 @@
 // The questions behind a chart: with keys, without, and of the period before.
-import { ask, type Answer, type Asked, type Cell } from '../api/client';
+import { ask, type Answer, type Asked } from '../api/client';
 import { asked as askedOf, stack, type Measure, type Stack } from './stack';
 import { newestOf, stepOf, text, type Moment, type Span } from '../view/time';
 
@@ -15,12 +15,10 @@ export type Wanted = {
   /** The step, where it is not that which fits the span. */
   step?: string;
   now: Moment;
-  /** Makes one key of several. */
-  merge?: (keys: (Cell | null)[]) => Cell | null;
 };
 
 /** The question with keys, or without where `by` is empty. */
-export function question({ span, filter, by, measure, top, points, step: own }: Omit<Wanted, 'now' | 'merge'>): Asked {
+export function question({ span, filter, by, measure, top, points, step: own }: Omit<Wanted, 'now'>): Asked {
   const step = own ? { text: own } : stepOf(span, points);
   return {
     ...(filter ? { filter } : {}),
@@ -39,7 +37,7 @@ export async function chart(wanted: Wanted, signal: AbortSignal): Promise<{ stac
   const beforeFrom = span.from - (span.to - span.from);
   const earlier = { ...wanted, by: '', span: { from: beforeFrom, to: span.from } };
   const [answer, before] = await Promise.all([ask(question(wanted), signal), compare ? ask(question(earlier), signal) : undefined]);
-  return { stack: stack({ span, step, measure, answer, before, beforeFrom, now: wanted.now, merge: wanted.merge }), answer };
+  return { stack: stack({ span, step, measure, answer, before, beforeFrom, now: wanted.now }), answer };
 }
 
 /** The chart of this span with the newest part of it alone, which is there soon; undefined where the span is short. */

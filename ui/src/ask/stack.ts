@@ -122,12 +122,10 @@ export type Parts = {
   /** Where the period before begins. */
   beforeFrom?: Moment;
   now: Moment;
-  /** Makes one key of several; groups that have it in common are one band. */
-  merge?: ((keys: (Cell | null)[]) => Cell | null) | undefined;
 };
 
 /** Puts a chart together. The slot that goes on now is left out: half a slot would look like a fall. */
-export function stack({ span, step, measure, answer, before, beforeFrom, now, merge }: Parts): Stack {
+export function stack({ span, step, measure, answer, before, beforeFrom, now }: Parts): Stack {
   const all = slotsOf(span, step);
   const whole = all.filter((slot) => slot + step <= now);
   const slots = whole.length ? whole : all;
@@ -145,7 +143,7 @@ export function stack({ span, step, measure, answer, before, beforeFrom, now, me
   };
 
   const column = columnOf(answer, measure);
-  const groups = groupsOf(answer, column, merge);
+  const groups = groupsOf(answer, column);
   const bands = groups.map(({ keys, label, rows }) => ({ keys, label, values: fill(rows, column) }));
   const total = slots.map((_, place) => joined(bands.map(({ values }) => values[place] ?? null), measure));
 
@@ -209,13 +207,12 @@ const OTHERS = '(others)';
 type Group = { keys: (Cell | null)[] | undefined; label: string; rows: Row[]; size: number };
 
 /** The rows of each group, the largest first, the others last. */
-function groupsOf(answer: Answer, column: string, merge: Parts['merge']): Group[] {
+function groupsOf(answer: Answer, column: string): Group[] {
   const names = answer.columns.filter(({ role }) => role === 'key').map(({ name }) => name);
   if (!names.length) return [{ keys: undefined, label: 'All', rows: answer.rows, size: 0 }];
   const groups = new Map<string, Group>();
   for (const row of answer.rows) {
-    const own = names.map((name) => row[name] ?? null);
-    const keys = merge && !own.every((key) => key === OTHERS) ? [merge(own)] : own;
+    const keys = names.map((name) => row[name] ?? null);
     const id = JSON.stringify(keys);
     let group = groups.get(id);
     if (!group) {

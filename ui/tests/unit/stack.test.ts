@@ -74,16 +74,3 @@ test('times that are not known are gaps, not zeros', () => {
   const made = stack({ span, step: 60_000, measure: measure('rtt p95'), answer: answer([], ['rtt_p95'], rows), now: span.to });
   expect(made.total).toEqual([null, 900, null]);
 });
-
-test('groups that are made one key are one band', () => {
-  const rows: Answer['rows'] = [
-    { slot: at(0), app: 'dns', bps: 1 },
-    { slot: at(0), app_name: 'dns', bps: 2 },
-    { slot: at(0), app: '(others)', app_name: '(others)', bps: 4 },
-  ];
-  const made = stack({ span, step: 60_000, measure: measure('bps'), answer: answer(['app', 'app_name'], ['bps'], rows), now: span.to, merge: (keys) => keys[0] ?? keys[1] ?? null });
-  expect(made.bands.map(({ keys, label, values }) => [keys, label, values[0]])).toEqual([
-    [['dns'], 'dns', 3],
-    [undefined, 'Others', 4],
-  ]);
-});

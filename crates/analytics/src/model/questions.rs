@@ -124,7 +124,9 @@ impl Chapter {
         };
         let (sort, unscaled) = (self.sort.clone(), self.unscaled);
         let summary = self.kind == ChapterKind::Value;
-        Ok(QuestionText { by, top, measures, sort, unscaled, summary, ..QuestionText::default() })
+        // So that a list has what the chart beside it has, and can be answered from the same sums.
+        let spread = !self.kind.has_steps();
+        Ok(QuestionText { by, top, measures, sort, unscaled, summary, spread, ..QuestionText::default() })
     }
 
     /// An error of the question, told of the field of the chapter.

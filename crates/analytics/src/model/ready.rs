@@ -1,4 +1,4 @@
-//! Chapters and dashboards that are there from the start.
+//! Chapters and dashboards that are there from the start. Whatever of them can be is asked so that continuous series answer it.
 
 use super::chapter::{Chapter, ChapterKind};
 use super::{Dashboard, DashboardTime, Widget};
@@ -98,10 +98,10 @@ const PAGES: [Page; 5] = [
         views: &[
             view("traffic", "Traffic by source", TimeSeries, "", "bps", (0, 0, 8, 5)),
             view("protocols", "Protocols", Pie, "protocol", "bytes", (8, 0, 4, 5)),
-            view("senders", "Top senders", Top, "src_addr", "bytes, packets, flows", (0, 5, 4, 5)),
-            view("receivers", "Top receivers", Top, "dst_addr", "bytes, packets, flows", (4, 5, 4, 5)),
-            view("applications", "Top applications", Top, "app_name", "bytes, connections", (8, 5, 4, 5)),
-            view("countries", "Countries", WorldMap, "country", "bytes", (0, 10, 12, 6)),
+            view("senders", "Top senders", Top, "src_addr", "bytes, bps", (0, 5, 4, 5)),
+            view("receivers", "Top receivers", Top, "dst_addr", "bytes, bps", (4, 5, 4, 5)),
+            view("applications", "Top applications", Top, "application", "bytes, connections", (8, 5, 4, 5)),
+            view("countries", "Where traffic comes from", WorldMap, "src_country", "bytes", (0, 10, 12, 6)),
         ],
     },
     Page {
@@ -129,7 +129,8 @@ const PAGES: [Page; 5] = [
             )
             .sorted("retransmissions")
             .of("retransmissions > 0"),
-            view("applications", "Response times by application", HeatMap, "app_name", "srt p95", (0, 12, 12, 5)).of("srt > 0"),
+            view("applications", "Response times by application", HeatMap, "application", "srt p95", (0, 12, 12, 5))
+                .of("srt > 0"),
         ],
     },
     Page {
@@ -137,14 +138,14 @@ const PAGES: [Page; 5] = [
         name: "Applications",
         description: "What the network is used for.",
         views: &[
-            view("traffic", "Traffic by application", TimeSeries, "app_name", "bps", (0, 0, 8, 5)),
-            view("shares", "Shares", Pie, "app_name", "bytes", (8, 0, 4, 5)),
-            view("flows", "Who uses what", Sankey, "src_addr/24, app_name, dst_addr/24", "bytes", (0, 5, 12, 6)),
+            view("traffic", "Traffic by application", TimeSeries, "application", "bps", (0, 0, 8, 5)),
+            view("shares", "Shares", Pie, "application", "bytes", (8, 0, 4, 5)),
+            view("flows", "Who uses what", Sankey, "src_addr/24, application, dst_addr/24", "bytes", (0, 5, 12, 6)),
             view(
                 "table",
                 "Applications",
                 Table,
-                "app_name",
+                "application",
                 "bytes, packets, connections, distinct(src_addr), rtt p95, srt p95",
                 (0, 11, 7, 6),
             ),
@@ -157,7 +158,7 @@ const PAGES: [Page; 5] = [
         description: "What each exporter tells, and through which interfaces it goes.",
         views: &[
             view("traffic", "Traffic by source", TimeSeries, "", "bps, flows", (0, 0, 12, 5)),
-            view("table", "Sources", Table, "exporter", "bytes, packets, flows, samples, first, last", (0, 5, 6, 5)),
+            view("table", "Sources", Table, "exporter", "bytes, packets, flows, samples, bps", (0, 5, 6, 5)),
             view("interfaces", "Busiest interfaces", Top, "exporter, in_if", "bytes, packets, bps", (6, 5, 6, 5)),
             view("flows", "From interface to interface", Sankey, "in_if, exporter, out_if", "bytes", (0, 10, 12, 6)),
         ],

@@ -348,6 +348,7 @@ impl Layouter<'_> {
 fn key_column(key: &Key) -> AnswerColumn {
     let (label, unit) = match (&key.source, key.column()) {
         (KeySource::Column(_), Some(column)) if key.prefix.is_none() => (column.info().label.to_owned(), column.info().unit),
+        (KeySource::Application, _) => ("Application".to_owned(), Unit::None),
         (_, column) => (key.name.clone(), column.map_or(Unit::None, |column| column.info().unit)),
     };
     AnswerColumn { name: key.name.clone(), label, unit, role: Role::Key }

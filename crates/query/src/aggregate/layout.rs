@@ -299,6 +299,7 @@ impl Field {
             KeySource::Column(column) => *column,
             KeySource::Pair(pair, _) => [pair.first, pair.second][side & 1],
             KeySource::Dscp => Column::tos,
+            KeySource::Application => Column::app,
             KeySource::Time(_) => Column::time_received,
             KeySource::Member(_) => Column::extra,
         }
@@ -315,6 +316,10 @@ impl Field {
                     Member::Bool(value) => Some(Cow::Borrowed(if value { b"true" } else { b"false" })),
                     Member::Other => None,
                 };
+            }
+            KeySource::Application => {
+                let recognised = batch.app.octets(row).or_else(|| batch.app_name.octets(row));
+                return recognised.map(Cow::Borrowed);
             }
             KeySource::Pair(pair, sides @ (Sides::Client | Sides::Server)) => [pair.first, pair.second][half(batch, row, *sides)],
             _ => self.column(side),

@@ -14,12 +14,13 @@ use super::lanes::{Lane, lanes_of, side_of, summed};
 use super::worker::Kept;
 use super::{Sink, Worker};
 use crate::Mask;
-use crate::answer::{Answer, AnswerSource, Note};
+use crate::answer::{Answer, AnswerSource, Body, Note};
 use crate::question::{KeySource, Question, QuestionKind};
 use crate::time::Slots;
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: u32 = 3600;
+const MINUTE: u32 = 60;
 
 /// Columns of whose values series are kept.
 const DIMENSIONS: &[(Column, u8)] = &[
@@ -37,26 +38,41 @@ const DIMENSIONS: &[(Column, u8)] = &[
 /// Which rows of continuous series answer a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SeriesPlan {
-    /// Seconds of their slots.
-    step: u32,
+    /// Seconds of their slots; nothing where whole hours are of hours, and what is left of minutes.
+    step: Option<u32>,
     /// Of which dimension they are.
     dimension: u8,
     /// The key besides the source.
     key: Option<Column>,
     /// The channel whose sums these are; its filter is that of the question.
     channel: Option<u64>,
+    /// The part of the range that they answer: nanoseconds since 1970, the end not included.
+    range: (i64, i64),
+}
+
+impl SeriesPlan {
+    /// The parts of the range that are left for records to answer.
+    pub fn left(&self, question: &Question) -> impl Iterator<Item = (i64, i64)> {
+        let (from, to) = self.range;
+        [(question.from, from), (to, question.to)].into_iter().filter(|(from, to)| from < to)
+    }
 }
 
 impl Question {
     /// How continuous series answer the question; nothing where they cannot.
     pub fn series_plan(&self) -> Option<SeriesPlan> {
-        let step = self.slots.filter(|_| self.kind == QuestionKind::Series)?.step;
+        let step = match self.kind {
+            QuestionKind::Series => self.slots?.step,
+            QuestionKind::Groups | QuestionKind::Summary if self.spread && self.is_bounded() => i64::from(MINUTE) * SECOND,
+            _ => return None,
+        };
         let mut key = None;
         for known in &self.keys {
             match known.source {
                 _ if known.prefix.is_some() => return None,
                 KeySource::Column(Column::exporter) => {}
-                KeySource::Column(column) if key.is_none() => key = Some(column),
+                KeySource::Column(column) if key.is_none() => key = Some((column, dimension_of(column)?)),
+                KeySource::Application if key.is_none() => key = Some((Column::app, names::BY_APP)),
                 _ => return None,
             }
         }
@@ -64,7 +80,7 @@ impl Question {
             None if self.channel.is_some() => names::BY_CHANNEL,
             None => names::BY_SOURCE,
             Some(_) if self.channel.is_some() => return None,
-            Some(key) => DIMENSIONS.iter().find(|(column, _)| *column == key)?.1,
+            Some((_, dimension)) => dimension,
         };
         let is_sketch = names::is_sketch(dimension);
         let empty = SeriesBatch::new();
@@ -77,10 +93,37 @@ impl Question {
         let measures_fit =
             self.measures.iter().all(|measure| side_of(&measure.what).is_none() && lanes_of(&measure.what).iter().all(lane_fits));
         let filter_fits = self.channel.is_some() || self.filter.columns().iter().all(|column| *column == Column::exporter);
-        let steps: &[u32] = if is_sketch { &[HOUR] } else { &[HOUR, 60] };
-        let step = steps.iter().find(|seconds| step % (i64::from(**seconds) * SECOND) == 0);
-        step.filter(|_| measures_fit && filter_fits).map(|step| SeriesPlan { step: *step, dimension, key, channel: self.channel })
+        let divides = |seconds: u32| step % (i64::from(seconds) * SECOND) == 0;
+        let all = (self.from, self.to);
+        let (step, range) = match self.kind {
+            QuestionKind::Series if divides(HOUR) => (Some(HOUR), all),
+            QuestionKind::Series if divides(MINUTE) && !is_sketch => (Some(MINUTE), all),
+            QuestionKind::Series => return None,
+            // There are sketches of hours alone.
+            _ if is_sketch => (Some(HOUR), self.whole_hours()?),
+            _ => (None, all),
+        };
+        let key = key.map(|(column, _)| column);
+        (measures_fit && filter_fits).then_some(SeriesPlan { step, dimension, key, channel: self.channel, range })
     }
+
+    /// True where the range has two ends. Without them rates are over the time of the records, which series do not know.
+    const fn is_bounded(&self) -> bool {
+        self.from != i64::MIN && self.to != i64::MAX
+    }
+
+    /// The whole hours in the range; nothing where there are none.
+    fn whole_hours(&self) -> Option<(i64, i64)> {
+        let hour = i64::from(HOUR) * SECOND;
+        let slots = Slots::every(hour);
+        let (from, to) = (slots.begin_of(self.from.saturating_add(hour - 1)), slots.begin_of(self.to));
+        (from < to).then_some((from, to))
+    }
+}
+
+/// The dimension of a column's values.
+fn dimension_of(column: Column) -> Option<u8> {
+    DIMENSIONS.iter().find(|(known, _)| *known == column).map(|(_, dimension)| *dimension)
 }
 
 /// Columns of series that add up, in the order of [`amounts`].
@@ -168,11 +211,11 @@ impl<'q> SeriesFeed<'q> {
             dimension(row) == Some(names::DISPLACED) && is_wanted && self.is_in_hour_of(series.slot.get(row))
         });
         mask.retain(|row| {
-            let is_in_time = series.slot.get(row).is_some_and(|slot| slot >= self.question.from && slot < self.question.to);
-            is_in_time && series.step.get(row) == Some(self.plan.step)
+            let (from, to) = self.plan.range;
+            let is_in_time = series.slot.get(row).is_some_and(|slot| slot >= from && slot < to);
+            is_in_time && series.step.get(row) == Some(self.plan.step.unwrap_or_else(|| self.step_at(series.slot.get(row))))
         });
         let sketch = names::is_sketch(self.plan.dimension);
-        let slots = self.question.slots.unwrap_or(Slots::every(1));
         if self.plan.key.is_some() && !sketch {
             let is_by_source = self.question.keys.iter().any(|key| key.source == KeySource::Column(Column::exporter));
             for row in mask.iter() {
@@ -182,7 +225,7 @@ impl<'q> SeriesFeed<'q> {
                     continue;
                 }
                 self.has_rest |= is_value && series.number.get(row).is_none() && series.text.get(row).is_none();
-                let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));
+                let slot = self.slot_of(series.slot.get(row));
                 let rest = self.rests.entry((slot, series.exporter.get(row).filter(|_| is_by_source))).or_default();
                 for (rest, column) in rest.iter_mut().zip(amounts(series)) {
                     let amount = column.get(row).unwrap_or(0);
@@ -195,6 +238,12 @@ impl<'q> SeriesFeed<'q> {
                 return ControlFlow::Break(());
             }
         }
+        if sketch {
+            // A sketch does not know how many records it is of.
+            let of_sources = mask.iter().filter(|row| dimension(*row) == Some(names::BY_SOURCE));
+            let records = of_sources.map(|row| series.flows.get(row).unwrap_or(0) + series.samples.get(row).unwrap_or(0));
+            self.worker.account.records += records.sum::<u64>();
+        }
         mask.retain(|row| dimension(row) == Some(self.plan.dimension));
         if self.plan.channel.is_some() {
             self.has_rest |= mask.iter().any(|row| series.number.get(row).is_none());
@@ -202,17 +251,33 @@ impl<'q> SeriesFeed<'q> {
         }
         if sketch {
             for row in mask.iter() {
-                let slot = slots.begin_of(series.slot.get(row).unwrap_or(0));
+                let slot = self.slot_of(series.slot.get(row));
                 let error = self.errors.entry(slot).or_default();
                 *error = error.saturating_add(series.sketch_error.get(row).unwrap_or(0));
             }
             // What is left besides the largest is no group, and stands with the others in the end.
             if matches!(self.worker.plan.sink, Sink::Groups) {
+                let mut left = mask.clone();
+                left.retain(|row| series.address.get(row).is_none());
+                self.worker.feed_totals(series, &as_flows, &left)?;
                 mask.retain(|row| series.address.get(row).is_some());
             }
         }
         self.rows += mask.count() as u64;
         self.worker.feed_sums(series, &as_flows, &mask)
+    }
+
+    /// The slot of the question in which a slot of series lies; where it has none, the range is one.
+    fn slot_of(&self, slot: Option<i64>) -> i64 {
+        self.question.slots.map_or(self.question.from, |slots| slots.begin_of(slot.unwrap_or(0)))
+    }
+
+    /// Of rows of which step the sums at a time are: of its hour, where all of it is in the range.
+    fn step_at(&self, slot: Option<i64>) -> u32 {
+        let length = i64::from(HOUR) * SECOND;
+        let hour = Slots::every(length).begin_of(slot.unwrap_or(0));
+        let is_whole = hour >= self.question.from && hour.saturating_add(length) <= self.question.to;
+        if is_whole { HOUR } else { MINUTE }
     }
 
     /// True where a time is in the hour that begins there.
@@ -284,6 +349,10 @@ impl<'q> SeriesFeed<'q> {
 pub fn from_series(mut answer: Answer, notes: Vec<Note>) -> Answer {
     let is_sketch = notes.iter().any(|note| matches!(note, Note::Sketched { .. }));
     answer.source = if is_sketch { AnswerSource::SeriesSketched } else { AnswerSource::Series };
+    if let (true, Body::Table(table)) = (is_sketch, &mut answer.body) {
+        // Of those that are not among the largest nobody knows how many they are.
+        table.groups = None;
+    }
     (answer.first, answer.last) = (None, None);
     answer.notes.extend(notes);
     answer

@@ -46,6 +46,8 @@ const KEYS: &[&str] = &[
     "protocol",
     "src_port,dst_port",
     "app",
+    "application",
+    "country,application",
     "country",
     "app,src_addr,dst_addr,protocol,dst_port",
     "client ip",
@@ -101,6 +103,7 @@ fn text(random: &mut Random) -> QuestionText {
         text.to = Some(reference::TEN + 5_400_000_000_001);
     }
     text.summary = text.by.is_empty() && text.series.is_empty();
+    text.spread = text.series.is_empty() && random.chance(50);
     text
 }
 

@@ -11,10 +11,10 @@ use super::layout::Packed;
 use super::rows::Rows;
 use super::table::{Groups, totals};
 use super::text::Texts;
-use super::{PassPlan, Sink, hash};
+use super::{PassPlan, Sink, Window, hash};
 use crate::Mask;
 use crate::mask::Bits;
-use crate::time::{Piece, Placed};
+use crate::time::{Piece, Placed, Slots};
 
 /// Sums up records on one thread; see [`Aggregation`](super::Aggregation).
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub struct Worker {
     pieces: Vec<Piece>,
     rates: Vec<u64>,
     work: Work,
+    /// True while rows are of no group.
+    totals_alone: bool,
+    /// Where only what lies in slots of time counts.
+    window: Option<Window>,
 }
 
 /// What a worker keeps of groups.
@@ -88,8 +92,17 @@ impl Worker {
             pieces: Vec::new(),
             rates: Vec::new(),
             work: Work::default(),
+            totals_alone: false,
+            window: plan.window,
             plan,
         }
+    }
+
+    /// The same for a part of the range of a question that is spread.
+    #[must_use]
+    pub fn within(self, from: i64, to: i64) -> Self {
+        let slots = Slots { step: to.saturating_sub(from), origin: from };
+        Self { window: Some(Window { slots, from, to }), ..self }
     }
 
     /// Takes the selected rows of a batch; breaks off where a limit is passed.
@@ -122,6 +135,14 @@ impl Worker {
         self.take_sums(series, as_flows)
     }
 
+    /// The same where they are of no group.
+    pub(super) fn feed_totals(&mut self, series: &SeriesBatch, as_flows: &FlowBatch, mask: &Mask) -> ControlFlow<()> {
+        self.totals_alone = true;
+        let fed = self.feed_sums(series, as_flows, mask);
+        self.totals_alone = false;
+        fed
+    }
+
     fn take_sums(&mut self, series: &SeriesBatch, as_flows: &FlowBatch) -> ControlFlow<()> {
         let rows = std::mem::take(&mut self.rows);
         for row in &rows {
@@ -134,7 +155,7 @@ impl Worker {
         }
         self.placed.clear();
         self.placed.extend(rows.iter().map(|row| Placed::of(as_flows, *row as usize)));
-        let done = match self.plan.window {
+        let done = match self.window {
             None => self.sum_up(as_flows, &rows, Some(series)),
             Some(_) => self.take_pieces(as_flows, &rows, Some(series)),
         };
@@ -159,7 +180,7 @@ impl Worker {
                 self.account.last = Some(self.account.last.map_or(placed.end, |last| last.max(placed.end)));
             }
         }
-        let done = match self.plan.window {
+        let done = match self.window {
             None => self.sum_up(batch, &rows, None),
             Some(_) => self.take_pieces(batch, &rows, None),
         };
@@ -170,7 +191,7 @@ impl Worker {
 
     /// Works on the parts of rows in slots of time.
     fn take_pieces(&mut self, batch: &FlowBatch, rows: &[u32], series: Option<&SeriesBatch>) -> ControlFlow<()> {
-        let Some(window) = self.plan.window else {
+        let Some(window) = self.window else {
             return ControlFlow::Continue(());
         };
         let all = std::mem::take(&mut self.placed);
@@ -240,6 +261,7 @@ impl Worker {
         }
         match plan.sink {
             Sink::Totals => {}
+            _ if self.totals_alone => {}
             Sink::Slots { tops: None } => {
                 slot_keys(&pieces, &mut work.picked, plan.seed());
                 if let Kept::Groups(groups) = &mut self.kept {

@@ -28,6 +28,8 @@ pub(crate) enum KeySource {
     /// Either side, so that a row counts for both, or the side of the client or the server.
     Pair(&'static Pair, Sides),
     Dscp,
+    /// The application that was recognised, else the one that the exporter names.
+    Application,
     /// The slot of time in which a record ends.
     Time(Slots),
     /// A member of `extra`, as text.
@@ -44,6 +46,9 @@ pub(crate) struct Prefixed {
 /// Slots of time that are keys.
 pub(super) const TIMES: &[(&str, i64)] =
     &[("minute", 60 * super::SECOND), ("hour", 3_600 * super::SECOND), ("day", 86_400 * super::SECOND)];
+
+/// The key of applications, by either name of them.
+pub(super) const APPLICATION: &str = "application";
 
 impl Key {
     /// The keys of a text, with commas between.
@@ -69,8 +74,13 @@ impl Key {
             end(&parser)?;
             return Ok(Self { name: (*name).to_owned(), source: KeySource::Time(Slots::every(*step)), prefix: None });
         }
+        if parser.word().is_some_and(|word| word.eq_ignore_ascii_case(APPLICATION)) {
+            parser.advance();
+            end(&parser)?;
+            return Ok(Self { name: APPLICATION.to_owned(), source: KeySource::Application, prefix: None });
+        }
         let Some((field, _)) = parser.field()? else {
-            let known = words::known().chain(TIMES.iter().map(|(name, _)| *name));
+            let known = words::known().chain(TIMES.iter().map(|(name, _)| *name)).chain([APPLICATION]);
             let fault = expected(parser.fault(Vec::new()), &["the name of a column", "a key such as `ip`, `port` or `hour`"]);
             return Err(fault.with_hint(parser.word(), known));
         };
@@ -107,7 +117,7 @@ impl Key {
             KeySource::Pair(pair, _) => pair.first.info().column_type,
             KeySource::Dscp => ColumnType::U8,
             KeySource::Time(_) => ColumnType::Time,
-            KeySource::Member(_) => ColumnType::Text,
+            KeySource::Application | KeySource::Member(_) => ColumnType::Text,
         }
     }
 
@@ -152,6 +162,7 @@ impl Key {
                 }
             }
             KeySource::Dscp => columns.extend([Column::tos]),
+            KeySource::Application => columns.extend([Column::app, Column::app_name]),
             KeySource::Time(_) => columns.extend(time::COLUMNS),
             KeySource::Member(_) => columns.extend([Column::extra]),
         }

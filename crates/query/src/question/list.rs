@@ -2,7 +2,7 @@
 
 use weir_record::Column;
 
-use super::key::{TIMES, can_be_key, is_comma, tokens_of};
+use super::key::{APPLICATION, TIMES, can_be_key, is_comma, tokens_of};
 use super::measure::{NAMED, STATISTICS};
 use super::{Key, MAX_ITEMS, Measure, Sort, SortBy, expected};
 use crate::FilterError;
@@ -128,6 +128,7 @@ pub fn complete_question(part: &str, before: &str) -> Vec<Completion> {
             add(name, CompletionKind::Field, "in which a record ends");
         }
         add("dscp", CompletionKind::Field, "upper six bits of tos");
+        add(APPLICATION, CompletionKind::Field, "app where one was recognised, else app_name");
         for column in Column::ALL.iter().filter(|column| can_be_key(**column)) {
             add(column.name(), CompletionKind::Field, column.info().doc);
         }

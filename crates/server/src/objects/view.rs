@@ -182,6 +182,7 @@ fn asked_of(text: &QuestionText) -> Asked {
         series: text.series.clone(),
         summary: text.summary,
         unscaled: text.unscaled,
+        spread: text.spread,
         ..Asked::default()
     }
 }

@@ -193,7 +193,9 @@ fn command(asked: &Asked) -> String {
     for (name, value) in parts.iter().filter(|(_, value)| !value.is_empty()) {
         command += &format!(" {name} {}", quoted(value));
     }
-    for (name, is_told) in [("--summary", asked.summary), ("--unscaled", asked.unscaled), ("--names", asked.names)] {
+    let told =
+        [("--summary", asked.summary), ("--spread", asked.spread), ("--unscaled", asked.unscaled), ("--names", asked.names)];
+    for (name, is_told) in told {
         if is_told {
             command += &format!(" {name}");
         }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use weir_query::{Aggregation, AggregationLimits, Answer, Pass, Question, SeriesFeed, SeriesPlan, from_series};
+use weir_query::{Aggregation, AggregationLimits, Answer, Pass, Question, SeriesFeed, SeriesPlan, Worker, from_series};
 use weir_record::{Column, SeriesBatch};
 
 use super::{AskError, AskLimits, add, tables};
@@ -31,7 +31,8 @@ pub(super) fn sum_up(
     };
     if let Some(plan) = question.series_plan()
         && has_whole_series(snapshot)
-        && let Some(found) = of_series(snapshot, question, plan, aggregation(1), cancel)?
+        && let Some(found) =
+            of_series(snapshot, question, plan, threads, aggregation(1 + plan.left(question).count() * threads), cancel)?
     {
         return Ok(found);
     }
@@ -45,35 +46,41 @@ fn of_records(
     mut aggregation: Aggregation,
     cancel: &Cancel,
 ) -> Result<(Answer, ScanStats), AskError> {
-    let columns: Vec<Column> = question.scanned_columns();
     let mut all = ScanStats::default();
+    let range = (question.from(), question.to());
     loop {
-        let workers: Vec<_> = (0..threads).map(|_| Mutex::new(aggregation.worker())).collect();
-        for table in tables(question) {
-            let request = ScanRequest {
-                table: *table,
-                columns: &columns,
-                from: question.from(),
-                to: question.to(),
-                filter: question.filter(),
-                threads,
-                cancel,
-            };
-            let stats = snapshot.scan(&request, |number| {
-                let worker = workers.get(number);
-                move |batch: &_, mask: &_| match worker {
-                    Some(worker) => worker.lock().unwrap_or_else(PoisonError::into_inner).feed(batch, mask),
-                    None => ControlFlow::Break(()),
-                }
-            })?;
-            add(&mut all, stats);
-        }
-        let workers = workers.into_iter().map(|worker| worker.into_inner().unwrap_or_else(PoisonError::into_inner));
-        match aggregation.end_pass(workers.collect())? {
+        let workers = (0..threads).map(|_| aggregation.worker()).collect();
+        match aggregation.end_pass(feed(snapshot, question, range, workers, &mut all, cancel)?)? {
             Pass::Again => {}
             Pass::Done(answer) => return Ok((*answer, all)),
         }
     }
+}
+
+/// Feeds workers, a thread each, with the records of a range.
+fn feed(
+    snapshot: &Snapshot,
+    question: &Question,
+    (from, to): (i64, i64),
+    workers: Vec<Worker>,
+    all: &mut ScanStats,
+    cancel: &Cancel,
+) -> Result<Vec<Worker>, AskError> {
+    let columns: Vec<Column> = question.scanned_columns();
+    let workers: Vec<_> = workers.into_iter().map(Mutex::new).collect();
+    for table in tables(question) {
+        let (columns, filter, threads) = (columns.as_slice(), question.filter(), workers.len());
+        let request = ScanRequest { table: *table, columns, from, to, filter, threads, cancel };
+        let stats = snapshot.scan(&request, |number| {
+            let worker = workers.get(number);
+            move |batch: &_, mask: &_| match worker {
+                Some(worker) => worker.lock().unwrap_or_else(PoisonError::into_inner).feed(batch, mask),
+                None => ControlFlow::Break(()),
+            }
+        })?;
+        add(all, stats);
+    }
+    Ok(workers.into_iter().map(|worker| worker.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
 }
 
 /// False where the journal has records of which nobody made the series.
@@ -81,25 +88,31 @@ fn has_whole_series(snapshot: &Snapshot) -> bool {
     snapshot.blocks(BlockKind::Flows).next().is_none() || !snapshot.live_series().0.is_empty()
 }
 
-/// The answer from series; nothing where there are none, as in a store that was made without.
+/// The answer from series, and from records what these leave; nothing where there are none, as in a store that was made without.
 fn of_series(
     snapshot: &Snapshot,
     question: &Question,
     plan: SeriesPlan,
+    threads: usize,
     mut aggregation: Aggregation,
     cancel: &Cancel,
 ) -> Result<Option<(Answer, ScanStats)>, AskError> {
     let columns: Vec<usize> = SeriesFeed::columns().map(|column| column as usize).collect();
     loop {
-        let mut feed = SeriesFeed::new(question, plan, aggregation.worker());
+        let mut sums = SeriesFeed::new(question, plan, aggregation.worker());
         // Some rows are about whole hours.
         let from = question.from().saturating_sub(question.from().rem_euclid(HOUR));
-        let stats = snapshot.read(&columns, from, question.to(), cancel, &mut |series: &SeriesBatch| feed.feed(series))?;
-        let (worker, rows, notes) = feed.end();
+        let mut stats = snapshot.read(&columns, from, question.to(), cancel, &mut |series: &SeriesBatch| sums.feed(series))?;
+        let (worker, rows, notes) = sums.end();
         if rows == 0 {
             return Ok(None);
         }
-        match aggregation.end_pass(vec![worker])? {
+        let mut workers = vec![worker];
+        for (from, to) in plan.left(question) {
+            let of_part = (0..threads).map(|_| aggregation.worker().within(from, to)).collect();
+            workers.extend(feed(snapshot, question, (from, to), of_part, &mut stats, cancel)?);
+        }
+        match aggregation.end_pass(workers)? {
             Pass::Again => {}
             Pass::Done(answer) => return Ok(Some((from_series(*answer, notes), stats))),
         }

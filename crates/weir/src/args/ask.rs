@@ -86,6 +86,10 @@ pub(crate) struct QueryWhat {
     #[arg(long)]
     pub(crate) unscaled: bool,
 
+    /// Of records that go beyond the time, only their part in it, as in a series
+    #[arg(long, conflicts_with_all = ["series", "columns", "limit"])]
+    pub(crate) spread: bool,
+
     /// Names of addresses beside them, by the resolver, which learns the addresses by that
     #[arg(long, conflicts_with = "summary")]
     pub(crate) names: bool,

@@ -179,9 +179,16 @@ fn check_series_of_groups(
     Ok(())
 }
 
-/// The parts of rows in the slots of a series, or the rows as they are.
+/// The slots of a series; of what is spread, one that is the range.
+fn slots_of(question: &Question) -> Option<Slots> {
+    let is_bounded = question.from != i64::MIN && question.to != i64::MAX;
+    let range = || Slots { step: question.to - question.from, origin: question.from };
+    question.slots.or_else(|| (question.spread && is_bounded).then(range))
+}
+
+/// The parts of rows in slots, or the rows as they are.
 fn in_slots<'a>(question: &Question, all: &Rows<'a>) -> Rows<'a> {
-    let Some(slots) = question.slots else {
+    let Some(slots) = slots_of(question) else {
         return all.clone();
     };
     let mut parts = Vec::new();
@@ -228,6 +235,10 @@ fn value(key: &Key, batch: &FlowBatch, row: usize, side: usize) -> Cell {
             [pair.first, pair.second][side]
         }
         KeySource::Dscp => return batch.tos.get(row).map_or(Cell::Absent, |tos| Cell::Number(u64::from(tos / 4))),
+        KeySource::Application => {
+            let recognised = batch.app.get(row).or(batch.app_name.get(row));
+            return recognised.map_or(Cell::Absent, |text| Cell::Text(text.into()));
+        }
         KeySource::Time(slots) => return Cell::Time(slots.begin_of(Placed::of(batch, row).end)),
         KeySource::Member(name) => {
             let object: Option<serde_json::Value> = batch.extra.get(row).and_then(|text| serde_json::from_str(text).ok());
@@ -325,7 +336,7 @@ fn near(found: f64, wanted: f64, what: &What) -> bool {
 
 fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>) -> Cell {
     // What is counted stands in the slot in which a record ends.
-    let slots = question.slots.unwrap_or(Slots::every(1));
+    let slots = slots_of(question).unwrap_or(Slots::every(1));
     let ends_here = |(batch, row, slot): &(&FlowBatch, usize, Option<i64>)| {
         slot.is_none_or(|slot| slots.begin_of(Placed::of(batch, *row).end) == slot)
     };
@@ -412,7 +423,7 @@ fn sum(column: Column, rows: &Rows<'_>, question: &Question, counted: &[(&FlowBa
     let mut total = 0u64;
     for (batch, row, slot) in rows {
         let amount = of_row(batch, *row);
-        match (slot, question.slots) {
+        match (slot, slots_of(question)) {
             (Some(slot), Some(slots)) => spread(amount, Placed::of(batch, *row), slots, |at, part| {
                 if at == *slot {
                     total = total.saturating_add(part.saturating_mul(rate(batch, *row)));

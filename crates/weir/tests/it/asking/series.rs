@@ -58,6 +58,10 @@ fn records(rng: &mut Rng, mix: Mix, count: usize) -> FlowBatch {
         batch.protocol.push_some(row, value(rng).map(|value| value as u8));
         batch.in_if.push_some(row, value(rng).map(|value| value as u32));
         batch.src_as.push_some(row, value(rng).map(|value| value as u32));
+        let app = value(rng).map(|value| format!("app{value}"));
+        batch.app.push_some(row, app.as_deref());
+        let app = value(rng).map(|value| format!("app{value}"));
+        batch.app_name.push_some(row, app.as_deref());
         let country = value(rng).map(|value| format!("C{value}"));
         batch.dst_country.push_some(row, country.as_deref());
         if mix.sampled {
@@ -89,7 +93,8 @@ fn store(make: MakeSummary, parts: &[FlowBatch]) -> (Folder, Store) {
 }
 
 fn question(rng: &mut Rng) -> QuestionText {
-    const BY: [&str; 8] = ["", "exporter", "protocol", "in_if", "src_as", "dst_country", "exporter,protocol", "in_if,exporter"];
+    const BY: [&str; 9] =
+        ["", "exporter", "protocol", "in_if", "src_as", "dst_country", "exporter,protocol", "in_if,exporter", "application"];
     const STEPS: [&str; 4] = ["1m", "7m", "1h", "2h"];
     const MEASURES: [&str; 3] = ["", "bytes,packets,flows,samples,connections", "flows,bps"];
     const FILTERS: [&str; 3] = ["", "exporter 10.0.0.2", "not exporter in [10.0.0.1 10.0.0.3]"];
@@ -101,7 +106,19 @@ fn question(rng: &mut Rng) -> QuestionText {
         1 => (Some(edge(rng, 2)), Some(edge(rng, 2) + 10_000 * SECOND)),
         _ => (Some(edge(rng, 4)), None),
     };
-    QuestionText { by, series, measures, filter, from, to, unscaled: rng.u64(0..2) == 0, ..QuestionText::default() }
+    let unscaled = rng.u64(0..2) == 0;
+    let text = QuestionText { by, series, measures, filter, from, to, unscaled, ..QuestionText::default() };
+    if to.is_none() || rng.u64(0..2) == 0 {
+        return text;
+    }
+    // Groups of a range, which is more often not of whole hours.
+    let whole_hours = rng.u64(0..4) == 0;
+    let hour = |time: i64| if whole_hours { time - time % (3600 * SECOND) } else { time };
+    let top = (!text.by.is_empty()).then(|| rng.u64(1..12));
+    let (from, to) = (from.map(hour), to.map(|to| hour(to) + 3600 * SECOND));
+    // The usual ones of a summary tell first and last, which series do not know.
+    let measures = if text.by.is_empty() && text.measures.is_empty() { "flows,packets".into() } else { text.measures.clone() };
+    QuestionText { series: String::new(), measures, summary: text.by.is_empty(), spread: true, top, from, to, ..text }
 }
 
 fn asked(store: &Store, text: &QuestionText) -> Answer {
