@@ -1,4 +1,4 @@
-//! Sample captures, one a protocol and one of packets, for the demo, the manual and as seeds of the fuzz targets.
+//! Sample captures, one a protocol and one of packets, and a database of their countries, for the demo, the manual and as seeds of the fuzz targets.
 //!
 //! One small network is watched for a minute ([`traffic`]), and every protocol tells of it in its own way. The octets are put together here and not by
 //! `weir-codec`, so that reading a sample checks the decoders against something that does not share their mistakes. Addresses are those set aside for
@@ -8,6 +8,7 @@ mod octets;
 mod traffic;
 
 mod captured;
+mod countries;
 mod fastnetmon;
 mod ipfix;
 mod netflow5;
@@ -44,7 +45,8 @@ pub(crate) fn files() -> Vec<Derived> {
         content: pcap_of(&datagrams),
     };
     let packets = Derived { path: format!("{FOLDER}/packets.pcap"), content: packets::file() };
-    samples().into_iter().map(file).chain([packets]).collect()
+    let countries = Derived { path: format!("{FOLDER}/countries.mmdb"), content: countries::file() };
+    samples().into_iter().map(file).chain([packets, countries]).collect()
 }
 
 /// Writes inputs from which the fuzz targets start, a folder a target.

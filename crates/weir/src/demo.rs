@@ -40,6 +40,9 @@ const EXPORTS: [(&str, &[u8]); 4] = [
     ("sflow.pcap", include_bytes!("../samples/sflow.pcap")),
 ];
 
+/// In which countries the addresses of the samples are.
+const COUNTRIES: &[u8] = include_bytes!("../samples/countries.mmdb");
+
 /// What the meter exports, each part as another device would: its address, its name, and the keys of its endpoint.
 const DEVICES: [(Ipv4Addr, &str, &str); 3] = [
     (Ipv4Addr::new(127, 0, 0, 11), "data centre", "filter=tcp or port 53"),
@@ -118,12 +121,13 @@ impl Demo {
 
     fn write_files(&self) -> Result<(), Failure> {
         let Self { console, receiver, folder, .. } = self;
-        let store = folder.join("store");
+        let (store, countries) = (folder.join("store"), folder.join("countries.mmdb"));
         let mut config = format!(
             "[listen.demo]\nurl = \"udp://{receiver}\"\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"{console}\"\n\n\
-             [enrich]\ninternal = [\"10.0.0.0/8\", \"198.51.100.0/24\", \"2001:db8::/32\"]\n\n\
+             [enrich]\ndatabases = [\"{}\"]\ninternal = [\"10.0.0.0/8\", \"198.51.100.0/24\", \"2001:db8::/32\"]\n\n\
              [enrich.prefixes]\n\"198.51.100.0/28\" = \"servers\"\n\"198.51.100.16/28\" = \"office\"\n\"198.51.100.32/27\" = \"branch\"\n\"198.51.100.64/27\" = \"home\"\n",
-            store.display()
+            store.display(),
+            countries.display()
         );
         let metered = DEVICES.iter().chain([&LOSSY]).map(|(address, name, _)| (address.to_string(), *name));
         let named = REPLAYED.iter().map(|(address, name)| ((*address).to_owned(), *name)).chain(metered);
@@ -131,7 +135,7 @@ impl Demo {
             config.push_str(&format!("\n[source.device{number}]\nmatch = \"{address}\"\nname = \"{name}\"\n"));
         }
         let files = EXPORTS.iter().map(|(name, octets)| (folder.join(name), *octets));
-        for (path, octets) in files.chain([(self.config(), config.as_bytes())]) {
+        for (path, octets) in files.chain([(countries.clone(), COUNTRIES), (self.config(), config.as_bytes())]) {
             fs::write(&path, octets).map_err(|error| Failure::Failed(format!("cannot write {}: {error}", path.display())))?;
         }
         Ok(())

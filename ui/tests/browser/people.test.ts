@@ -68,6 +68,35 @@ test('a session that ends while a page is open asks again', async () => {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 });
 
+test('a restart of the service ends sessions: the page asks again, and goes on where it was', async () => {
+  const page = await enter('/sources?as=table&find=127', 'ann');
+  await settled(page);
+  await service.stop();
+  await page.getByText('The service does not answer.').waitFor();
+  await service.start();
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+  expect(await page.getByRole('navigation').count()).toBe(0);
+  await shoot(page, 'sign-in-again-desktop-light');
+  await page.getByLabel('Name').fill('ann');
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Sources', level: 1 }).waitFor();
+  expect(new URL(page.url()).search).toBe('?as=table&find=127');
+});
+
+test('who sees a part of the data, or is no analyst, sees how complete it is', async () => {
+  await service.addUser('vic', PASSWORD, '--role', 'viewer');
+  await service.addUser('lim', PASSWORD, '--role', 'viewer', '--filter', 'port 53');
+  for (const name of ['vic', 'lim']) {
+    const page = await enter(`/?${fed.range}`, name);
+    await settled(page);
+    await page.locator('p.keys', { hasText: 'complete' }).first().waitFor();
+    await page.goto(`${service.url}/dashboards?dashboard=overview&${fed.range}`);
+    await settled(page);
+    await page.locator('p.keys', { hasText: 'complete' }).first().waitFor();
+  }
+});
+
 test('users are added with limits, which hold on every page', async () => {
   const page = await enter('/settings?tab=users', 'ann');
   await settled(page);

@@ -224,6 +224,8 @@ impl<'q> SeriesFeed<'q> {
                 if !is_source && !is_value {
                     continue;
                 }
+                // Where no record has a value, the rest is all.
+                self.rows += u64::from(is_source);
                 self.has_rest |= is_value && series.number.get(row).is_none() && series.text.get(row).is_none();
                 let slot = self.slot_of(series.slot.get(row));
                 let rest = self.rests.entry((slot, series.exporter.get(row).filter(|_| is_by_source))).or_default();

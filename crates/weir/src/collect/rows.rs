@@ -13,8 +13,6 @@ use super::source::{Source, SourceKey};
 use super::troubles::Trouble;
 use crate::config::{OneIn, Sampling};
 
-/// A source of which nothing was heard for longer is silent; nanoseconds.
-const SILENT: i64 = 600_000_000_000;
 /// Data that came for so long without records waits for something; nanoseconds.
 const WAITS: i64 = 60_000_000_000;
 /// Seconds by which a clock may be wrong.
@@ -163,7 +161,7 @@ impl View<'_> {
         {
             return (SourceState::Refused, Some(not_allowed(source.from.to_ip(), &listener)));
         }
-        if silent_for >= SILENT {
+        if silent_for >= self.settings.silent_after {
             let note = format!("silent for {}: does it still export to this address and port?", rough(silent_for as f64 / 1e9));
             return (SourceState::Silent, Some(note));
         }

@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     known: Vec<Known>,
     /// The addresses of each.
     networks: Vec<Network>,
+    /// A source of which nothing was heard for longer is silent; nanoseconds.
+    pub(crate) silent_after: i64,
 }
 
 /// What is known of a source.
@@ -42,7 +44,8 @@ impl Settings {
             proxy: source.proxy,
         });
         let networks = sections().map(|(_, source)| source.network).collect();
-        Self { places: PrefixMap::new(&places), known: known.collect(), networks }
+        let silent_after = i64::try_from(config.collector.silent_after.of().as_nanos()).unwrap_or(i64::MAX);
+        Self { places: PrefixMap::new(&places), known: known.collect(), networks, silent_after }
     }
 
     /// The sections of which none of these exporters is, with their addresses.

@@ -21,6 +21,8 @@ pub(crate) struct Collector {
     pub(crate) commit_interval: Span,
     /// Sources with a state of their own.
     pub(crate) max_sources: usize,
+    /// A source of which nothing was heard for longer is told as silent.
+    pub(crate) silent_after: Span,
     /// Information Elements of your own: a TOML file of `[[element]]` tables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) elements: Option<PathBuf>,
@@ -36,6 +38,8 @@ const MOST_UNASKED: usize = 4;
 const QUEUES: std::ops::RangeInclusive<usize> = 1 << 20..=4 << 30;
 /// Commits more often cost more than they help; later ones break the promise of a second.
 const COMMITS: std::ops::RangeInclusive<Span> = Span::milliseconds(10)..=Span::seconds(60);
+/// Exporters that have nothing to tell are silent for some seconds; who is silent for a day is gone.
+const SILENCES: std::ops::RangeInclusive<Span> = Span::seconds(1)..=Span::seconds(86_400);
 
 impl Default for Collector {
     fn default() -> Self {
@@ -44,6 +48,7 @@ impl Default for Collector {
             queue: Size(64 << 20),
             commit_interval: Span::seconds(1),
             max_sources: 16_384,
+            silent_after: Span::seconds(600),
             elements: None,
             private_enterprise: None,
         }
@@ -63,6 +68,10 @@ impl Collector {
         if !COMMITS.contains(&self.commit_interval) {
             let (least, most) = (COMMITS.start(), COMMITS.end());
             return Err(format!("commit_interval: {}, expected {least} to {most}", self.commit_interval));
+        }
+        if !SILENCES.contains(&self.silent_after) {
+            let (least, most) = (SILENCES.start(), SILENCES.end());
+            return Err(format!("silent_after: {}, expected {least} to {most}", self.silent_after));
         }
         if self.max_sources == 0 {
             return Err("max_sources: 0, expected 1 or more".into());

@@ -216,6 +216,7 @@ fn refusals_say_where_and_what_was_expected() {
         ("[collector]\nworkers = 0", "collector.workers: 0, expected 1 or more"),
         ("[collector]\nqueue = \"64KiB\"", "collector.queue: 64KiB, expected 1MiB to 4GiB"),
         ("[collector]\ncommit_interval = \"2m\"", "collector.commit_interval: 2m, expected 10ms to 1m"),
+        ("[collector]\nsilent_after = \"500ms\"", "collector.silent_after: 500ms, expected 1s to 1d"),
         ("[enrich.prefixes]\n\"10.0.0.0/8x\" = \"a\"", "enrich.prefixes"),
         ("[console]\nlisten = \"8080\"", "line 2: console.listen: "),
         ("[meter\n", "line 1: "),

@@ -37,26 +37,39 @@ fn the_whole_chain_starts_answers_and_leaves_nothing() {
     let config = told.split_whitespace().skip_while(|word| *word != "-c").nth(1).unwrap_or_else(|| panic!("{told}")).to_owned();
     assert!(told.contains("http://127.0.0.1:") && told.contains("Ctrl-C"), "{told}");
     let folder = Path::new(&config).parent().unwrap();
-    // An hour of a network in which several clients ask each minute.
+    // An hour of a network in which several clients ask each minute, and a line that loses.
     let count = || weir(&["query", "--format", "none", "-c", &config]).stdout.trim().parse::<u64>().unwrap_or_default();
+    let busy = || {
+        let slots =
+            weir(&["query", "exporter 127.0.0.11", "--series", "10m", "--last", "50m", "--format", "json", "-c", &config])
+                .records();
+        slots.iter().filter(|slot| slot["bytes"].as_u64() > Some(0)).count()
+    };
+    let sources = || weir(&["sources", "--format", "json", "-c", &config]).records();
+    let named = |name: &str| sources().into_iter().find(|source| source["name"] == name).unwrap_or_default();
     let begun = Instant::now();
-    while count() < 600 {
-        assert!(begun.elapsed() < PATIENCE, "{} records", count());
+    while count() < 600 || busy() < 5 || named("branch, lossy line")["lost_datagrams"].as_u64().unwrap_or_default() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "{} records, {} slots, {:?}", count(), busy(), sources());
         thread::sleep(Duration::from_millis(100));
     }
-    let slots =
-        weir(&["query", "exporter 127.0.0.11", "--series", "10m", "--last", "50m", "--format", "json", "-c", &config]).records();
-    let busy = slots.iter().filter(|slot| slot["bytes"].as_u64() > Some(0)).count();
-    assert!(busy >= 5, "{slots:?}");
-    let sources = weir(&["sources", "--format", "json", "-c", &config]).records();
-    let named =
-        |name: &str| sources.iter().find(|source| source["name"] == name).unwrap_or_else(|| panic!("{name}: {sources:?}"));
-    assert!(named("branch, lossy line")["lost_datagrams"].as_u64() > Some(0), "{sources:?}");
-    assert_eq!(named("data centre")["lost_records"], 0, "{sources:?}");
-    let slow =
-        weir(&["query", "rtt > 0", "--by", "app_name", "--measures", "rtt p95,connections", "--format", "json", "-c", &config])
-            .records();
+    assert_eq!(named("data centre")["lost_records"], 0, "{:?}", sources());
+    let slow = weir(&[
+        "query",
+        "rtt > 0",
+        "--by",
+        "application",
+        "--measures",
+        "rtt p95,connections",
+        "--format",
+        "json",
+        "-c",
+        &config,
+    ])
+    .records();
     assert!(slow.len() >= 3, "{slow:?}");
+    let countries = weir(&["query", "--by", "src_country", "--format", "json", "-c", &config]).records();
+    assert!(countries.len() > 5, "{countries:?}");
+    let sources = sources();
     let mut protocols: Vec<_> = sources.iter().filter_map(|source| source["protocols"][0].as_str()).collect();
     protocols.sort_unstable();
     protocols.dedup();

@@ -36,6 +36,9 @@ fn questions() -> Vec<Value> {
         json!({"filter": "not port 53", "summary": true}),
         json!({"filter": "port 53 or port 443", "by": "app"}),
         json!({"filter": "any", "unscaled": true, "summary": true}),
+        json!({"by": "application", "spread": true, "from": "2026-01-01", "to": "2026-12-31", "measures": "bytes,flows"}),
+        json!({"by": "src_addr", "spread": true, "from": "2026-01-01", "to": "2026-12-31", "measures": "bytes", "top": 5}),
+        json!({"summary": true, "spread": true, "from": "2026-01-01", "to": "2026-12-31", "measures": "bytes,packets"}),
     ]
 }
 
