@@ -48,6 +48,6 @@ export function firstLook(wanted: Wanted): ((signal: AbortSignal) => Promise<{ s
   if (!newest) return undefined;
   return async (signal) => {
     const answer = await ask(question({ ...wanted, step: step.text, span: newest }), signal);
-    return { stack: stack({ span, step: step.ms, measure, answer, before: undefined, beforeFrom: 0, now: wanted.now, merge: wanted.merge }), answer };
+    return { stack: stack({ span, step: step.ms, measure, answer, before: undefined, beforeFrom: 0, now: wanted.now }), answer };
   };
 }
