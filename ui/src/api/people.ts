@@ -3,8 +3,8 @@ import { json, posted, refusal, send } from './client';
 
 export type Role = 'viewer' | 'analyst' | 'admin';
 
-/** What a user may see: the records a filter selects, without these columns. */
-export type DataLimits = { filter: string; hidden: string[] };
+/** What a user may see: the records a filter selects, without these columns. What limits nothing is left out. */
+export type DataLimits = { filter?: string; hidden?: string[] };
 
 export type Session = {
   signed_in: boolean;
