@@ -40,7 +40,7 @@ pub(super) fn file() -> Vec<u8> {
 
 /// What every reader wants to know first.
 fn metadata(nodes: u32, out: &mut Vec<u8>) {
-    map(8, out);
+    map(9, out);
     text("binary_format_major_version", out);
     number(5, &2u16.to_be_bytes(), out);
     text("binary_format_minor_version", out);
@@ -55,6 +55,8 @@ fn metadata(nodes: u32, out: &mut Vec<u8>) {
     text("countries of the samples", out);
     text("ip_version", out);
     number(5, &6u16.to_be_bytes(), out);
+    text("languages", out);
+    number(11, &[], out);
     text("node_count", out);
     number(6, &nodes.to_be_bytes(), out);
     text("record_size", out);
@@ -122,7 +124,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
     out.extend(text.as_bytes());
 }
 
-/// A number; kinds beyond 7 stand in an octet of their own.
+/// A number, or an array of nothing; kinds beyond 7 stand in an octet of their own.
 fn number(kind: u8, octets: &[u8], out: &mut Vec<u8>) {
     let length = octets.len() as u8;
     match kind {
