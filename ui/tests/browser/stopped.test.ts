@@ -17,10 +17,8 @@ afterAll(async () => {
 });
 
 test('a source that stops is seen on pages that are open, with what to check, and seen when it is there again', async () => {
-  const send = (): Promise<void> => service.send(ipfix('www.example.net', 'uplink'), '127.0.0.5');
-  await send();
-  // As long as it sends it is well.
-  const sending = setInterval(() => void send(), 1_000);
+  const send = (): NodeJS.Timeout => setInterval(() => void service.send(ipfix('www.example.net', 'uplink'), '127.0.0.5'), 1_000);
+  const sending = send();
   const options = { ...DESKTOP, colorScheme: 'light' as const, extraHTTPHeaders: service.local() };
   const sources = await open(browser, `${service.url}/sources?as=table`, options);
   const overview = await open(browser, `${service.url}/?last=15m`, options);
@@ -40,9 +38,10 @@ test('a source that stops is seen on pages that are open, with what to check, an
   await shoot(overview.page, 'source-stopped-overview-desktop-light');
   await shoot(sources.page, 'source-stopped-desktop-light');
 
-  await send();
+  const again = send();
   await row.getByText('receiving').waitFor();
   await short.getByText('receiving').waitFor();
+  clearInterval(again);
   for (const { wrong, close } of [sources, overview]) {
     await close();
     expect(wrong).toEqual([]);
