@@ -22,6 +22,7 @@ mod link;
 mod session;
 mod shared;
 
+mod status;
 mod unit;
 
 pub(crate) mod commands;
@@ -31,7 +32,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use session::{Held, Holding};
-pub(crate) use unit::{HaStatus, Unit};
+pub(crate) use status::HaStatus;
+pub(crate) use unit::Unit;
 
 /// What a unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -1,18 +1,17 @@
 //! This unit: its role, who decided it, and what follows from it.
 
+mod pairing;
+
 use std::fs;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use super::channel::PairState;
-use super::identity::{Identity, Part};
+use super::identity::Part;
 use super::link::Link;
 use super::session::Held;
+use super::status::{HaStatus, PeerStatus};
 use super::watch::{Watch, Watched};
 use super::{Role, Verdict};
 use crate::config::{Ha, HaMode, Origin, Traffic};
@@ -104,65 +103,6 @@ impl Alarm {
     }
 }
 
-/// What people are told of a unit.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct HaStatus {
-    /// What it is.
-    pub(crate) role: Role,
-    /// What decides.
-    pub(crate) mode: HaMode,
-    /// Why it is what it is.
-    pub(crate) cause: String,
-    /// Since when, RFC 3339.
-    pub(crate) since: String,
-    /// How often that has changed since the service began.
-    pub(crate) changes: u64,
-    /// Records that were not sent because it stood by.
-    pub(crate) withheld: u64,
-    /// Why nobody can tell the role, or what is wrong with the two units.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) trouble: Option<String>,
-    /// The number of its configuration, where there is a pair; none while that is on trial.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) configuration: Option<u64>,
-    /// The other unit, where there is a pair.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) peer: Option<PeerStatus>,
-}
-
-/// What people are told of the other unit.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct PeerStatus {
-    /// Where this one stands.
-    pub(crate) part: Part,
-    /// Where the other one is.
-    pub(crate) address: String,
-    /// It can be spoken with.
-    pub(crate) is_up: bool,
-    /// What it was decided to be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) role: Option<Role>,
-    /// Its program, and the number of its configuration.
-    pub(crate) version: String,
-    pub(crate) configuration: u64,
-    /// When one of both has taken over a change of the other last, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) changed: Option<String>,
-    /// For how many seconds they may differ: 0 while they are known to be the same. None where they never were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) lag: Option<u64>,
-    /// Connections of others that were refused.
-    pub(crate) refused: u64,
-    /// Keys in which the settings of both differ.
-    pub(crate) differing: usize,
-    /// When both were the same last, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) same: Option<String>,
-    /// Why it cannot be spoken with, or why settings differ.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) trouble: Option<String>,
-}
-
 impl Unit {
     /// A unit that stands by where there is another one, until somebody has decided.
     pub(crate) fn new(
@@ -244,82 +184,6 @@ impl Unit {
         Ok(())
     }
 
-    /// Goes on with the pair that is kept in this folder, whose settings are these.
-    pub(crate) fn share(self: &Arc<Self>, folder: PathBuf, held: Weak<dyn Held>) {
-        *lock(&self.pair) = Some((folder, held));
-        self.load_pair();
-    }
-
-    fn load_pair(self: &Arc<Self>) {
-        let _turn = lock(&self.changing);
-        let Some((folder, held)) = lock(&self.pair).clone() else { return };
-        let mut link = lock(&self.link);
-        *link = None;
-        match Link::load(&folder, self.listen(), Arc::downgrade(self), held) {
-            Ok(loaded) => *link = loaded,
-            Err(error) => tracing::error!(error, "the other unit cannot be spoken with: `weir ha leave` ends the pair"),
-        }
-    }
-
-    /// Begins a pair, where there is none, and gives a token for the other unit. The error is a sentence.
-    pub(crate) fn init(self: &Arc<Self>) -> Result<String, String> {
-        let _turn = lock(&self.changing);
-        let (folder, held) = lock(&self.pair).clone().ok_or("the service has only just begun")?;
-        let mut link = lock(&self.link);
-        match link.as_ref().map(Link::part) {
-            Some(Part::First) => {}
-            Some(Part::Second) => return Err("this unit has joined a pair: `weir ha leave` ends that".into()),
-            None => {
-                no_pair(&folder)?;
-                *link = Some(Link::init(&folder, self.listen(), Arc::downgrade(self), held)?);
-            }
-        }
-        link.as_ref().map_or_else(|| Err("there is no pair".into()), Link::token)
-    }
-
-    /// Joins the pair of the unit there. The error is a sentence.
-    pub(crate) fn join(self: &Arc<Self>, address: &str, token: &str) -> Result<(), String> {
-        let _turn = lock(&self.changing);
-        let (folder, held) = lock(&self.pair).clone().ok_or("the service has only just begun")?;
-        if lock(&self.link).is_some() {
-            return Err("this unit is in a pair: `weir ha leave` ends that".into());
-        }
-        no_pair(&folder)?;
-        // Without a port, that which units listen on.
-        let has_port =
-            address.parse::<SocketAddr>().is_ok() || address.rsplit_once(':').is_some_and(|(host, _)| !host.contains(':'));
-        let port = crate::config::PAIR_PORT;
-        let address = match address.parse::<std::net::Ipv6Addr>() {
-            Ok(address) => format!("[{address}]:{port}"),
-            Err(_) if has_port => address.to_owned(),
-            Err(_) => format!("{address}:{port}"),
-        };
-        let joined = Link::join(&folder, self.listen(), &address, token, Arc::downgrade(self), held)?;
-        *lock(&self.link) = Some(joined);
-        Ok(())
-    }
-
-    /// Ends the pair, as far as this unit is in it. The error is a sentence.
-    pub(crate) fn leave(&self) -> Result<(), String> {
-        let _turn = lock(&self.changing);
-        let Some((folder, _)) = lock(&self.pair).clone() else { return Ok(()) };
-        let before = lock(&self.link).take();
-        drop(before);
-        let mut inside = self.inside();
-        inside.peer = None;
-        self.weigh(&mut inside);
-        drop(inside);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(format!("{}: {error}", folder.display())),
-            _ => Ok(()),
-        }
-    }
-
-    /// The values of this unit count where both have changed a key. The error is a sentence.
-    pub(crate) fn settle(&self) -> Result<(), String> {
-        lock(&self.link).as_ref().map(Link::settle).ok_or_else(|| "there is no pair: `weir ha init` begins one".into())
-    }
-
     /// What was decided about this unit alone.
     pub(super) fn decided(&self) -> Role {
         self.inside().decided.role
@@ -366,26 +230,7 @@ impl Unit {
 
     /// What is to be known of it.
     pub(crate) fn status(&self) -> HaStatus {
-        let peer = lock(&self.link).as_ref().map(|link| {
-            let seen = link.seen();
-            PeerStatus {
-                part: link.part(),
-                address: seen.address,
-                is_up: seen.is_up,
-                role: seen.role,
-                version: seen.version,
-                configuration: seen.configuration,
-                changed: seen.changed.map(weir_server::moment::text),
-                lag: seen.same.map(|same| match seen.is_up && seen.pair == PairState::default() {
-                    true => 0,
-                    false => crate::collect::now().saturating_sub(same).unsigned_abs() / 1_000_000_000,
-                }),
-                refused: link.refused(),
-                differing: seen.pair.behind,
-                same: seen.same.map(weir_server::moment::text),
-                trouble: seen.trouble.or(seen.pair.trouble),
-            }
-        });
+        let peer = lock(&self.link).as_ref().map(PeerStatus::of);
         let held = lock(&self.pair).as_ref().filter(|_| peer.is_some()).and_then(|(_, held)| held.upgrade());
         let configuration = held.and_then(|held| Some(held.held()?.version));
         let inside = self.inside();
@@ -512,14 +357,6 @@ impl Unit {
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What cannot be gone on with is not written over.
-fn no_pair(folder: &Path) -> Result<(), String> {
-    match Identity::load(folder)? {
-        Some(_) => Err("this unit was in a pair that could not be gone on with: see the log, or `weir ha leave` ends it".into()),
-        None => Ok(()),
     }
 }
 
