@@ -177,7 +177,7 @@ impl Pair {
         let weir = env!("CARGO_BIN_EXE_weir");
         let text = format!(
             "global_defs {{\n  vrrp_version 3\n  script_user root\n  enable_script_security\n  vrrp_garp_master_delay 0\n}}\n\
-             vrrp_script weir {{\n  script \"{weir} ha status --format none -c {}\"\n  interval 1\n  fall 1\n  rise 1\n}}\n\
+             vrrp_script weir {{\n  script \"{weir} ha status --format none -c {}\"\n  interval 1\n  timeout 5\n  fall 1\n  rise 1\n}}\n\
              vrrp_instance shared {{\n  state BACKUP\n  nopreempt\n  interface inside\n  virtual_router_id 51\n  priority {priority}\n  advert_int 0.3\n  \
              virtual_ipaddress {{\n    {SHARED}/24 dev inside\n    10.78.2.100/24 dev outside\n  }}\n  track_interface {{\n    outside\n  }}\n  track_script {{\n    weir\n  }}\n}}\n",
             config.display()
