@@ -60,6 +60,10 @@ export function grouped(rows: SourceRow[]): Shown[] {
   return [...wholes, ...rows.filter(({ group }) => !wholes.some(({ name }) => name === group))];
 }
 
+/** It is silent while another unit of its group reports, as a unit that stands by is. */
+export const leavesToOthers = (source: SourceRow, all: SourceRow[]): boolean =>
+  source.state === 'silent' && Boolean(source.group) && all.some(({ group, exporter, state }) => group === source.group && exporter !== source.exporter && state === 'receiving');
+
 export const exportersOf = (units: SourceRow[]): string[] => [...new Set(units.map(({ exporter }) => exporter))];
 
 /** The unit that reported last. */

@@ -161,9 +161,25 @@ ${this.#sections}`,
     await run(this.#program, ['replay', capture, '--to', `udp://${this.listener}`, '--rate', '500', ...options]);
   }
 
-  /** Meters a capture; exports from an address of the loopback network. */
-  async meter(capture: string, from = '127.0.0.1'): Promise<void> {
-    await run(this.#program, ['meter', '-r', capture, '--export', `udp://${this.listener}?source=${from}`, '--format', 'none']);
+  async meter(capture: string): Promise<void> {
+    await run(this.#program, ['meter', '-r', capture, '--export', `udp://${this.listener}`, '--format', 'none']);
+  }
+
+  /** A meter that goes on: the packets of a capture come again and again, now, and what it meters leaves from an address of the loopback network. Gives what kills it. */
+  meterOn(capture: string, from: string): () => Promise<void> {
+    const words = ['meter', '-r', '-', '--active-timeout', '1s', '--inactive-timeout', '1s', '--format', 'none'];
+    const meter = spawn(this.#program, [...words, '--export', `udp://${this.listener}?source=${from}`], { stdio: ['pipe', 'ignore', 'ignore'] });
+    // It may be killed while it is written to.
+    meter.stdin.on('error', () => undefined);
+    const file = readFileSync(capture);
+    meter.stdin.write(file.subarray(0, PCAP_HEADER));
+    const feeding = setInterval(() => meter.stdin.write(packetsOfNow(file)), 200);
+    return async () => {
+      clearInterval(feeding);
+      const ended = new Promise((resolve) => meter.once('exit', resolve));
+      meter.kill('SIGKILL');
+      await ended;
+    };
   }
 
   /** Sends one datagram from an address of the loopback network. */
@@ -180,6 +196,19 @@ ${this.#sections}`,
     const response = await fetch(`${this.url}/api/v1/query?summary=true`, { headers: this.local() });
     return ((await response.json()) as { records: number }).records;
   }
+}
+
+const PCAP_HEADER = 24;
+
+/** The packets of a capture (pcap, nanoseconds, little end first) as if they came now. */
+function packetsOfNow(file: Buffer): Buffer {
+  const packets = Buffer.from(file.subarray(PCAP_HEADER));
+  const now = Date.now();
+  for (let at = 0; at < packets.length; at += 16 + packets.readUInt32LE(at + 8)) {
+    packets.writeUInt32LE(Math.floor(now / 1000), at);
+    packets.writeUInt32LE((now % 1000) * 1_000_000, at + 4);
+  }
+  return packets;
 }
 
 /** An IPFIX message (RFC 7011) with one record whose texts an exporter chose: an HTTP host and the name of an interface. */

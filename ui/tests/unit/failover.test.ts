@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Answer, Note, SourceRow } from '../../src/api/client';
 import { failOversOf, merged, notesToShow, sentence } from '../../src/ask/failover';
-import { activeOf, grouped } from '../../src/ask/sources';
+import { activeOf, grouped, leavesToOthers } from '../../src/ask/sources';
 import { MEASURES, stack, sumOf, together } from '../../src/ask/stack';
 
 const START = Date.UTC(2026, 2, 2, 9);
@@ -78,5 +78,6 @@ test('units of a group are one source, whose state is that of the unit that repo
   expect([pair?.name, pair?.state, pair?.records, pair?.lost_records, pair?.faults]).toEqual(['pair', 'receiving', 40, 2, { truncated: 1 }]);
   expect(pair?.units?.map(({ name }) => name)).toEqual(['lb-a', 'lb-b']);
   expect(activeOf(pair!.units!)?.name).toBe('lb-b');
+  expect(rows.map((row) => leavesToOthers(row, rows))).toEqual([false, false, true, false]);
   expect(sumOf([{ keys: ['a'], label: 'a', values: [1, null] }, { keys: ['b'], label: 'b', values: [2, 3] }], 'pair').values).toEqual([3, 3]);
 });
