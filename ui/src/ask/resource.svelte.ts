@@ -7,6 +7,19 @@ const SLOW_AFTER = 3_000;
 /** After this a first look is asked for, where there is one. */
 const FIRST_LOOK_AFTER = 100;
 
+/** Pages that are in the background draw nothing: after this, in milliseconds, they are no longer waited for. */
+const DRAWN_AT_LAST = 250;
+
+let isDrawn = typeof requestAnimationFrame === 'undefined';
+
+/** Resolves when the page has drawn itself for the first time: it does so before the service, perhaps on the same machine, is at work. */
+const drawn = (): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => ((isDrawn = true), resolve());
+    requestAnimationFrame(() => setTimeout(done));
+    setTimeout(done, DRAWN_AT_LAST);
+  });
+
 /** What is asked again by itself takes at most one part in so many of the time. */
 const REST = 4;
 
@@ -37,6 +50,8 @@ export class Resource<T> {
     const early = firstLook && setTimeout(() => void this.#look(running.signal, firstLook), FIRST_LOOK_AFTER);
     running.signal.addEventListener('abort', () => (clearTimeout(slow), clearTimeout(early)));
     try {
+      if (!isDrawn) await drawn();
+      if (running.signal.aborted) return;
       const value = await work(running.signal);
       if (running.signal.aborted) return;
       this.value = value;
