@@ -55,8 +55,8 @@ export function pieOption(shown: Shown): EChartsOption {
   };
 }
 
-/** Columns of a diagram of paths; a value keeps to its column, so paths never run in a circle. */
-export function sankeyOption({ answer, column, unit, dimension }: Shown): EChartsOption {
+/** Columns of a diagram of paths, with names of values for people; a value keeps to its column, so paths never run in a circle. */
+export function sankeyOption({ answer, column, unit, dimension }: Shown, names?: Map<string, string>): EChartsOption {
   const keys = keysOf(answer);
   const nodes = new Map<string, { name: string; label: string; depth: number; value: number }>();
   const links = new Map<string, { source: string; target: string; value: number }>();
@@ -64,7 +64,8 @@ export function sankeyOption({ answer, column, unit, dimension }: Shown): EChart
     const size = number(row[column]);
     if (size <= 0) continue;
     const path = cells(row, keys).map((cell, depth) => {
-      const label = labelOf([keys[depth] ?? ''], [cell]);
+      const text = labelOf([keys[depth] ?? ''], [cell]);
+      const label = names?.get(text) ?? text;
       const name = `${depth} ${label}`;
       const node = nodes.get(name) ?? { name, label, depth, value: 0 };
       node.value += size;

@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, '../../..');
 export const samples = join(root, 'crates/weir/samples');
 
 /** The program: that of `WEIR_BIN`, or the latest build in the target folder. */
-function program(): string {
+export function program(): string {
   const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'target');
   const found = [process.env['WEIR_BIN'], join(target, 'release/weir'), join(target, 'debug/weir')].find((path) => path && existsSync(path));
   if (!found) throw new Error('no weir was built: cargo build --package weir, or say where it is in WEIR_BIN');
