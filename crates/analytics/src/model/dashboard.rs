@@ -72,7 +72,7 @@ pub struct Widget {
 
 impl Default for DashboardTime {
     fn default() -> Self {
-        Self { last: Some("6h".into()), from: None, to: None }
+        Self { last: Some("1h".into()), from: None, to: None }
     }
 }
 

@@ -176,7 +176,8 @@ const PAGES: [Page; 5] = [
                 "distinct(dst_port), flows, distinct(dst_addr)",
                 (0, 0, 6, 5),
             )
-            .sorted("distinct(dst_port)"),
+            .sorted("distinct(dst_port)")
+            .of("proto tcp and flags S and not flags A"),
             view(
                 "hosts",
                 "Hosts that try most hosts",
@@ -185,7 +186,8 @@ const PAGES: [Page; 5] = [
                 "distinct(dst_addr), flows, distinct(dst_port)",
                 (6, 0, 6, 5),
             )
-            .sorted("distinct(dst_addr)"),
+            .sorted("distinct(dst_addr)")
+            .of("proto tcp and flags S and not flags A"),
             view("unanswered", "Connections without an answer", TimeSeries, "", "flows", (0, 5, 8, 5))
                 .of("proto tcp and flags S and not flags A"),
             view("knockers", "Who tries in vain", Top, "src_addr", "flows, distinct(dst_addr)", (8, 5, 4, 5))

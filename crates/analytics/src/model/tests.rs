@@ -306,5 +306,5 @@ fn the_model_is_plain_json() {
     let chapter: Chapter = serde_json::from_str(r#"{"kind":"world_map"}"#).unwrap();
     assert_eq!((chapter.kind, chapter.profile.as_str()), (ChapterKind::WorldMap, "all-sources"));
     let dashboard: Dashboard = serde_json::from_str(r#"{"name":"d"}"#).unwrap();
-    assert_eq!(dashboard.time.last.as_deref(), Some("6h"));
+    assert_eq!(dashboard.time.last.as_deref(), Some("1h"));
 }

@@ -36,6 +36,9 @@ const STREAMS: [([u8; 4], u16, u8, f64, f64); 4] = [
 /// Octets of the packets of streams, as their IP headers say: large frames, so that few packets make megabits.
 const STREAM_OCTETS: u16 = 8_900;
 
+/// Those of what asks for them.
+const REQUEST_OCTETS: u16 = 1_228;
+
 const ETHERNET: usize = 14;
 const IPV4: usize = 20;
 
@@ -121,30 +124,41 @@ fn push_stream(
     packets: &mut Vec<Packet>,
 ) {
     let count = (share(turn, *wave).mul_add(0.85, 0.15) * most) as i64;
+    let client = [CLIENT[0], CLIENT[1], CLIENT[2], *client];
+    let (server, client) = ((*server, *port), (client, 50_000_u16.saturating_add(u16::from(client[3]))));
+    let begin = number as i64 * 1_000_000;
+    let between = TURN / count.max(1);
+    // The client asks first, so that it is known which of the two is the server.
+    packets.push((begin, wire(REQUEST_OCTETS), datagram(client, server, REQUEST_OCTETS)));
+    let data = datagram(server, client, STREAM_OCTETS);
+    packets.extend((1..count).map(|place| (place * between + begin, wire(STREAM_OCTETS), data.clone())));
+}
+
+/// The length of a frame on the wire.
+const fn wire(octets: u16) -> u32 {
+    octets as u32 + ETHERNET as u32
+}
+
+/// The headers of a datagram of UDP from one end, address and port, to the other.
+fn datagram(from: ([u8; 4], u16), to: ([u8; 4], u16), octets: u16) -> Vec<u8> {
     let mut data = vec![0; ETHERNET + IPV4 + 8];
-    let length = STREAM_OCTETS.to_be_bytes();
-    let udp = (STREAM_OCTETS - IPV4 as u16).to_be_bytes();
-    let own_port = 50_000_u16.saturating_add(u16::from(*client));
-    let fields: [(usize, &[u8]); 10] = [
+    let fields: [(usize, &[u8]); 9] = [
         (12, &[0x08, 0x00]),
         (ETHERNET, &[0x45]),
-        (ETHERNET + 2, &length),
+        (ETHERNET + 2, &octets.to_be_bytes()),
         (ETHERNET + 8, &[64, 17]),
-        (ETHERNET + 12, server),
-        (ETHERNET + 16, &CLIENT[..3]),
-        (ETHERNET + 19, &[*client]),
-        (ETHERNET + IPV4, &port.to_be_bytes()),
-        (ETHERNET + IPV4 + 2, &own_port.to_be_bytes()),
-        (ETHERNET + IPV4 + 4, &udp),
+        (ETHERNET + 12, &from.0),
+        (ETHERNET + 16, &to.0),
+        (ETHERNET + IPV4, &from.1.to_be_bytes()),
+        (ETHERNET + IPV4 + 2, &to.1.to_be_bytes()),
+        (ETHERNET + IPV4 + 4, &octets.saturating_sub(IPV4 as u16).to_be_bytes()),
     ];
     for (at, octets) in fields {
         if let Some(place) = data.get_mut(at..at + octets.len()) {
             place.copy_from_slice(octets);
         }
     }
-    let between = TURN / count.max(1);
-    let wire = u32::from(STREAM_OCTETS) + ETHERNET as u32;
-    packets.extend((0..count).map(|place| (place * between + number as i64 * 1_000_000, wire, data.clone())));
+    data
 }
 
 /// How much is going on, between 0 and 1.
