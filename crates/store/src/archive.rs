@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::lock::Lock;
 use crate::manifest::replace;
 
 /// Name of the file of pins inside the store.
@@ -125,11 +126,11 @@ impl Archive {
     }
 
     /// Waits for the lock; it goes with the file.
-    fn lock(&self, operation: FlockOperation) -> Result<File, StoreError> {
+    fn lock(&self, operation: FlockOperation) -> Result<Lock, StoreError> {
         let path = self.store.join(LOCK_NAME);
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(StoreError::io("open", &path))?;
         flock(&file, operation).map_err(|error| StoreError::io("lock", &path)(error.into()))?;
-        Ok(file)
+        Ok(Lock(file))
     }
 
     /// Replaces the file; when the call returns it is durable.
@@ -144,7 +145,7 @@ impl Archive {
 #[derive(Debug)]
 pub struct PinGuard {
     pins: Vec<Pin>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl PinGuard {

@@ -23,6 +23,7 @@ mod fill;
 mod friendly;
 mod journal;
 mod layout;
+mod lock;
 mod manifest;
 mod merge_plan;
 mod place;

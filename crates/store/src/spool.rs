@@ -15,6 +15,7 @@ use weir_record::FlowBatch;
 use crate::block::{Block, Encoder};
 use crate::error::StoreError;
 use crate::journal::find_blocks;
+use crate::lock::Lock;
 
 /// A segment is this part of the capacity, so that not too much goes at once.
 const SEGMENTS: u64 = 16;
@@ -42,7 +43,7 @@ pub struct Spool {
     encoder: Encoder,
     buffer: Vec<u8>,
     is_unsynced: bool,
-    _lock: File,
+    _lock: Lock,
 }
 
 #[derive(Debug)]
@@ -86,7 +87,7 @@ impl Spool {
             encoder: Encoder::default(),
             buffer: Vec::new(),
             is_unsynced: false,
-            _lock: lock,
+            _lock: Lock(lock),
         };
         spool.recover().map_err(failed("read"))?;
         Ok(spool)

@@ -20,6 +20,7 @@ use crate::catalog::Catalog;
 use crate::error::StoreError;
 use crate::fill::{self, Fill};
 use crate::journal::{self, Journal, SealLimits, lock};
+use crate::lock::Lock;
 use crate::place::Place;
 use crate::recovery::{self, Recovery};
 use crate::retention::Kept;
@@ -126,7 +127,7 @@ pub struct Store {
     recovery: Recovery,
     worker: Mutex<Option<JoinHandle<()>>>,
     /// Released when it is closed, also by the end of the process.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {
@@ -265,7 +266,7 @@ pub(crate) fn now() -> i64 {
 }
 
 /// Takes the lock of a store, whose file names the process that has it.
-fn take_lock(store: &Path) -> Result<File, StoreError> {
+fn take_lock(store: &Path) -> Result<Lock, StoreError> {
     let path = store.join(LOCK);
     let mut options = File::options();
     let mut file =
@@ -286,5 +287,5 @@ fn take_lock(store: &Path) -> Result<File, StoreError> {
     };
     // The number is for people, and a full disk must not keep the store closed.
     let _ = write();
-    Ok(file)
+    Ok(Lock(file))
 }
