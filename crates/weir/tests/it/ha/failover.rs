@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::pair::{Daemon, Pair, SHARED, Way, ha, now, wait_until};
 use super::traffic::{Figures, Stream, address, compare, pass, records};
 use crate::namespaces::missing;
-use crate::run::weir;
 
 /// How long the other unit may be silent after the address has moved, seconds.
 const GOAL: f64 = 2.0;
@@ -186,61 +184,6 @@ fn a_collector_that_is_away_meanwhile_gets_everything() {
     figures.print("collector away");
     assert_eq!(figures.twice, 0);
     assert_eq!(figures.known, figures.wire);
-}
-
-/// What the collector says by itself, without a look at the wire: records are missing in the gap that it tells, and nowhere else.
-#[test]
-#[allow(clippy::print_stdout, reason = "a test says what it skips")]
-fn the_collector_tells_the_gap_in_which_records_are_missing() {
-    if let Some(why) = missing(&["dumpcap", "iperf3", "keepalived"]) {
-        println!("skipped: {why}");
-        return;
-    }
-    let mut running = Running::new("udp://10.78.3.1:4739");
-    let stream = Stream::start(&running.pair, 44_001);
-    wait_until("records come", || !records(&running.pair, 44_001).is_empty());
-    // It reports alone for longer than the gap.
-    pass(Duration::from_secs(6));
-    let begun = now();
-    running.weir[0].end("KILL");
-    let moved = running.has_moved(1, begun);
-    wait_until("the other unit tells", || records(&running.pair, 44_001).iter().any(|record| record.exporter == address(1)));
-    let mut told = Vec::new();
-    wait_until("the collector tells the fail-over", || {
-        told = fail_overs(&running.pair);
-        !told.is_empty()
-    });
-    let came = stream.end();
-    let mut figures = compare(&running.pair, 44_001, &came, 0, moved);
-    wait_until("the last records come", || {
-        figures = compare(&running.pair, 44_001, &came, 0, moved);
-        figures.wire - figures.known.min(figures.wire) <= figures.in_gap
-    });
-    figures.print("told by the collector");
-    let [told] = told.as_slice() else { panic!("{told:?}") };
-    println!("told: {told}");
-    assert_eq!((&told["group"], &told["reason"]), (&json!("pair"), &json!("silent")));
-    assert_eq!((&told["from"], &told["to"]), (&json!(address(0)), &json!(address(1))));
-    // The units have records of other traffic too, so the gap of a stream is no shorter.
-    let seconds = told["seconds"].as_f64().unwrap();
-    assert!((1.0..=figures.gap + 0.001).contains(&seconds), "{seconds} s, {} s between records of the stream", figures.gap);
-    // The unit that was killed owed what it had metered since its last record, at most a second before it came.
-    let time = |name: &str| told[name].as_str().unwrap().parse::<Timestamp>().unwrap().as_nanosecond() as i64;
-    let (from, to) = (time("began") - 2_000_000_000, time("ended"));
-    let within: u64 = came.iter().filter(|came| (from..to).contains(&came.time)).map(|came| came.bytes).sum();
-    let lost = figures.wire - figures.known.min(figures.wire);
-    assert!(lost <= within, "{lost} octets are missing, {within} were on the wire in the gap");
-}
-
-/// The fail-overs of which the collector's answers tell.
-fn fail_overs(pair: &Pair) -> Vec<Value> {
-    let store = pair.store();
-    let words =
-        ["query", "source_group = \"pair\"", "--summary", "--format", "json", "--stats", "--store", store.to_str().unwrap()];
-    let run = weir(&words);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    let account: Value = serde_json::from_str(run.stderr.lines().last().unwrap_or_default()).unwrap();
-    account["notes"].as_array().unwrap().iter().filter_map(|note| note.get("fail_over").cloned()).collect()
 }
 
 /// Both see the same packets: a record is told by whoever is active when it ends, also where the active unit is gone at once.
