@@ -38,10 +38,10 @@ impl Placed {
         Self::new(batch.time_received.get(row), batch.time_start.get(row), batch.time_end.get(row), suspect)
     }
 
-    /// True where the interval has a part in the range from `from` to before `to`.
+    /// True where the interval has a part in the range from `from` to before `to`; see [`overlap`].
     #[inline]
     pub const fn overlaps(&self, from: i64, to: i64) -> bool {
-        self.start < to && self.end >= from
+        overlap(self.start, self.end, from, to)
     }
 
     /// The slots in which the interval lies, ascending; there is always one.
@@ -64,7 +64,14 @@ impl Placed {
     }
 }
 
-/// Clears the rows whose placed interval does not overlap the range from `from` to before `to`.
+/// True where what lies from `first` to `last`, both belonging to it, has a part in the range from `from` to before `to`. A range to
+/// `i64::MAX` has no end: it holds that last nanosecond too.
+#[inline]
+pub const fn overlap(first: i64, last: i64, from: i64, to: i64) -> bool {
+    (first < to || to == i64::MAX) && last >= from
+}
+
+/// Clears the rows whose placed interval does not overlap the range from `from` to before `to`; see [`overlap`].
 pub fn restrict(batch: &FlowBatch, from: i64, to: i64, mask: &mut Mask) {
     if from == i64::MIN && to == i64::MAX {
         return;

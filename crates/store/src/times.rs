@@ -1,6 +1,7 @@
 //! The span of time that rows cover, by which files and blocks are passed over.
 
 use serde::{Deserialize, Serialize};
+use weir_query::time::overlap;
 
 /// Smallest and largest time of some rows, both inclusive, in nanoseconds since 1970.
 ///
@@ -37,11 +38,11 @@ impl Times {
 
     /// True where some row can be about a moment in `from..to`.
     pub const fn overlaps_placed(&self, from: i64, to: i64) -> bool {
-        self.placed_min < to && self.placed_max >= from
+        overlap(self.placed_min, self.placed_max, from, to)
     }
 
     /// True where some row can have arrived in `from..to`.
     pub const fn overlaps_received(&self, from: i64, to: i64) -> bool {
-        self.received_min < to && self.received_max >= from
+        overlap(self.received_min, self.received_max, from, to)
     }
 }

@@ -23,6 +23,8 @@ fn ranges_take_their_begin_and_not_their_end() {
     let placed = Placed { start: 10, end: 20 };
     assert!(placed.overlaps(20, 30) && placed.overlaps(0, 11) && placed.overlaps(12, 13));
     assert!(!placed.overlaps(21, 30) && !placed.overlaps(0, 10));
+    let last = Placed { start: i64::MAX, end: i64::MAX };
+    assert!(last.overlaps(0, i64::MAX) && !last.overlaps(0, i64::MAX - 1), "a range to the last nanosecond has no end");
     let instant = Placed { start: 10, end: 10 };
     assert!(instant.overlaps(10, 11) && !instant.overlaps(9, 10) && !instant.overlaps(11, 12));
 }

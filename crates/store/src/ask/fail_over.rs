@@ -10,9 +10,9 @@ use weir_query::FailOver;
 use weir_record::{Address, HealthBatch};
 
 const SECOND: i64 = 1_000_000_000;
-/// Less than this is how exporters send: in batches, every second or so.
-const SHORTEST: i64 = SECOND;
-/// A unit that reports again so soon had not stopped. Who reports for so long without others does so alone; for shorter gaps as long as the gap is enough.
+/// Less than this is how exporters send: in batches, every second or so. It is a gap only where one unit reported alone for long, and then another.
+const USUAL_PAUSE: i64 = SECOND;
+/// A unit that reports again so soon had not stopped. Who reports for so long without others does so alone; for gaps of some seconds as long as the gap is enough.
 const PAUSE: i64 = 10 * SECOND;
 /// So far around a gap the silences of the group are compared with it.
 pub(super) const AROUND: i64 = 600 * SECOND;
@@ -101,8 +101,8 @@ fn of_group(group: &str, mut units: BTreeMap<Address, Unit>) -> Vec<FailOver> {
     let mut alone_since = latest.first;
     for (place, span) in spans.iter().enumerate().skip(1) {
         let gap = span.first.saturating_sub(latest.last);
-        if span.unit != latest.unit && gap >= SHORTEST && span.first <= known {
-            let enough = gap.min(PAUSE);
+        if span.unit != latest.unit && gap > 0 && span.first <= known {
+            let enough = if gap < USUAL_PAUSE { PAUSE } else { gap.min(PAUSE) };
             let was_alone = latest.last.saturating_sub(alone_since) >= enough;
             let others = spans.iter().skip(place).find(|other| other.unit != span.unit).map(|other| other.first);
             let is_alone = others.is_none_or(|others| others.saturating_sub(span.first) > PAUSE);
@@ -129,7 +129,7 @@ fn silences(spans: &[Span]) -> Vec<(i64, i64)> {
     let Some(&(mut latest)) = spans.first() else { return found };
     for span in spans.iter().skip(1) {
         let silence = span.first.saturating_sub(latest.last);
-        if span.unit == latest.unit && silence >= SHORTEST {
+        if span.unit == latest.unit && silence >= USUAL_PAUSE {
             found.push((span.first, silence));
         }
         if span.last >= latest.last {
@@ -150,7 +150,7 @@ impl Unit {
     /// Notes when records came; true where that takes room. What goes on without a pause is one span.
     fn report(&mut self, first: i64, last: i64) -> bool {
         match self.spans.last_mut() {
-            Some(span) if first >= span.0 && first.saturating_sub(span.1) < SHORTEST => span.1 = span.1.max(last),
+            Some(span) if first >= span.0 && first.saturating_sub(span.1) < USUAL_PAUSE => span.1 = span.1.max(last),
             _ => {
                 self.spans.push((first, last));
                 return true;
@@ -239,6 +239,24 @@ mod tests {
         // One unit of three, after the other.
         let three = [(A, Some((0, 30)), 0), (B, Some((35, 60)), 0), (C, Some((62, 90)), 60)];
         assert_eq!(told(&three), [(A, B, 30, 35, false), (B, C, 60, 62, false)]);
+    }
+
+    #[test]
+    fn a_gap_below_a_second_is_told_between_units_that_report_alone() {
+        let told = |alone: i64, gap: i64| {
+            let mut health = account(&[(A, Some((0, alone)), 0), (B, Some((alone, alone + 20)), 0)]);
+            health.first_record.clear();
+            health.first_record.push(0, 0);
+            health.first_record.push(1, alone * SECOND + gap);
+            health.finish();
+            let mut spans = Spans::default();
+            (0..health.rows()).for_each(|row| spans.add(&health, row));
+            spans.fail_overs(i64::MIN, i64::MAX).iter().map(|one| one.ended - one.began).sum::<i64>()
+        };
+        assert_eq!(told(10, SECOND / 5), SECOND / 5);
+        assert_eq!(told(9, SECOND / 5), 0, "a unit of a cluster may be quiet for so long");
+        assert_eq!(told(9, SECOND), SECOND);
+        assert_eq!(told(10, 0), 0, "nothing between");
     }
 
     #[test]

@@ -306,6 +306,26 @@ fn times_are_cut_exactly_and_files_passed_over() {
 }
 
 #[test]
+fn a_range_to_the_last_nanosecond_has_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut batch = flows(3);
+    for row in 0..3 {
+        batch.time_start.push(row, i64::MAX - row as i64);
+        batch.time_end.push(row, i64::MAX - row as i64);
+    }
+    batch.finish();
+    // One file holds the three times, the other the last alone.
+    let mut last = flows(1);
+    last.time_start.push(0, i64::MAX);
+    last.time_end.push(0, i64::MAX);
+    last.finish();
+    let snapshot = stored(folder.path(), &[batch, last]);
+    let find = |from, to| selected(&snapshot, &Filter::any(), from, to, 1).unwrap().0.len();
+    assert_eq!([find(0, i64::MAX), find(i64::MIN, i64::MAX)], [4, 4]);
+    assert_eq!(find(0, i64::MAX - 1), 1);
+}
+
+#[test]
 fn newest_first_goes_from_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = stored(folder.path(), &[flows(100), flows(3 * PAGE_ROWS + 9)]);
