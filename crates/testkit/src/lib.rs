@@ -1,4 +1,4 @@
-//! What the tests of several crates share. Used as a development dependency only.
+//! What the tests of several crates share. Used as a development dependency, and by `xtask` for the samples.
 //!
 //! Helpers panic with a sentence where a test could only do the same.
 //!
@@ -18,6 +18,8 @@ mod relay;
 
 mod authority;
 
+mod mmdb;
+
 pub use allocations::{Allocations, CountingAllocator};
 pub use authority::{Authority, Issued};
 pub use conversation::{Conversation, Expected, ExpectedSide};
@@ -25,5 +27,6 @@ pub use datagrams::{Datagram, datagrams, datagrams_in, ethernet_frame, pcap_of};
 /// Random numbers that a seed repeats: `Rng::with_seed(7)`.
 pub use fastrand::Rng;
 pub use load::generated;
+pub use mmdb::{Mmdb, MmdbValue};
 pub use relay::{Impairment, Relay, Relayed};
 pub use shared::{json_lines, json_object, shared_dir};
