@@ -175,3 +175,31 @@ fn source(row: &[Cell], known: &BTreeMap<(IpAddr, Option<u32>), SourceRow>, now:
         ..SourceRow::new(exporter, state)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_query::{AnswerSource, AnswerTable, Completeness, FailOver};
+    use weir_record::Address;
+
+    use super::super::limits::LimitsText;
+    use super::*;
+
+    #[test]
+    fn nobody_with_limits_is_told_when_units_took_over() {
+        let (from, to) = (Address::v4(0xc000_0201), Address::v4(0xc000_0202));
+        let fail_over = FailOver { group: "pair".into(), from, to, began: 0, ended: 1, is_heard: false };
+        let unreadable = |what: &str| Note::Unreadable { files: 1, what: what.into() };
+        let mut answer = Answer {
+            body: Body::Table(AnswerTable::default()),
+            records: 3,
+            first: None,
+            last: None,
+            notes: vec![Note::Overflow, Note::FailOver(fail_over), Note::FailOversUntold, unreadable("journal/1.wal")],
+            completeness: Some(Completeness { fail_over_ns: 1, ..Completeness::default() }),
+            source: AnswerSource::Records,
+        };
+        let limits = LimitsText { filter: "source_group = \"pair\"".into(), ..LimitsText::default() };
+        hide(&mut answer, &DataLimits::read(&limits).unwrap().unwrap());
+        assert_eq!((answer.notes, answer.completeness), (vec![Note::Overflow, unreadable("an admin finds it in the log")], None));
+    }
+}

@@ -284,6 +284,17 @@ fn completeness_tells_losses_and_minutes_without_service() {
     assert_eq!(summary(Some(2), Some(20), "").down_ns, (100 * SECOND + 10 * MINUTE) as u64, "nothing runs after the last note");
 }
 
+/// A note of a unit of a group, whose records came from the one second to the other.
+fn reported(notes: &mut HealthBatch, unit: u32, group: &str, from: i64, to: i64) {
+    let row = notes.rows();
+    notes.slot.push(row, THEN + from / 60 * MINUTE);
+    notes.exporter.push(row, Address::v4(0xc000_0200 + unit));
+    notes.source_group.push(row, group);
+    notes.first_record.push(row, THEN + from * SECOND);
+    notes.last_record.push(row, THEN + to * SECOND);
+    notes.advance(1);
+}
+
 #[test]
 fn a_unit_that_takes_over_is_told_with_the_time_between() {
     let (_folder, store) = store(no_summary());
@@ -297,13 +308,7 @@ fn a_unit_that_takes_over_is_told_with_the_time_between() {
         (3, "other", 0, 20),
         (4, "other", 100, 179),
     ] {
-        let row = notes.rows();
-        notes.slot.push(row, THEN + from / 60 * MINUTE);
-        notes.exporter.push(row, Address::v4(0xc000_0200 + unit));
-        notes.source_group.push(row, group);
-        notes.first_record.push(row, THEN + from * SECOND);
-        notes.last_record.push(row, THEN + to * SECOND);
-        notes.advance(1);
+        reported(&mut notes, unit, group, from, to);
     }
     notes.finish();
     store.append(Rows { health: Some(&notes), ..Rows::default() }).unwrap();
@@ -324,6 +329,29 @@ fn a_unit_that_takes_over_is_told_with_the_time_between() {
     assert_eq!(told(72, 180, "source_group = \"pair\"").0, 2);
     assert_eq!(told(75, 180, "source_group = \"pair\"").0, 0);
     assert_eq!(told(0, 180, "exporter 192.0.2.2").0, 0, "of one unit nothing follows");
+}
+
+#[test]
+fn of_many_fail_overs_the_latest_are_told_and_all_count() {
+    let (_folder, store) = store(no_summary());
+    let mut notes = health(&[(0, 60)], 0);
+    // By turns a minute each, of which the last ten seconds are silent.
+    for turn in 0..=101 {
+        reported(&mut notes, 1 + turn as u32 % 2, "pair", turn * 60, turn * 60 + 50);
+    }
+    notes.finish();
+    store.append(Rows { health: Some(&notes), ..Rows::default() }).unwrap();
+    let told = |minutes: i64| {
+        let (from, to) = (Some(THEN), Some(THEN + minutes * MINUTE));
+        let answer = asked(&store, QuestionText { summary: true, from, to, ..QuestionText::default() });
+        let ends = answer.notes.iter().filter_map(|note| match note {
+            Note::FailOver(fail_over) => Some((fail_over.ended - THEN) / MINUTE),
+            _ => None,
+        });
+        (ends.collect::<Vec<_>>(), answer.completeness.unwrap().fail_over_ns as i64 / SECOND)
+    };
+    assert_eq!(told(100), ((1..=100).collect(), 1000));
+    assert_eq!(told(101), ((2..=101).collect(), 1010), "the first of 101 is not told");
 }
 
 #[test]

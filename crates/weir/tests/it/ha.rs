@@ -2,6 +2,7 @@
 
 mod joined;
 mod pair;
+mod told;
 mod traffic;
 
 mod alarms;

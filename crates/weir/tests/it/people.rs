@@ -1,5 +1,5 @@
 //! People of a service that runs: `weir user`, the first admin, and limits that cannot be escaped.
 
 mod commands;
-mod limits;
+pub(crate) mod limits;
 mod tls;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::service::Asked;
 use crate::collect::messages::netflow5;
 use crate::collect::service::Exporter;
+use crate::people::limits::user;
 
 /// How long the answer is waited for: rows of health come every ten seconds, and that a unit took over is known ten seconds later.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,6 +50,25 @@ fn the_gap_between_two_units_is_told_with_its_length() {
     );
     assert!(told_by["seconds"].as_f64().is_some_and(|seconds| (3.0..=5.0).contains(&seconds)), "{told_by}");
     assert!(told[0].starts_with("group \"pair\": 127.0.0.22 took over from 127.0.0.21, which fell silent;"), "{told:?}");
+
+    // Whoever has limits is told of none, whatever they see.
+    let question = json!({"filter": "source_group = \"pair\"", "summary": true});
+    let told_to = |bearer: &str| -> Value {
+        let (status, text) = asked.post_as(bearer, "/api/v1/query", &question);
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str(&text).unwrap()
+    };
+    let of_fail_overs =
+        |answer: &Value| answer["notes"].as_array().unwrap().iter().filter(|note| note["code"] == "fail_over").count();
+    let all = told_to(&asked.bearer());
+    assert_eq!((of_fail_overs(&all), all["completeness"]["fail_over_seconds"].as_u64() > Some(0)), (1, true), "{all}");
+    for (name, filter, hide) in
+        [("ann", "source_group = \"pair\"", ""), ("bob", "", "tls_sni"), ("cyd", "exporter 127.0.0.22", "")]
+    {
+        let told = told_to(&user(&asked, name, filter, hide));
+        assert!(told["records"].as_u64() > Some(0), "{name}: {told}");
+        assert_eq!((of_fail_overs(&told), told.get("completeness")), (0, None), "{name}: {told}");
+    }
 
     // People see one source with its units, programs the units.
     let table = asked.ask(&["sources", "--format", "table"]).stdout;

@@ -1,5 +1,5 @@
 //! keepalived moves the shared address from one unit to the other, for every reason that there is, while traffic flows: what is missing at the collector,
-//! what is there twice, and for how long nothing came.
+//! what is there twice, for how long nothing came, and what the collector tells of that by itself.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::pair::{Daemon, Pair, SHARED, Way, ha, now, wait_until};
-use super::traffic::{Figures, Stream, address, compare, pass, records};
+use super::told::{Told, fail_overs};
+use super::traffic::{Came, Figures, Stream, address, chatter, compare, pass, records};
 use crate::namespaces::missing;
 
 /// How long the other unit may be silent after the address has moved, seconds.
@@ -19,6 +20,9 @@ const CASES: u16 = 4;
 
 /// The octets of a second of traffic: what a unit that is killed had not told yet is at most of its last two.
 const SECOND: u64 = 100 * 1028;
+
+/// How long a unit reports alone before something happens to it: the collector tells a gap of any length between units that did so for ten seconds.
+const ALONE: Duration = Duration::from_secs(11);
 
 fn configuration(target: &str) -> String {
     format!(
@@ -63,10 +67,10 @@ impl Running {
     }
 
     /// Traffic before, during and after something that happens to the unit that is active.
-    fn fail_over(&mut self, from: usize, port: u16, happens: impl FnOnce(&mut Self)) -> Figures {
+    fn fail_over(&mut self, name: &'static str, from: usize, port: u16, happens: impl FnOnce(&mut Self)) -> Case {
         let stream = Stream::start(&self.pair, port);
         wait_until("records come", || !records(&self.pair, port).is_empty());
-        pass(Duration::from_secs(1));
+        pass(ALONE);
         let begun = now();
         happens(self);
         let moved = self.has_moved(1 - from, begun);
@@ -83,31 +87,83 @@ impl Running {
             all(&figures)
         });
         pass(Duration::from_millis(1500));
-        compare(&self.pair, port, &came, from, moved)
+        let case = Case { name, from, figures: compare(&self.pair, port, &came, from, moved), came };
+        case.check();
+        case
     }
 }
 
-/// Nothing is there twice, and the other unit tells soon.
-fn check(figures: &Figures, case: &str) {
-    figures.print(case);
-    assert_eq!(figures.twice, 0, "{case}");
-    let Figures { wire, known, in_gap, .. } = figures;
-    assert!(known <= wire && wire - known <= *in_gap, "{case}: {known} octets of {wire}, {in_gap} in the gap");
-    assert!(figures.silent < GOAL, "{case}: {} s", figures.silent);
+/// A fail-over, and what was sent meanwhile.
+struct Case {
+    name: &'static str,
+    from: usize,
+    figures: Figures,
+    came: Vec<Came>,
+}
+
+impl Case {
+    /// Nothing is there twice, and the other unit tells soon.
+    fn check(&self) {
+        let Self { name, figures, .. } = self;
+        figures.print(name);
+        assert_eq!(figures.twice, 0, "{name}");
+        let Figures { wire, known, in_gap, .. } = figures;
+        assert!(known <= wire && wire - known <= *in_gap, "{name}: {known} octets of {wire}, {in_gap} in the gap");
+        assert!(figures.silent < GOAL, "{name}: {} s", figures.silent);
+    }
+
+    /// Octets of which the collector does not know.
+    const fn lost(&self) -> u64 {
+        self.figures.wire - self.figures.known
+    }
+
+    /// What the collector tells of its time.
+    fn of<'a>(&self, told: &'a [Told]) -> Vec<&'a Told> {
+        let (first, last) = (self.came.first().unwrap().time, self.came.last().unwrap().time);
+        told.iter().filter(|told| told.ended > first && told.began < last).collect()
+    }
+
+    /// What is missing was sent in a gap that the collector tells by itself, without a look at the wire.
+    #[allow(clippy::print_stdout, reason = "figures for people")]
+    fn is_accounted_for(&self, told: &[Told]) {
+        let (name, lost, told) = (self.name, self.lost(), self.of(told));
+        let can_miss = |came: &&Came| told.iter().any(|told| told.can_miss(came.time));
+        let within: u64 = self.came.iter().filter(can_miss).map(|came| came.bytes).sum();
+        let seconds: Vec<f64> = told.iter().map(|told| told.seconds()).collect();
+        println!("{name}: the collector tells of {seconds:.2?} s in which {within} octets can be missing, {lost} are");
+        assert!(lost <= within, "{name}: {lost} octets are missing, {within} can be: {told:?}");
+        for told in told {
+            assert_eq!((told.from, told.to), (address(self.from), address(1 - self.from)), "{name}");
+            assert_eq!((told.group.as_str(), told.reason.as_str()), ("pair", "silent"), "{name}");
+            // There are records of other traffic too, so the gap of a stream is no shorter.
+            let gap = self.figures.gap;
+            assert!((0.0..=gap + 0.001).contains(&told.seconds()), "{name}: {told:?}, {gap} s between records of the stream");
+        }
+    }
 }
 
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]
 fn the_standby_takes_over_whatever_happens_to_the_active_unit() {
-    if let Some(why) = missing(&["dumpcap", "iperf3", "keepalived"]) {
+    if let Some(why) = missing(&["bash", "dumpcap", "iperf3", "keepalived"]) {
         println!("skipped: {why}");
         return;
     }
     let mut running = Running::new("udp://10.78.3.1:4739");
     let times = std::env::var("WEIR_FAILOVERS").map_or(CASES, |times| times.parse().unwrap());
+    let _chatter = chatter(&running.pair);
     let mut all = Vec::new();
     for round in 0..times.div_ceil(CASES) {
-        all.extend(every_case(&mut running, 41_001 + CASES * round));
+        let cases = every_case(&mut running, 41_001 + CASES * round);
+        let [_, killed, _, rebooted] = &cases;
+        let mut told = Vec::new();
+        wait_until("the collector tells the last fail-over", || {
+            told = fail_overs(&running.pair);
+            !rebooted.of(&told).is_empty()
+        });
+        assert_eq!((killed.of(&told).len(), rebooted.of(&told).len()), (1, 1), "{told:?}");
+        cases.iter().for_each(|case| case.is_accounted_for(&told));
+        all.extend(cases.map(|case| case.figures));
     }
     let worst = all.iter().map(|figures| figures.silent).fold(0.0, f64::max);
     let twice: usize = all.iter().map(|figures| figures.twice).sum();
@@ -115,26 +171,21 @@ fn the_standby_takes_over_whatever_happens_to_the_active_unit() {
 }
 
 /// One after the other: the first unit is active before, and again when it is over.
-fn every_case(running: &mut Running, port: u16) -> [Figures; CASES as usize] {
-    let stopped = running.fail_over(0, port, |running| running.keepalived[0].end("TERM"));
-    check(&stopped, "keepalived stopped");
-    assert_eq!(stopped.known, stopped.wire, "the unit that stands by has told what it had");
+fn every_case(running: &mut Running, port: u16) -> [Case; CASES as usize] {
+    let stopped = running.fail_over("keepalived stopped", 0, port, |running| running.keepalived[0].end("TERM"));
+    assert_eq!(stopped.lost(), 0, "the unit that stands by has told what it had");
     running.keepalived[0] = running.pair.start_keepalived(0, &running.configs[0]);
 
-    let killed = running.fail_over(1, port + 1, |running| {
-        running.weir[1].end("KILL");
-    });
-    check(&killed, "weir killed");
-    assert!(killed.wire - killed.known <= 2 * SECOND, "{} of {}", killed.known, killed.wire);
+    let killed = running.fail_over("weir killed", 1, port + 1, |running| running.weir[1].end("KILL"));
+    assert!(killed.lost() <= 2 * SECOND, "{} of {}", killed.lost(), killed.figures.wire);
     running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
     assert!(!running.is_active(1), "one that begins again stands by");
 
-    let cut = running.fail_over(0, port + 2, |running| running.pair.cable(0, false));
-    check(&cut, "link cut");
+    let cut = running.fail_over("link cut", 0, port + 2, |running| running.pair.cable(0, false));
     running.pair.cable(0, true);
 
     // All that runs on the unit ends at once, and nobody answers for it any more; then it starts again.
-    let rebooted = running.fail_over(1, port + 3, |running| {
+    let rebooted = running.fail_over("reboot", 1, port + 3, |running| {
         let pids = Command::new("ip").args(["netns", "pids", &running.pair.units[1].name]).output().unwrap();
         let watcher = running.moved[1].id().to_string();
         for pid in String::from_utf8(pids.stdout).unwrap().split_whitespace().filter(|pid| *pid != watcher) {
@@ -144,8 +195,7 @@ fn every_case(running: &mut Running, port: u16) -> [Figures; CASES as usize] {
         // The addresses go with the machine.
         running.pair.forget(1);
     });
-    check(&rebooted, "reboot");
-    assert!(rebooted.wire - rebooted.known <= 2 * SECOND, "{} of {}", rebooted.known, rebooted.wire);
+    assert!(rebooted.lost() <= 2 * SECOND, "{} of {}", rebooted.lost(), rebooted.figures.wire);
     running.pair.cables(1, true);
     running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
     running.keepalived[1] = running.pair.start_keepalived(1, &running.configs[1]);

@@ -155,7 +155,8 @@ impl Pair {
         let path = self.folder.0.join("collector.toml");
         let store = self.folder.0.join("store");
         let text = format!(
-            "[listen.udp]\nurl = \"udp://10.78.3.1:4739\"\n[listen.tcp]\nurl = \"tcp://10.78.3.1:4739\"\n[store]\npath = \"{}\"\n[control]\nsocket = \"{}\"\n",
+            "[listen.udp]\nurl = \"udp://10.78.3.1:4739\"\n[listen.tcp]\nurl = \"tcp://10.78.3.1:4739\"\n[store]\npath = \"{}\"\n[control]\nsocket = \"{}\"\n\
+             [source.a]\nmatch = \"10.78.3.11\"\ngroup = \"pair\"\n[source.b]\nmatch = \"10.78.3.12\"\ngroup = \"pair\"\n",
             store.display(),
             self.folder.0.join("k.sock").display()
         );

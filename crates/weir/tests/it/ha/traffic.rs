@@ -76,6 +76,13 @@ fn read(file: &Path) -> Vec<Came> {
     came
 }
 
+/// Ten flows a second of a datagram each, as the others of a network have them: whoever is active always has something to report.
+pub(super) fn chatter(pair: &Pair) -> Daemon {
+    let mut command = pair.client.command("bash");
+    command.args(["-c", &format!("while sleep 0.1; do echo > /dev/udp/{}/9; done", pair.server_address())]);
+    Daemon::start(command)
+}
+
 /// A record of a stream at the collector.
 #[derive(Debug)]
 pub(super) struct Record {

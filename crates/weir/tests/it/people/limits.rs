@@ -87,7 +87,7 @@ impl Limited {
 }
 
 /// Adds a user of these limits; gives what they sign in with.
-fn user(asked: &Asked, name: &str, filter: &str, hide: &str) -> String {
+pub(crate) fn user(asked: &Asked, name: &str, filter: &str, hide: &str) -> String {
     let mut words = vec!["user", "add", name, "--role", "analyst"];
     if !filter.is_empty() {
         words.extend(["--filter", filter]);
