@@ -1,6 +1,6 @@
 //! How well connections went: round-trip and response times, retransmissions, handshakes.
 
-use weir_query::Histogram;
+use weir_query::{Histogram, response_times};
 use weir_record::{FlowBatch, names};
 
 /// Sums of what records say of performance.
@@ -19,13 +19,6 @@ pub(crate) struct Performance {
 pub(crate) struct Durations {
     pub(crate) sum: u64,
     pub(crate) histogram: Histogram,
-}
-
-impl Durations {
-    fn add(&mut self, duration: u64, count: u64, sum: u64) {
-        self.histogram.add(duration, count);
-        self.sum = self.sum.saturating_add(sum);
-    }
 }
 
 /// True where some record of the batch may say something of performance.
@@ -68,29 +61,12 @@ impl Performance {
             _ => {}
         }
         if let Some(rtt) = batch.rtt.get(row) {
-            self.rtt.add(rtt.into(), 1, rtt.into());
+            self.rtt.histogram.add(rtt.into(), 1);
+            self.rtt.sum = self.rtt.sum.saturating_add(rtt.into());
         }
-        self.add_response_times(batch, row);
-    }
-
-    /// Of a record's own histogram each response time is taken as the middle of its power of two; without one, all are taken as their average.
-    fn add_response_times(&mut self, batch: &FlowBatch, row: usize) {
-        let (first, sum) = (batch.srt.get(row), batch.srt_sum.get(row));
-        if let Some(counts) = batch.srt_hist.get(row).filter(|counts| counts.iter().any(|count| *count > 0)) {
-            let mut middles = 0u64;
-            for (power, count) in (0..32).zip(counts) {
-                let middle = (3u64 << power) / 2;
-                middles = middles.saturating_add(middle * u64::from(*count));
-                self.srt.add(middle, u64::from(*count), 0);
-            }
-            self.srt.sum = self.srt.sum.saturating_add(sum.unwrap_or(middles));
-            return;
+        let Durations { sum, histogram } = &mut self.srt;
+        if let Some(times) = response_times(batch, row, |time, count| histogram.add(time, count)) {
+            *sum = sum.saturating_add(times.sum);
         }
-        let count = u64::from(batch.srt_count.get(row).unwrap_or(1));
-        if count == 0 || first.is_none() && sum.is_none() {
-            return;
-        }
-        let sum = sum.unwrap_or_else(|| u64::from(first.unwrap_or(0)).saturating_mul(count));
-        self.srt.add(sum / count, count, sum);
     }
 }

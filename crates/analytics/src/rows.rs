@@ -36,11 +36,13 @@ pub(crate) fn rows(
     displaced: &Displaced,
     shared: &Shared,
     top: usize,
+    wanted: &dyn Fn(u32, u8) -> bool,
 ) -> SeriesBatch {
+    let is_wanted = |dimension| wanted(60, dimension) || wanted(3600, dimension);
     let mut out = Rows { batch: SeriesBatch::new(), shared: Some(shared), step: 60, list: Vec::new() };
     let cells: Vec<(At, &Cell)> = minutes.iter().map(|(exporter, slot, cell)| ((exporter, slot), cell)).collect();
-    for (at, cell) in &cells {
-        out.source(*at, cell);
+    if is_wanted(names::BY_SOURCE) {
+        cells.iter().for_each(|(at, cell)| out.source(*at, cell));
     }
     let by_value: [ByValue; 7] = [
         (names::BY_IN_IF, Value::Number, |cell| &cell.in_if),
@@ -51,15 +53,25 @@ pub(crate) fn rows(
         (names::BY_SRC_COUNTRY, Value::Text, |cell| &cell.src_country),
         (names::BY_DST_COUNTRY, Value::Text, |cell| &cell.dst_country),
     ];
-    for (dimension, value, sums) in by_value {
+    for (dimension, value, sums) in by_value.into_iter().filter(|(dimension, ..)| is_wanted(*dimension)) {
         cells.iter().for_each(|(at, cell)| out.keyed(*at, dimension, sums(cell), value));
     }
-    cells.iter().for_each(|(at, cell)| out.channels(*at, &cell.channels));
-    cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_APP, &cell.app, Value::Text));
-    cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_SERVER, &cell.server, Value::Server));
+    if is_wanted(names::BY_CHANNEL) {
+        cells.iter().for_each(|(at, cell)| out.channels(*at, &cell.channels));
+    }
+    if is_wanted(names::BY_APP) {
+        cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_APP, &cell.app, Value::Text));
+    }
+    if is_wanted(names::BY_SERVER) {
+        cells.iter().for_each(|(at, cell)| out.measured(*at, names::BY_SERVER, &cell.server, Value::Server));
+    }
     out.add_hours();
-    hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_SRC_ADDR, &tops.src_addr, top));
-    hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_DST_ADDR, &tops.dst_addr, top));
+    if wanted(3600, names::TOP_SRC_ADDR) {
+        hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_SRC_ADDR, &tops.src_addr, top));
+    }
+    if wanted(3600, names::TOP_DST_ADDR) {
+        hours.iter().for_each(|(exporter, slot, tops)| out.sketch((exporter, slot), names::TOP_DST_ADDR, &tops.dst_addr, top));
+    }
     displaced.iter().for_each(|(at, records)| out.displaced(at, records));
     out.batch.finish();
     out.batch

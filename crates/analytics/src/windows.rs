@@ -100,7 +100,12 @@ impl Windows {
 
     /// The sums so far, by minute and by hour; nothing is taken away. Rows of other windows for the same time add to these.
     pub fn rows(&self) -> SeriesBatch {
-        rows::rows(&self.minutes, &self.hours, &self.displaced, &self.shared, self.config.top)
+        self.rows_of(&|_, _| true)
+    }
+
+    /// Of these the rows of which step (seconds) and dimension are wanted; those of the same dimension and another step may be among them.
+    pub fn rows_of(&self, wanted: &dyn Fn(u32, u8) -> bool) -> SeriesBatch {
+        rows::rows(&self.minutes, &self.hours, &self.displaced, &self.shared, self.config.top, wanted)
     }
 
     /// True where no flow and no sample was fed.

@@ -11,6 +11,7 @@ mod finish;
 mod hash;
 mod lanes;
 mod layout;
+mod percentiles;
 mod rows;
 mod series;
 mod table;
@@ -115,6 +116,8 @@ struct Shared {
     distincts: Vec<Option<Layout>>,
     places: bool,
     names_kinds: bool,
+    /// True where both halves of a connection are asked for alike, so that what is of the connection is taken from one.
+    once: bool,
     seed: u64,
 }
 
@@ -213,6 +216,7 @@ impl Aggregation {
             lanes,
             places: question.needs_placing(),
             names_kinds: question.names_kinds(),
+            once: question.is_of_sources(),
             seed: hash::seed(),
         });
         let sort_lane = match question.sort.by {

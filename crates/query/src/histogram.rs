@@ -102,6 +102,18 @@ impl Histogram {
         }
     }
 
+    /// The values that this one has more than another, bucket by bucket.
+    pub fn less(&self, other: &Self) -> Self {
+        let mut less = Self::new();
+        let mut others = other.buckets().peekable();
+        for (bucket, count) in self.buckets() {
+            while others.next_if(|(other, _)| *other < bucket).is_some() {}
+            let taken = others.next_if(|(other, _)| *other == bucket).map_or(0, |(_, count)| count);
+            less.add_bucket(bucket, count.saturating_sub(taken));
+        }
+        less
+    }
+
     /// How many values were counted.
     pub const fn count(&self) -> u64 {
         self.count

@@ -12,7 +12,7 @@
 //! comparison means that at least one side has a value and *no* side compares: `port != 80` is "neither port is 80".
 //!
 //! Reading order: [`syntax`] (what a filter is), `token` and `parse` (from text), `names` (which words mean which
-//! columns), `plan` (what is evaluated), [`Mask`], `complete`; `bounds` and [`sql`] (a filter for others); [`time`] (where a record lies), `question`, `aggregate`,
+//! columns), `plan` (what is evaluated), [`Mask`], `complete`; `bounds` and [`sql`] (a filter for others); [`time`] (where a record lies), `question`, `response`, `aggregate`,
 //! `answer`.
 //!
 //! Never: files, sockets, clocks, threads, protocols.
@@ -40,6 +40,8 @@ pub mod time;
 
 mod question;
 
+mod response;
+
 mod aggregate;
 pub mod distinct;
 pub mod histogram;
@@ -59,6 +61,7 @@ pub use parse::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_TEXT};
 pub use question::{
     DEFAULT_LIMIT, DEFAULT_TOP, MAX_ITEMS, MAX_TOP, Question, QuestionError, QuestionKind, QuestionText, complete_question,
 };
+pub use response::{ResponseTimes, response_times};
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

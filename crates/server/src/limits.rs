@@ -31,7 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             queries: 4,
-            waiting: 16,
+            waiting: 256,
             queue_time: Duration::from_secs(10),
             query_time: Duration::from_secs(120),
             body_bytes: 1 << 20,

@@ -55,7 +55,7 @@ pub(crate) fn compact(shared: &Shared, segment: &Segment, now: i64, deadline: Op
     }
     let mut series = match &sums {
         Some(sums) => sums.rows(),
-        None => segment.series(&shared.make).0,
+        None => segment.series(&shared.make, &|_, _| true).0,
     };
     series.finish();
     if !series.is_empty() {

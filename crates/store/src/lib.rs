@@ -58,7 +58,7 @@ pub use snapshot::Snapshot;
 pub use spool::Spool;
 pub use sql::{SqlAnswer, SqlColumn, SqlError, SqlLimits, SqlRows, sql};
 pub use status::StoreStatus;
-pub use store::{MakeSummary, Position, Rows, Store, StoreConfig, Summary, no_summary};
+pub use store::{MakeSummary, Position, Rows, Store, StoreConfig, Summary, WantedSeries, no_summary};
 pub use times::Times;
 
 /// The version of the store's format, in the manifest and in the blocks of the journal.

@@ -155,12 +155,30 @@ impl TableFile {
         columns: &[usize],
         take: &mut dyn FnMut(&mut T) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        self.read_pages(group, columns, None, take)
+    }
+
+    /// The same of the pages that are wanted. Of the others no more is read than tells that.
+    pub(crate) fn read_pages<T: FileTable>(
+        &self,
+        group: usize,
+        columns: &[usize],
+        wanted: Option<&PageFilter<'_, T>>,
+        take: &mut dyn FnMut(&mut T) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
         let mut reader = self.group::<T>(group);
         let mut batch = T::default();
+        let first = wanted.map_or(&[][..], |wanted| wanted.columns);
+        let others: Vec<usize> = columns.iter().copied().filter(|column| !first.contains(column)).collect();
         for page in 0..reader.pages() {
+            let rows = reader.page_rows(page).len();
             batch.clear();
-            reader.read(page, columns, &mut batch)?;
-            batch.advance(reader.page_rows(page).len());
+            reader.read(page, first, &mut batch)?;
+            if wanted.is_some_and(|wanted| !(wanted.wants)(&batch, rows)) {
+                continue;
+            }
+            reader.read(page, &others, &mut batch)?;
+            batch.advance(rows);
             batch.finish();
             if take(&mut batch).is_break() {
                 break;
@@ -248,6 +266,14 @@ fn names_of(columns: &[ColumnInfo], column: usize) -> impl Iterator<Item = Strin
     let is_address = columns.get(column).is_some_and(|info| info.column_type == ColumnType::Ip);
     let ends: &[&str] = if is_address { &["_high", "_low"] } else { &[""] };
     ends.iter().map(move |end| format!("{name}{end}"))
+}
+
+/// Which pages are wanted.
+pub(crate) struct PageFilter<'a, T> {
+    /// The columns that tell it.
+    pub(crate) columns: &'a [usize],
+    /// Told by these columns of a page and its number of rows.
+    pub(crate) wants: &'a dyn Fn(&T, usize) -> bool,
 }
 
 /// Reads the pages of a row group that are asked for.

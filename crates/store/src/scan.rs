@@ -22,7 +22,7 @@ use crate::journal::BlockReader;
 use crate::layout::FileTable;
 use crate::manifest::TableKind;
 use crate::prune;
-use crate::read::TableFile;
+use crate::read::{PageFilter, TableFile};
 use crate::snapshot::Snapshot;
 use crate::times::Times;
 use enough::Enough;
@@ -198,6 +198,29 @@ impl Snapshot {
         cancel: &Cancel,
         take: &mut dyn FnMut(&T) -> ControlFlow<()>,
     ) -> Result<ScanStats, StoreError> {
+        let mut is_over = false;
+        let mut stats = self.read_files(columns, None, (from, to), cancel, &mut |batch| {
+            let next = take(batch);
+            is_over = next.is_break();
+            next
+        })?;
+        if !is_over {
+            T::read_blocks(self, columns, from, to, &mut stats, &mut |batch| {
+                if cancel.is_cancelled() { ControlFlow::Break(()) } else { take(batch) }
+            });
+        }
+        end(cancel, stats)
+    }
+
+    /// The same of the pages of files that are wanted, without the journal.
+    pub(crate) fn read_files<T: StoredTable>(
+        &self,
+        columns: &[usize],
+        wanted: Option<&PageFilter<'_, T>>,
+        (from, to): (i64, i64),
+        cancel: &Cancel,
+        take: &mut dyn FnMut(&T) -> ControlFlow<()>,
+    ) -> Result<ScanStats, StoreError> {
         let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
         let columns = if columns.is_empty() { all.as_slice() } else { columns };
         let mut stats = ScanStats::default();
@@ -217,7 +240,7 @@ impl Snapshot {
                 }
                 stats.row_groups += 1;
                 let mut is_over = cancel.is_cancelled();
-                let read = file.read_group::<T>(group, columns, &mut |batch| {
+                let read = file.read_pages::<T>(group, columns, wanted, &mut |batch| {
                     stats.rows_read += batch.rows() as u64;
                     is_over = cancel.is_cancelled() || take(batch).is_break();
                     if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -230,9 +253,6 @@ impl Snapshot {
                 }
             }
         }
-        T::read_blocks(self, columns, from, to, &mut stats, &mut |batch| {
-            if cancel.is_cancelled() { ControlFlow::Break(()) } else { take(batch) }
-        });
         end(cancel, stats)
     }
 }
@@ -360,7 +380,7 @@ impl StoredTable for weir_record::SeriesBatch {
         stats: &mut ScanStats,
         take: &mut dyn FnMut(&Self) -> ControlFlow<()>,
     ) {
-        let (batches, unreadable) = snapshot.live_series();
+        let (batches, unreadable) = snapshot.live_series(&|_, _| true);
         stats.unreadable.extend(unreadable);
         for batch in batches.iter().filter(|batch| batch.times().overlaps_placed(from, to)) {
             stats.rows_read += batch.rows() as u64;

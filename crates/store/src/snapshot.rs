@@ -14,7 +14,7 @@ use crate::manifest::{DataFile, Manifest, TableKind};
 use crate::place::Place;
 use crate::recovery;
 use crate::scan::Unreadable;
-use crate::store::MakeSummary;
+use crate::store::{MakeSummary, WantedSeries};
 
 /// How often opening is tried again when the store changes under it.
 const ATTEMPTS: usize = 10;
@@ -96,15 +96,15 @@ impl Snapshot {
         self.inner.manifest.fills.get(&fill).copied().unwrap_or(below)
     }
 
-    /// Series rows of what is in the journal alone, which add to those in files, and what they lack because it cannot be read. Empty where the snapshot was
+    /// Series rows of what is in the journal alone, at least those whose step and dimension are wanted, which add to those in files, and what they lack because it cannot be read. Empty where the snapshot was
     /// opened without a way to make them.
-    pub fn live_series(&self) -> (Vec<SeriesBatch>, Vec<Unreadable>) {
+    pub fn live_series(&self, wanted: WantedSeries<'_>) -> (Vec<SeriesBatch>, Vec<Unreadable>) {
         let mut missing = Vec::new();
         let Some(make) = &self.inner.make else {
             return (Vec::new(), missing);
         };
         let rows = self.inner.segments.iter().map(|(segment, _)| {
-            let (rows, unreadable) = segment.series(make);
+            let (rows, unreadable) = segment.series(make, wanted);
             missing.extend(unreadable);
             rows
         });

@@ -83,7 +83,15 @@ pub trait Summary: Send {
 
     /// The sums so far.
     fn rows(&self) -> SeriesBatch;
+
+    /// Of these at least the rows of which step and dimension are wanted.
+    fn rows_of(&self, _wanted: WantedSeries<'_>) -> SeriesBatch {
+        self.rows()
+    }
 }
+
+/// Tells by step and dimension which rows of series are wanted.
+pub type WantedSeries<'a> = &'a dyn Fn(u32, u8) -> bool;
 
 /// Makes the sums of a segment, whose number it is told: for the same number they have to be of the same kind whenever they are made.
 pub type MakeSummary = Arc<dyn Fn(u64) -> Box<dyn Summary> + Send + Sync>;

@@ -109,7 +109,9 @@ const PAGES: [Page; 5] = [
         name: "Performance",
         description: "Round-trip and response times, retransmissions and jitter.",
         views: &[
-            view("times", "Network and servers", Performance, "", "", (0, 0, 12, 6)),
+            view("times", "Network and servers", Performance, "", "rtt, srt, retransmissions", (0, 0, 8, 6)),
+            // Records alone know of jitter.
+            view("jitter", "Jitter", Performance, "", "jitter", (8, 0, 4, 6)),
             view(
                 "servers",
                 "Slowest servers",
@@ -129,8 +131,7 @@ const PAGES: [Page; 5] = [
             )
             .sorted("retransmissions")
             .of("retransmissions > 0"),
-            view("applications", "Response times by application", HeatMap, "application", "srt p95", (0, 12, 12, 5))
-                .of("srt > 0"),
+            view("applications", "Response times by application", HeatMap, "application", "srt p95", (0, 12, 12, 5)),
         ],
     },
     Page {
@@ -146,7 +147,7 @@ const PAGES: [Page; 5] = [
                 "Applications",
                 Table,
                 "application",
-                "bytes, packets, connections, distinct(src_addr), rtt p95, srt p95",
+                "bytes, packets, connections, retransmissions, rtt p95, srt p95",
                 (0, 11, 7, 6),
             ),
             view("ports", "Services by port", Top, "protocol, server port", "bytes, connections", (7, 11, 5, 6)),

@@ -10,13 +10,14 @@ use std::ops::ControlFlow;
 use weir_record::column::Fixed;
 use weir_record::{Address, AnyColumnMut, Column, FlowBatch, SeriesBatch, SeriesColumn, names};
 
-use super::lanes::{Lane, lanes_of, side_of, summed};
+use super::lanes::{Lane, Side, lanes_of, side_of, summed};
+use super::percentiles::histograms;
 use super::worker::Kept;
 use super::{Sink, Worker};
-use crate::Mask;
 use crate::answer::{Answer, AnswerSource, Body, Note};
-use crate::question::{KeySource, Question, QuestionKind};
+use crate::question::{KeySource, Question, QuestionKind, What};
 use crate::time::Slots;
+use crate::{Histogram, Mask};
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: u32 = 3600;
@@ -46,6 +47,8 @@ pub struct SeriesPlan {
     key: Option<Column>,
     /// The channel whose sums these are; its filter is that of the question.
     channel: Option<u64>,
+    /// True where percentiles of times are asked for.
+    has_times: bool,
     /// The part of the range that they answer: nanoseconds since 1970, the end not included.
     range: (i64, i64),
 }
@@ -55,6 +58,26 @@ impl SeriesPlan {
     pub fn left(&self, question: &Question) -> impl Iterator<Item = (i64, i64)> {
         let (from, to) = self.range;
         [(question.from, from), (to, question.to)].into_iter().filter(|(from, to)| from < to)
+    }
+
+    /// The columns that are looked at.
+    pub fn columns(&self) -> impl Iterator<Item = SeriesColumn> {
+        use SeriesColumn as Of;
+        let keys = [Of::slot, Of::step, Of::exporter, Of::dimension, Of::number, Of::address, Of::text];
+        let times = [Of::rtt_hist, Of::srt_hist].into_iter().filter(|_| self.has_times);
+        keys.into_iter().chain(AMOUNTS).chain([Of::sketch_error]).chain(times)
+    }
+
+    /// True where rows of this step and dimension may matter.
+    pub fn wants(&self, step: Option<u32>, dimension: Option<u8>) -> bool {
+        let is_of_step = self.step.is_none() || step == self.step;
+        match dimension {
+            // Of hours alone, whatever the step.
+            Some(names::DISPLACED) => true,
+            // What no row of a value has is what the source has more, and without a row of the source nobody made the sums.
+            Some(names::BY_SOURCE) => is_of_step,
+            dimension => is_of_step && dimension == Some(self.dimension),
+        }
     }
 }
 
@@ -87,12 +110,16 @@ impl Question {
         let lane_fits = |lane: &Lane| match lane {
             Lane::Sum(Column::bytes) if !self.unscaled => true,
             _ if is_sketch => false,
-            Lane::Sum(Column::retransmissions | Column::out_of_order) => dimension == names::BY_SOURCE,
+            Lane::Sum(Column::retransmissions | Column::out_of_order) => has_performance(dimension),
             lane => summed(&empty, *lane, self.unscaled).is_some(),
         };
-        let measures_fit =
-            self.measures.iter().all(|measure| side_of(&measure.what).is_none() && lanes_of(&measure.what).iter().all(lane_fits));
-        let filter_fits = self.channel.is_some() || self.filter.columns().iter().all(|column| *column == Column::exporter);
+        let side_fits = |side: &Side| match side {
+            Side::Histogram(column) => has_performance(dimension) && histograms(&empty, *column).is_some(),
+            Side::Distinct(_) => false,
+        };
+        let fits = |what: &What| side_of(what).iter().all(side_fits) && lanes_of(what).iter().all(lane_fits);
+        let measures_fit = self.measures.iter().all(|measure| fits(&measure.what));
+        let filter_fits = self.channel.is_some() || self.filters_sources_alone();
         let divides = |seconds: u32| step % (i64::from(seconds) * SECOND) == 0;
         let all = (self.from, self.to);
         let (step, range) = match self.kind {
@@ -104,7 +131,18 @@ impl Question {
             _ => (None, all),
         };
         let key = key.map(|(column, _)| column);
-        (measures_fit && filter_fits).then_some(SeriesPlan { step, dimension, key, channel: self.channel, range })
+        let has_times = self.measures.iter().any(|measure| matches!(measure.what, What::Percentile(..)));
+        (measures_fit && filter_fits).then_some(SeriesPlan { step, dimension, key, channel: self.channel, has_times, range })
+    }
+
+    /// True where nothing but sources, and the applications of connections, are told apart: of a connection both halves are asked for, or none.
+    pub(super) fn is_of_sources(&self) -> bool {
+        let is_neutral = |source: &KeySource| matches!(source, KeySource::Column(Column::exporter) | KeySource::Application);
+        self.filters_sources_alone() && self.keys.iter().all(|key| is_neutral(&key.source))
+    }
+
+    fn filters_sources_alone(&self) -> bool {
+        self.filter.columns().iter().all(|column| *column == Column::exporter)
     }
 
     /// True where the range has two ends. Without them rates are over the time of the records, which series do not know.
@@ -121,13 +159,18 @@ impl Question {
     }
 }
 
+/// True for dimensions whose rows tell how well connections went.
+const fn has_performance(dimension: u8) -> bool {
+    matches!(dimension, names::BY_SOURCE | names::BY_APP)
+}
+
 /// The dimension of a column's values.
 fn dimension_of(column: Column) -> Option<u8> {
     DIMENSIONS.iter().find(|(known, _)| *known == column).map(|(_, dimension)| *dimension)
 }
 
 /// Columns of series that add up, in the order of [`amounts`].
-const AMOUNTS: [SeriesColumn; 11] = [
+const AMOUNTS: [SeriesColumn; 13] = [
     SeriesColumn::flows,
     SeriesColumn::samples,
     SeriesColumn::connections,
@@ -139,7 +182,12 @@ const AMOUNTS: [SeriesColumn; 11] = [
     SeriesColumn::bytes_variance,
     SeriesColumn::rate_unknown,
     SeriesColumn::sampled,
+    SeriesColumn::retransmissions,
+    SeriesColumn::out_of_order,
 ];
+
+/// How many of these every dimension has; the others are those of performance.
+const VOLUME: usize = 11;
 
 fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
     [
@@ -154,7 +202,59 @@ fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
         &series.bytes_variance,
         &series.rate_unknown,
         &series.sampled,
+        &series.retransmissions,
+        &series.out_of_order,
     ]
+}
+
+/// What a source has more than its values.
+#[derive(Debug, Default)]
+struct Rest {
+    /// In numbers that go around below zero and back.
+    amounts: [u64; AMOUNTS.len()],
+    /// Round-trip and response times of the source, and those of its values.
+    times: Option<Box<[[Histogram; 2]; 2]>>,
+}
+
+impl Rest {
+    fn add(&mut self, series: &SeriesBatch, row: usize, is_source: bool, dimension: u8) {
+        let count = if has_performance(dimension) { AMOUNTS.len() } else { VOLUME };
+        for (rest, column) in self.amounts.iter_mut().zip(amounts(series)).take(count) {
+            let amount = column.get(row).unwrap_or(0);
+            *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
+        }
+        for (place, lists) in [&series.rtt_hist, &series.srt_hist].into_iter().enumerate() {
+            if let Some(list) = lists.get(row) {
+                self.times.get_or_insert_default()[place][usize::from(!is_source)].add_list(list);
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.amounts.iter().all(|amount| *amount == 0)
+    }
+
+    /// As the values of a row.
+    fn push(&self, series: &mut SeriesBatch, row: usize) {
+        for (column, amount) in AMOUNTS.into_iter().zip(self.amounts) {
+            if let AnyColumnMut::U64(column) = series.column_mut(column) {
+                // Variances are rounded in each row, so theirs may end below zero.
+                column.push(row, if amount > i64::MAX as u64 { 0 } else { amount });
+            }
+        }
+        let Some(times) = &self.times else { return };
+        for (column, [of_source, of_values]) in [&mut series.rtt_hist, &mut series.srt_hist].into_iter().zip(times.iter()) {
+            let mut list = Vec::new();
+            of_source.less(of_values).to_list(&mut list);
+            column.push(row, list);
+        }
+    }
+
+    /// Octets, with the share of an empty table around it.
+    fn memory(&self) -> usize {
+        let times = self.times.iter().flat_map(|times| times.iter().flatten());
+        REST_OCTETS + times.map(|histogram| size_of::<Histogram>() + histogram.memory()).sum::<usize>()
+    }
 }
 
 /// Rows of series on their way into a worker.
@@ -163,8 +263,8 @@ pub struct SeriesFeed<'q> {
     question: &'q Question,
     plan: SeriesPlan,
     worker: Worker,
-    /// What each source has more than its values, by slot of the question, and by source where that is a key; in numbers that go around below zero and back.
-    rests: HashMap<(i64, Option<Address>), [u64; AMOUNTS.len()]>,
+    /// By slot of the question, and by source where that is a key.
+    rests: HashMap<(i64, Option<Address>), Rest>,
     /// By how many bytes rows of a slot may be too small.
     errors: HashMap<i64, u64>,
     /// Some records of that time do not stand where they were.
@@ -175,8 +275,8 @@ pub struct SeriesFeed<'q> {
     rows: u64,
 }
 
-/// Octets that a rest takes, with its share of an empty table around it.
-const REST_OCTETS: usize = 256;
+/// Octets that a rest without times takes.
+const REST_OCTETS: usize = 288;
 
 /// Rests that become rows at a time.
 const REST_ROWS: usize = 4096;
@@ -186,13 +286,6 @@ impl<'q> SeriesFeed<'q> {
     pub fn new(question: &'q Question, plan: SeriesPlan, worker: Worker) -> Self {
         let (rests, errors) = (HashMap::new(), HashMap::new());
         Self { question, plan, worker, rests, errors, has_displaced: false, has_rest: false, rows: 0 }
-    }
-
-    /// The columns that are looked at.
-    pub fn columns() -> impl Iterator<Item = SeriesColumn> {
-        use SeriesColumn as Of;
-        let keys = [Of::slot, Of::step, Of::exporter, Of::dimension, Of::number, Of::address, Of::text];
-        keys.into_iter().chain(AMOUNTS).chain([Of::retransmissions, Of::out_of_order, Of::sketch_error])
     }
 
     /// Takes rows of series; those of other kinds and times may be among them.
@@ -229,13 +322,10 @@ impl<'q> SeriesFeed<'q> {
                 self.has_rest |= is_value && series.number.get(row).is_none() && series.text.get(row).is_none();
                 let slot = self.slot_of(series.slot.get(row));
                 let rest = self.rests.entry((slot, series.exporter.get(row).filter(|_| is_by_source))).or_default();
-                for (rest, column) in rest.iter_mut().zip(amounts(series)) {
-                    let amount = column.get(row).unwrap_or(0);
-                    *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
-                }
+                rest.add(series, row, is_source, self.plan.dimension);
             }
             // The worker has the other half of the memory.
-            if self.rests.len().saturating_mul(REST_OCTETS) > self.worker.plan.limits.memory / 2 {
+            if self.rests.values().map(Rest::memory).sum::<usize>() > self.worker.plan.limits.memory / 2 {
                 self.worker.kept = Kept::TooMany { groups: 0 };
                 return ControlFlow::Break(());
             }
@@ -292,18 +382,13 @@ impl<'q> SeriesFeed<'q> {
     pub fn end(mut self) -> (Worker, u64, Vec<Note>) {
         let mut series = SeriesBatch::new();
         for ((slot, exporter), rest) in std::mem::take(&mut self.rests) {
-            if rest.iter().all(|amount| *amount == 0) {
+            if rest.is_empty() {
                 continue;
             }
             let row = series.rows();
             series.slot.push(row, slot);
             series.exporter.push_some(row, exporter);
-            for (column, amount) in AMOUNTS.into_iter().zip(rest) {
-                if let AnyColumnMut::U64(column) = series.column_mut(column) {
-                    // Variances are rounded in each row, so theirs may end below zero.
-                    column.push(row, if amount > i64::MAX as u64 { 0 } else { amount });
-                }
-            }
+            rest.push(&mut series, row);
             series.advance(1);
             if series.rows() == REST_ROWS {
                 self.feed_rests(&std::mem::take(&mut series));

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use weir_record::{Column, FlowBatch, SeriesBatch};
+use weir_record::{FlowBatch, SeriesBatch};
 
 use super::cut::Sums;
-use super::lanes::{CHUNK, Chunk, Side, is_event, number};
+use super::lanes::{CHUNK, Chunk, Side, is_event};
 use super::layout::Packed;
+use super::percentiles::add_values;
 use super::rows::Rows;
 use super::table::{Groups, totals};
 use super::text::Texts;
@@ -456,7 +457,7 @@ fn add_all(plan: &PassPlan, chunk: &Chunk<'_>, work: &mut Work, groups: &mut Gro
     groups.add_variance(&work.groups, &work.variance);
     for (side, what) in plan.shared.lanes.sides.iter().enumerate() {
         match what {
-            Side::Histogram(column) => add_histogram(chunk, *column, &work.groups, side, groups, account),
+            Side::Histogram(column) => add_values(plan, chunk, *column, &work.groups, side, (groups, account)),
             Side::Distinct(_) => {
                 let Some(layout) = plan.shared.distincts.get(side).and_then(Option::as_ref) else {
                     continue;
@@ -471,27 +472,6 @@ fn add_all(plan: &PassPlan, chunk: &Chunk<'_>, work: &mut Work, groups: &mut Gro
                     }
                 }
             }
-        }
-    }
-}
-
-fn add_histogram(chunk: &Chunk<'_>, column: Column, of: &[u32], side: usize, groups: &mut Groups, account: &mut Account) {
-    let values = chunk.batch.column(column);
-    let histograms = (column == Column::srt).then_some(&chunk.batch.srt_hist);
-    for (index, (row, group)) in chunk.rows.iter().zip(of).enumerate() {
-        if !chunk.pieces.get(index).is_none_or(Piece::is_last) {
-            continue;
-        }
-        if let Some(counts) = histograms.and_then(|column| column.get(row)) {
-            account.from_histograms = true;
-            groups.with_histogram(side, *group, |histogram| {
-                for (power, count) in counts.iter().enumerate().take(64) {
-                    // The middle of a power of two.
-                    histogram.add((1 << power) + (1 << power) / 2, u64::from(*count));
-                }
-            });
-        } else if let Some(value) = number(values, row) {
-            groups.with_histogram(side, *group, |histogram| histogram.add(value, 1));
         }
     }
 }

@@ -24,7 +24,7 @@ pub enum Note {
     DistinctSketched,
     /// Percentiles are those of buckets.
     PercentilesBucketed,
-    /// Response times come from histograms of records, in powers of two.
+    /// Response times come from histograms of records, in powers of two, or may: series do not know.
     PercentilesOfHistograms,
     /// Records count for both of their sides, so the rows add up to more than the totals.
     EitherSide,
@@ -146,7 +146,7 @@ impl fmt::Display for Note {
             }
             Self::PercentilesBucketed => f.write_str("percentiles are within 0.8 % of the value"),
             Self::PercentilesOfHistograms => {
-                f.write_str("percentiles of response times come from the histograms of records, in powers of two")
+                f.write_str("percentiles of response times come from the histograms of records, in powers of two, where records have one")
             }
             Self::EitherSide => f.write_str("records count for both of their sides, so rows add up to more than the totals"),
             Self::Unreadable { files, what } => write!(f, "{files} files could not be read and are left out; the first: {what}"),

@@ -239,6 +239,9 @@ impl Measure {
             }
             What::Smallest(column) | What::Largest(column) | What::Average(column) | What::Percentile(column, _) => {
                 columns.insert(*column);
+                if matches!(self.what, What::Percentile(..)) && of_connection(*column) {
+                    columns.insert(Column::biflow);
+                }
                 if *column == Column::srt {
                     columns.extend([Column::srt_min, Column::srt_max, Column::srt_count, Column::srt_sum, Column::srt_hist]);
                 }

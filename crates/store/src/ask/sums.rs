@@ -5,10 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use weir_query::{Aggregation, AggregationLimits, Answer, Pass, Question, SeriesFeed, SeriesPlan, Worker, from_series};
-use weir_record::{Column, SeriesBatch};
+use weir_record::{Column, SeriesBatch, SeriesColumn};
 
 use super::{AskError, AskLimits, add, tables};
 use crate::block::BlockKind;
+use crate::layout::FileTable;
+use crate::read::PageFilter;
 use crate::scan::{Cancel, ScanRequest, ScanStats};
 use crate::snapshot::Snapshot;
 
@@ -30,7 +32,6 @@ pub(super) fn sum_up(
         Aggregation::new(question, limits, workers)
     };
     if let Some(plan) = question.series_plan()
-        && has_whole_series(snapshot)
         && let Some(found) =
             of_series(snapshot, question, plan, threads, aggregation(1 + plan.left(question).count() * threads), cancel)?
     {
@@ -83,12 +84,7 @@ fn feed(
     Ok(workers.into_iter().map(|worker| worker.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
 }
 
-/// False where the journal has records of which nobody made the series.
-fn has_whole_series(snapshot: &Snapshot) -> bool {
-    snapshot.blocks(BlockKind::Flows).next().is_none() || !snapshot.live_series().0.is_empty()
-}
-
-/// The answer from series, and from records what these leave; nothing where there are none, as in a store that was made without.
+/// The answer from series, and from records what these leave; nothing where there are none, as in a store or journal that was made without.
 fn of_series(
     snapshot: &Snapshot,
     question: &Question,
@@ -97,12 +93,28 @@ fn of_series(
     mut aggregation: Aggregation,
     cancel: &Cancel,
 ) -> Result<Option<(Answer, ScanStats)>, AskError> {
-    let columns: Vec<usize> = SeriesFeed::columns().map(|column| column as usize).collect();
+    let columns: Vec<usize> = plan.columns().map(|column| column as usize).collect();
+    // In files, series lie by step and dimension.
+    let wants = |series: &SeriesBatch, rows: usize| (0..rows).any(|row| plan.wants(series.step.get(row), series.dimension.get(row)));
+    let pages = PageFilter { columns: &[SeriesColumn::step as usize, SeriesColumn::dimension as usize], wants: &wants };
     loop {
         let mut sums = SeriesFeed::new(question, plan, aggregation.worker());
         // Some rows are about whole hours.
         let from = question.from().saturating_sub(question.from().rem_euclid(HOUR));
-        let mut stats = snapshot.read(&columns, from, question.to(), cancel, &mut |series: &SeriesBatch| sums.feed(series))?;
+        let range = (from, question.to());
+        let (live, unreadable) = snapshot.live_series(&|step, dimension| plan.wants(Some(step), Some(dimension)));
+        if live.is_empty() && snapshot.blocks(BlockKind::Flows).next().is_some() {
+            // The journal has records of which nobody made the series.
+            return Ok(None);
+        }
+        let mut stats = snapshot.read_files(&columns, Some(&pages), range, cancel, &mut |series| sums.feed(series))?;
+        stats.unreadable.extend(unreadable);
+        for series in live.iter().filter(|series| series.times().overlaps_placed(range.0, range.1)) {
+            stats.rows_read += series.rows() as u64;
+            if sums.feed(series).is_break() {
+                break;
+            }
+        }
         let (worker, rows, notes) = sums.end();
         if rows == 0 {
             return Ok(None);

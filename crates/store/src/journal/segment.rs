@@ -12,7 +12,7 @@ use weir_record::{FlowBatch, SeriesBatch};
 use crate::block::{Block, BlockError, BlockKind, BlockTable, HEADER, Header};
 use crate::error::StoreError;
 use crate::scan::Unreadable;
-use crate::store::{MakeSummary, Summary};
+use crate::store::{MakeSummary, Summary, WantedSeries};
 use crate::times::Times;
 
 /// Where a block lies, with its header.
@@ -108,9 +108,9 @@ impl Segment {
     }
 
     /// The rows of the sums so far, made from the blocks where they are not at hand; and the blocks that they lack.
-    pub(crate) fn series(&self, make: &MakeSummary) -> (SeriesBatch, Vec<Unreadable>) {
+    pub(crate) fn series(&self, make: &MakeSummary, wanted: WantedSeries<'_>) -> (SeriesBatch, Vec<Unreadable>) {
         if let Some(summary) = self.summary().as_ref() {
-            return (summary.rows(), Vec::new());
+            return (summary.rows_of(wanted), Vec::new());
         }
         // Without the lock: two that do the same work at once get the same rows.
         let (mut summary, mut reader, mut flows) = (make(self.number), BlockReader::default(), FlowBatch::new());
@@ -121,7 +121,7 @@ impl Segment {
                 Err(error) => unreadable.push(Unreadable { what: error.to_string(), rows: u64::from(place.header.rows) }),
             }
         }
-        let rows = summary.rows();
+        let rows = summary.rows_of(wanted);
         // What could not be read now may be readable when it counts, and whoever asks again is to be told again.
         if unreadable.is_empty() {
             *self.summary() = Some(summary);

@@ -16,7 +16,7 @@ use weir_analytics::{ChannelWindows, Summed, Windows};
 use weir_query::{Filter, Question, QuestionKind, time};
 use weir_record::{Column, FlowBatch, SeriesBatch};
 use weir_server::Filling;
-use weir_store::{Fill, FillState, MakeSummary, Snapshot, Store, Summary};
+use weir_store::{Fill, FillState, MakeSummary, Snapshot, Store, Summary, WantedSeries};
 
 use crate::collect::now;
 use crate::control::replace_file;
@@ -207,6 +207,10 @@ impl Summary for Sums {
 
     fn rows(&self) -> SeriesBatch {
         self.0.rows()
+    }
+
+    fn rows_of(&self, wanted: WantedSeries<'_>) -> SeriesBatch {
+        self.0.rows_of(wanted)
     }
 }
 

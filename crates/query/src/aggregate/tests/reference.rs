@@ -22,6 +22,7 @@ pub(super) fn calm(batch: &mut FlowBatch) {
         *column = mapped(column, |amount| amount % 1_000_003);
     }
     batch.sampling_rate = mapped(&batch.sampling_rate, |rate| rate % 4099);
+    batch.srt_count = mapped(&batch.srt_count, |count| count % 5);
     batch.srt_hist.clear();
 }
 
@@ -391,7 +392,15 @@ fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>)
             if values.is_empty() { Cell::Absent } else { Cell::Real(total as f64 / values.len() as f64) }
         }
         What::Percentile(column, tenths) => {
-            let mut values: Vec<u64> = values(*column).collect();
+            // Where nothing tells the halves of a connection apart, the initiator's speaks for both.
+            let is_neutral = |key: &Key| matches!(key.source, KeySource::Column(Column::exporter) | KeySource::Application);
+            let once = column.info().scope == weir_record::Scope::Connection
+                && question.filter.columns().iter().all(|column| *column == Column::exporter)
+                && question.keys.iter().all(is_neutral);
+            let mut values: Vec<u64> = counted()
+                .filter(|(batch, row)| !(once && is_responder(batch, *row)))
+                .flat_map(|(batch, row)| times(batch, *column, row))
+                .collect();
             values.sort_unstable();
             let rank = (values.len() * usize::from(*tenths)).div_ceil(1000).max(1);
             values.get(rank - 1).map_or(Cell::Absent, |value| Cell::Number(*value))
@@ -402,6 +411,17 @@ fn measure(what: &What, rows: &Rows<'_>, question: &Question, span: Option<u64>)
             let different: BTreeSet<String> = each.filter(|cell| *cell != Cell::Absent).map(|cell| format!("{cell:?}")).collect();
             Cell::Number(different.len() as u64)
         }
+    }
+}
+
+/// The values of a row of which percentiles are: of response times that are counted, their average so often.
+fn times(batch: &FlowBatch, column: Column, row: usize) -> Vec<u64> {
+    let (sum, count) = (batch.srt_sum.get(row), batch.srt_count.get(row).unwrap_or(1));
+    match (column, sum, number(batch, column, row)) {
+        (Column::srt, _, _) if count == 0 => Vec::new(),
+        (Column::srt, Some(sum), _) => vec![sum / u64::from(count); count as usize],
+        (Column::srt, None, Some(first)) => vec![first; count as usize],
+        (_, _, value) => value.into_iter().collect(),
     }
 }
 

@@ -71,10 +71,29 @@ fn records(rng: &mut Rng, mix: Mix, count: usize) -> FlowBatch {
         batch.packets.push(row, rng.u64(0..1000));
         batch.record_kind.push_some(row, (rng.u64(0..5) == 0).then(|| rng.u64(0..4) as u8));
         batch.biflow.push_some(row, (rng.u64(0..3) == 0).then(|| rng.u64(0..2) as u8));
+        performance(rng, &mut batch, row);
     }
     batch.advance(count);
     batch.finish();
     batch
+}
+
+/// Round-trip and response times in each way in which records tell them, or none.
+fn performance(rng: &mut Rng, batch: &mut FlowBatch, row: usize) {
+    let some = |rng: &mut Rng, below: u64| (rng.u64(0..3) > 0).then(|| rng.u64(0..below));
+    batch.rtt.push_some(row, some(rng, 300_000).map(|time| time as u32));
+    batch.retransmissions.push_some(row, some(rng, 9).map(|count| count as u32));
+    batch.out_of_order.push_some(row, some(rng, 3).map(|count| count as u32));
+    batch.srt.push_some(row, some(rng, 2_000_000).map(|time| time as u32));
+    match rng.u64(0..4) {
+        0 => batch.srt_hist.push(row, (0..20).map(|power| (power % 7) as u32 * rng.u64(0..2) as u32).collect::<Vec<_>>()),
+        1 => {
+            let count = rng.u64(0..5);
+            batch.srt_count.push(row, count as u32);
+            batch.srt_sum.push(row, count * rng.u64(0..100_000));
+        }
+        _ => {}
+    }
 }
 
 /// The first of the records in files, the last in the journal.
@@ -96,10 +115,20 @@ fn question(rng: &mut Rng) -> QuestionText {
     const BY: [&str; 9] =
         ["", "exporter", "protocol", "in_if", "src_as", "dst_country", "exporter,protocol", "in_if,exporter", "application"];
     const STEPS: [&str; 4] = ["1m", "7m", "1h", "2h"];
-    const MEASURES: [&str; 3] = ["", "bytes,packets,flows,samples,connections", "flows,bps"];
+    const MEASURES: [&str; 5] = [
+        "",
+        "bytes,packets,flows,samples,connections",
+        "flows,bps",
+        "rtt p50,rtt p99,srt p50,srt p95",
+        "connections,retransmissions,out_of_order,srt p90",
+    ];
     const FILTERS: [&str; 3] = ["", "exporter 10.0.0.2", "not exporter in [10.0.0.1 10.0.0.3]"];
     let mut one = |of: &[&str]| of[rng.u64(0..of.len() as u64) as usize].to_owned();
-    let (by, series, measures, filter) = (one(&BY), one(&STEPS), one(&MEASURES), one(&FILTERS));
+    let (by, series, mut measures, filter) = (one(&BY), one(&STEPS), one(&MEASURES), one(&FILTERS));
+    // Of how well connections went, series know by source and application.
+    if !matches!(by.as_str(), "" | "exporter" | "application") && measures.contains("srt") {
+        measures = "bytes,packets".into();
+    }
     let edge = |rng: &mut Rng, hours: u64| THEN - 7200 * SECOND + rng.u64(0..hours * 3600) as i64 * SECOND;
     let (from, to) = match rng.u64(0..3) {
         0 => (None, None),
