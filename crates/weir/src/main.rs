@@ -5,6 +5,7 @@
 mod args;
 mod config;
 mod exit;
+mod pinned;
 
 // The commands, from what was typed to what it means.
 mod check;

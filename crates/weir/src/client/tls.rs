@@ -7,14 +7,15 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, StreamOwned};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
+
+use crate::pinned::pin;
 
 /// Speaks TLS where the URL says so.
 #[derive(Debug)]
@@ -23,24 +24,23 @@ pub(super) struct TlsConnector(Arc<ClientConfig>);
 impl TlsConnector {
     /// Believes authorities of this system; with `only`, the certificate of that file alone. The error is a sentence.
     pub(super) fn new(only: Option<&Path>) -> Result<Self, String> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
-        let settings = match only {
+        let builder = match only {
             Some(path) => {
                 let failed = |error: &dyn std::fmt::Display| format!("cannot read the certificate {}: {error}", path.display());
                 let certificate = CertificateDer::from_pem_file(path).map_err(|error| failed(&error))?;
-                let verifier = Arc::new(Known { certificate, provider });
-                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+                let otherwise = "it shows another certificate than its configuration names";
+                pin(builder, move |shown| *shown == certificate, otherwise)
             }
             None => {
                 let mut roots = RootCertStore::empty();
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-                builder.with_root_certificates(roots).with_no_client_auth()
+                builder.with_root_certificates(roots)
             }
         };
-        Ok(Self(Arc::new(settings)))
+        Ok(Self(Arc::new(builder.with_no_client_auth())))
     }
 }
 
@@ -106,50 +106,5 @@ impl Transport for TlsTransport {
 
     fn is_tls(&self) -> bool {
         true
-    }
-}
-
-/// Believes one certificate, whoever signed it and whatever names it has.
-#[derive(Debug)]
-struct Known {
-    certificate: CertificateDer<'static>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Known {
-    fn verify_server_cert(
-        &self,
-        shown: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if *shown != self.certificate {
-            return Err(Error::General("it shows another certificate than its configuration names".into()));
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -1,4 +1,4 @@
-//! TLS of the console, with certificates that are made at the first start; asked by curl and by the program itself.
+//! TLS of the console, with certificates that are made at the first start; asked by curl and by the program itself, which believes no other.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -40,4 +40,8 @@ fn a_certificate_is_made_and_spoken_with() {
     let run = weir(&["counters", "--grep", "weir_people_sessions", "--format", "json", "-c", &config]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.records()[0]["name"], "weir_people_sessions");
+    // A certificate for the same address by somebody else is not the one that the service shows.
+    std::fs::write(&certificate, weir_testkit::Authority::new().issue(&["127.0.0.1"]).certificate).unwrap();
+    let run = weir(&["counters", "-c", &config]);
+    assert!(run.code == 3 && run.stderr.contains("another certificate than its configuration names"), "{}", run.stderr);
 }
