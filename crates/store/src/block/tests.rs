@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use weir_record::{Address, AnyColumn, AnyColumnMut, Column, CounterBatch, FlowBatch, HealthBatch};
+use weir_testkit::Rng;
 
 use super::*;
 
@@ -23,36 +24,27 @@ fn shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
-/// A repeatable sequence of numbers.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ (mixed >> 27)
-    }
-
-    fn of(&mut self, shape: &Shape) -> u64 {
-        match shape {
-            Shape::Nothing => 0,
-            Shape::Same(value) => *value,
-            Shape::Small(base, bits) => base.wrapping_add(self.next() & ((1 << bits) - 1)),
-            Shape::Any => self.next(),
+impl Shape {
+    fn value(&self, numbers: &mut Rng) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Same(value) => *value,
+            Self::Small(base, bits) => base.wrapping_add(numbers.u64(..1 << bits)),
+            Self::Any => numbers.u64(..),
         }
     }
 }
 
 /// A batch of any columns with values of the given shapes, and gaps where `gaps` is not 0; columns may end before the batch does.
 fn batch<T: BlockTable>(rows: usize, shapes: &[Shape], gaps: u64, seed: u64) -> T {
-    let (mut batch, mut numbers) = (T::default(), Numbers(seed));
+    let (mut batch, mut numbers) = (T::default(), Rng::with_seed(seed));
     for (index, shape) in (0..T::COLUMNS.len()).zip(shapes.iter().cycle()) {
         if matches!(shape, Shape::Nothing) {
             continue;
         }
         for row in 0..rows {
-            let value = numbers.of(shape);
-            if gaps > 0 && numbers.next().is_multiple_of(gaps) {
+            let value = shape.value(&mut numbers);
+            if gaps > 0 && numbers.u64(..gaps) == 0 {
                 continue;
             }
             match batch.any_mut(index) {

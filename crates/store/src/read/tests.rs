@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use weir_query::Filter;
 use weir_query::testing::Random;
 use weir_record::{AnyColumn, AnyColumnMut, Column, ColumnType, CounterBatch, FlowBatch, HealthBatch, SeriesBatch, Table};
+use weir_testkit::Rng;
 
 use super::TableFile;
 use crate::catalog::State;
@@ -22,38 +23,22 @@ use crate::store::no_summary;
 use crate::write::{SegmentWriter, merge};
 use crate::{StoreError, write};
 
-/// Numbers that are the same for the same seed (SplitMix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-}
-
 /// A batch whose columns are absent, of one value, of few values or of many, with gaps, and ending before the batch does.
-fn batch<T: Table>(rows: usize, numbers: &mut Numbers) -> T {
+fn batch<T: Table>(rows: usize, numbers: &mut Rng) -> T {
     let mut batch = T::default();
     for column in 0..T::COLUMNS.len() {
         let kinds = [1, 3, 300, 6_000, u64::MAX];
-        let (kind, gaps) = (numbers.below(8) as usize, [0, 0, 2, 10][numbers.below(4) as usize]);
+        let (kind, gaps) = (numbers.usize(..8), [0, 0, 2, 10][numbers.usize(..4)]);
         let Some(values) = kinds.get(kind).copied() else {
             continue;
         };
-        let unit = [1, 1_000, 1_000_000][numbers.below(3) as usize];
-        let end = if numbers.below(4) == 0 { rows / 2 } else { rows };
+        let unit = [1, 1_000, 1_000_000][numbers.usize(..3)];
+        let end = if numbers.u64(..4) == 0 { rows / 2 } else { rows };
         for row in 0..end {
-            if gaps > 0 && numbers.below(gaps) == 0 {
+            if gaps > 0 && numbers.u64(..gaps) == 0 {
                 continue;
             }
-            let value = numbers.below(values).wrapping_mul(if values > 10_000 { 1 } else { 77_003 });
+            let value = numbers.u64(..values).wrapping_mul(if values > 10_000 { 1 } else { 77_003 });
             write(T::COLUMNS[column].column_type, batch.any_mut(column), row, value, unit, numbers);
         }
     }
@@ -62,7 +47,7 @@ fn batch<T: Table>(rows: usize, numbers: &mut Numbers) -> T {
     batch
 }
 
-fn write(column_type: ColumnType, column: AnyColumnMut<'_>, row: usize, value: u64, unit: i64, numbers: &mut Numbers) {
+fn write(column_type: ColumnType, column: AnyColumnMut<'_>, row: usize, value: u64, unit: i64, numbers: &mut Rng) {
     match (column, column_type) {
         (AnyColumnMut::U8(c), ColumnType::Bool) => c.push(row, (value % 2) as u8),
         (AnyColumnMut::U8(c), ColumnType::Enum(words)) => c.push(row, (value % words.len() as u64) as u8),
@@ -75,7 +60,7 @@ fn write(column_type: ColumnType, column: AnyColumnMut<'_>, row: usize, value: u
         (AnyColumnMut::Ip(c), _) if value.is_multiple_of(3) => c.push(row, weir_record::Address::v4(value as u32)),
         (AnyColumnMut::Ip(c), _) => c.push(row, weir_record::Address::from_halves(value >> 7, value)),
         (AnyColumnMut::Text(c), _) => c.push(row, &if value.is_multiple_of(5) { String::new() } else { format!("žluť {value}") }),
-        (AnyColumnMut::List(c), _) => c.push(row, (0..value % 5).map(|_| numbers.next() as u32)),
+        (AnyColumnMut::List(c), _) => c.push(row, (0..value % 5).map(|_| numbers.u32(..))),
     }
 }
 
@@ -179,8 +164,8 @@ proptest! {
 
     #[test]
     fn every_column_comes_back(seed: u64) {
-        let mut numbers = Numbers(seed);
-        let sizes = [numbers.below(3_000) as usize + 1, PAGE_ROWS - 1, numbers.below(200) as usize + 1];
+        let mut numbers = Rng::with_seed(seed);
+        let sizes = [numbers.usize(..3_000) + 1, PAGE_ROWS - 1, numbers.usize(..200) + 1];
         // Events lie in a file of their own, so rows of one kind keep their order.
         let mut flows: Vec<FlowBatch> = sizes.iter().map(|rows| batch(*rows, &mut numbers)).collect();
         flows.iter_mut().for_each(|batch| batch.record_kind.clear());
@@ -192,15 +177,15 @@ proptest! {
     #[test]
     fn pages_that_are_passed_over_have_nothing_to_select(seed: u64) {
         let mut random = Random::new(seed);
-        let mut numbers = Numbers(seed);
-        let mut batches: Vec<FlowBatch> = (0..3).map(|_| random.batch(numbers.below(1_500) as usize + 1)).collect();
+        let mut numbers = Rng::with_seed(seed);
+        let mut batches: Vec<FlowBatch> = (0..3).map(|_| random.batch(numbers.usize(..1_500) + 1)).collect();
         batches.iter_mut().for_each(FlowBatch::finish);
         let folder = tempfile::tempdir().unwrap();
         let snapshot = stored(folder.path(), &batches);
         for _ in 0..40 {
             let filter = random.filter(3);
             let times = [i64::MIN, 0, 1_700_000_000_000_000_000, i64::MAX];
-            let (from, to) = (times[numbers.below(3) as usize], times[numbers.below(4) as usize]);
+            let (from, to) = (times[numbers.usize(..3)], times[numbers.usize(..4)]);
             let mut expected = Vec::new();
             for batch in &batches {
                 let mut mask = weir_query::Mask::new();
@@ -491,7 +476,7 @@ fn events_and_drops_have_their_own_table() {
 fn damage_is_an_error_and_never_other_rows() {
     let folder = tempfile::tempdir().unwrap();
     let place = Place::local(folder.path());
-    let mut numbers = Numbers(7);
+    let mut numbers = Rng::with_seed(7);
     let mut all: FlowBatch = batch(300, &mut numbers);
     all.record_kind.clear();
     let snapshot = stored(folder.path(), &[all, flows(50)]);
@@ -513,8 +498,8 @@ fn damage_is_an_error_and_never_other_rows() {
     }
     for _ in 0..600 {
         let mut damaged = octets.clone();
-        let place = numbers.below(octets.len() as u64) as usize;
-        damaged[place] ^= 1 << numbers.below(8);
+        let place = numbers.usize(..octets.len());
+        damaged[place] ^= 1 << numbers.u64(..8);
         check(&damaged);
     }
     assert!(refused > tried / 2, "{refused} of {tried}");
@@ -532,12 +517,12 @@ fn damage_is_an_error_and_never_other_rows() {
 #[test]
 fn a_damaged_bloom_filter_hides_no_row() {
     let folder = tempfile::tempdir().unwrap();
-    let mut numbers = Numbers(3);
+    let mut numbers = Rng::with_seed(3);
     // More addresses than a dictionary holds.
     let mut batch = FlowBatch::new();
     let rows = 300_000;
     for row in 0..rows {
-        batch.src_addr.push(row, weir_record::Address::from_halves(0x2001_0db8_0000_0000, numbers.next()));
+        batch.src_addr.push(row, weir_record::Address::from_halves(0x2001_0db8_0000_0000, numbers.u64(..)));
     }
     batch.time_received.fill(0, rows, 7);
     batch.advance(rows);
