@@ -6,34 +6,17 @@
 # second, of which each has to be stored; and the memory of the page beside that intake. The program has to have the console in it (make ui, before the release build).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 flows=${1:-20000000} viewing=${2:-60} remembering=${3:-600}
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-source=${WEIR_SHARED:-../shared}/bench/flowgen.rs
 port=29257 console=127.0.0.1:29258
 datagrams=6700 per=15
 
-if [ ! -f "$source" ]; then
-    echo "skipped: the load generator is not beside the checkout ($source); WEIR_SHARED names the folder that has bench/flowgen.rs"
-    exit 0
-fi
 for needed in faketime chromium; do
     command -v "$needed" >/dev/null || { echo "$needed is not installed" >&2; exit 2; }
 done
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: make ui && cargo build --release --package weir" >&2
-    exit 2
-fi
 PATH="$(scripts/node.sh):$PATH"
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-console.XXXXXX")
-child=
-cleanup() {
-    [ -z "$child" ] || kill "$child" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-rustc -O --edition 2021 -o "$folder/flowgen" "$source"
+begin flowgen
 cat >"$folder/weir.toml" <<TOML
 [listen.bench]
 url = "udp://127.0.0.1:$port"
@@ -48,9 +31,6 @@ TOML
 send() {
     "$folder/flowgen" send --proto v9 --wide --v6 20 --exporters 20 --flows "$1" --to "127.0.0.1:$port" --rate "$datagrams" --seed "$2" >"$folder/sent"
 }
-records() {
-    "$weir" query --store "$folder/store" --summary --unscaled --format json | sed -n 's/.*"flows":\([0-9]*\).*/\1/p'
-}
 
 took=$((flows / (datagrams * per) + 1))
 begun=$(date -u -d "now - 24 hours + $took seconds" '+%Y-%m-%d %H:%M:%S')
@@ -58,15 +38,15 @@ begun=$(date -u -d "now - 24 hours + $took seconds" '+%Y-%m-%d %H:%M:%S')
 library=$(find /usr/lib -name libfaketime.so.1 | head -n 1)
 TZ=UTC LD_PRELOAD=$library FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME="@$begun x$((86400 / (took + 5)))" "$weir" run -c "$folder/weir.toml" 2>"$folder/log" &
 child=$!
-sleep 2
+until_said "$folder/log" receiving
 send "$flows" 1
 sleep 2
 kill "$child"
 wait "$child" || true
-echo "$(records) of $flows records stored"
+echo "$(records_in "$folder/store") of $flows records stored"
 
 "$weir" run -c "$folder/weir.toml" 2>"$folder/log" &
-child=$!
+until_said "$folder/log" 'answering over HTTP'
 sleep 5
 token=$(cat "$folder/store/console/local.token")
 bench() {
@@ -77,14 +57,14 @@ bench paint
 bench widgets
 bench questions
 
-before=$(records)
+before=$(records_in "$folder/store")
 more=$((viewing * datagrams * per))
 send "$more" 2 &
 sender=$!
 bench viewers "$((viewing - 5))"
 wait "$sender"
 sleep 3
-echo "$(($(records) - before)) of $more records stored beside the viewers"
+echo "$(($(records_in "$folder/store") - before)) of $more records stored beside the viewers"
 
 send "$((remembering * datagrams * per))" 3 &
 sender=$!

@@ -7,24 +7,13 @@
 # With BUFFER_PATH=1 records wait on disk. Large receive buffers need `sysctl -w net.core.rmem_max=134217728`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 records=${1:-1000000} rate=${2:-50000}
 shift $(($# < 2 ? $# : 2))
 formats=("$@")
 [ $# -gt 0 ] || formats=(ipfix fastnetmon)
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-forward.XXXXXX")
-first= second=
-cleanup() {
-    for child in $first $second; do kill "$child" 2>/dev/null || true; done
-    rm -rf "$folder"
-}
-trap cleanup EXIT
+begin
 
 # Ports that nobody has now: one for datagrams, three for streams.
 read -r udp tcp console beside < <(python3 - <<'PYTHON'
@@ -64,17 +53,10 @@ counter() {
 }
 
 start() {
-    "$weir" run -c "$folder/$1.toml" --log-format json >"$folder/$1.out" 2>"$folder/$1.log" &
+    "$weir" run -c "$folder/$1.toml" --log-format json >"$folder/$1.log" 2>&1 &
 }
 
-listening() {
-    for _ in $(seq 3000); do
-        if grep -q '"message":"answering over HTTP' "$folder/$1.log"; then return; fi
-        sleep 0.01
-    done
-    cat "$folder/$1.log" "$folder/$1.out" >&2
-    exit 2
-}
+listening() { until_said "$folder/$1.log" 'answering over HTTP'; }
 
 # What stands at the target: stored EXPRESSION
 stored() {
@@ -162,6 +144,5 @@ TOML
         kill "$child"
         wait "$child" || true
     done
-    first= second=
 done
 exit "$failed"

@@ -8,42 +8,15 @@
 # Large receive buffers need `sysctl -w net.core.rmem_max=134217728`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 seconds=${1:-60} rate=${2:-300000}
 shift $(($# < 2 ? $# : 2))
 protocols=("$@")
 [ $# -gt 0 ] || protocols=(v5 v9 ipfix sflow)
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-source=${WEIR_SHARED:-../shared}/bench/flowgen.rs
 port=29056
 
-if [ ! -f "$source" ]; then
-    echo "skipped: the load generator is not beside the checkout ($source); WEIR_SHARED names the folder that has bench/flowgen.rs"
-    exit 0
-fi
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-intake.XXXXXX")
-child=
-cleanup() {
-    [ -z "$child" ] || kill "$child" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-rustc -O --edition 2021 -o "$folder/flowgen" "$source"
-
-# The number behind a key in a file of JSON.
-number() {
-    sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$1" | tail -n 1
-}
-
-# The largest resident memory so far, in MiB.
-memory() {
-    awk '/^VmHWM/ { printf "%d", $2 / 1024 }' "/proc/$1/status"
-}
+begin flowgen
 
 # Asks the service the same again and again until the load ends, and tells how often it answered and the longest time.
 ask() {
@@ -79,7 +52,7 @@ listen = "127.0.0.1:$((port + 1))"
 TOML
     "$weir" run -c "$folder/weir.toml" --stats >"$folder/log" 2>&1 &
     child=$!
-    sleep 2
+    until_said "$folder/log" receiving
     askers=()
     if [ -n "${ASK:-}" ]; then
         touch "$folder/asking"
@@ -95,7 +68,6 @@ TOML
     peak=$(memory "$child")
     kill -TERM "$child"
     wait "$child" || true
-    child=
     "$weir" query --store "$folder/store" --summary --unscaled --format json >"$folder/summary" 2>/dev/null
     flows=$(($(number "$folder/summary" flows) + $(sed -n 's/.*"samples":\([0-9]*\).*/\1/p' "$folder/summary" | grep . || echo 0)))
     lost=$(($(number "$folder/log" kernel_dropped) + $(number "$folder/log" queue_dropped)))
@@ -118,7 +90,7 @@ TOML
             failed=1
         fi
     fi
-    took=$(sed -n 's/.*"seconds":\([0-9.]*\).*/\1/p' "$folder/sent")
+    took=$(number "$folder/sent" seconds)
     echo "$protocol: $flows of $((rate * seconds)) records stored, sent within $took s, $lost datagrams lost ($(number "$folder/log" kernel_dropped) in the kernel), $verdict, at most $peak MiB resident"
     rm -rf "$folder/store"
 done

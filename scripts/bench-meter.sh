@@ -2,44 +2,19 @@
 # Packets per CPU-second of `weir meter` beside softflowd and nfpcapd, on the same capture in the same run: scripts/bench-meter.sh [PACKETS] [SESSIONS] [RUNS]
 #
 # The capture is made by the shared load generator (`flowgen`, beside the checkout). Each program reads it RUNS times in turns; what counts is the least user and
-# system time of its runs. A peer that is not installed is left out. `WEIR` names another program than that of target/release.
+# system time of its runs. A peer that is not installed is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 packets=${1:-3000000} sessions=${2:-50000} runs=${3:-3}
-weir=${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}
-source=${WEIR_SHARED:-../shared}/bench/flowgen.rs
 
-if [ ! -f "$source" ]; then
-    echo "skipped: the load generator is not beside the checkout ($source); WEIR_SHARED names the folder that has bench/flowgen.rs"
-    exit 0
-fi
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d)
-sink=
-cleanup() {
-    [ -z "$sink" ] || kill "$sink" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-
-rustc -O --edition 2021 -o "$folder/flowgen" "$source"
+begin flowgen
 "$folder/flowgen" packets --packets "$packets" --sessions "$sessions" --out "$folder/packets.pcap"
 cat "$folder/packets.pcap" >/dev/null # into the page cache
 
-# Somebody has to be there to send to, or the kernel answers each datagram with an error.
 if command -v python3 >/dev/null; then
-    python3 -c '
-import socket
-listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-listener.bind(("127.0.0.1", 9999))
-while True:
-    listener.recv(65536)' &
-    sink=$!
+    "${sink[@]}" 9999 &
 fi
 
 names=() best=()

@@ -5,23 +5,15 @@
 # Told is the time that each has spent on a core, by the kernel's count. Needs root, ip and iperf3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 seconds=${1:-60} rate=${2:-20000} connections=${3:-100}
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-standby.XXXXXX")
+begin
 here=wsb$$ there=wsb$$c
-children=()
 cleanup() {
-    for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
-    wait
+    end
     ip netns del "$here" 2>/dev/null || true
     ip netns del "$there" 2>/dev/null || true
-    rm -rf "$folder"
 }
 trap cleanup EXIT
 
@@ -34,7 +26,6 @@ for end in "$here 1" "$there 2"; do
     ip -n "$name" link set eth0 up
     ip -n "$name" link set lo up
 done
-run() { ip netns exec "$here" "$@"; }
 
 # A service: start NAME KEYS
 start() {
@@ -47,26 +38,14 @@ interfaces = ["eth0"]
 active_timeout = "10s"
 $2
 TOML
-    ip netns exec "$here" "$weir" run -c "$folder/$1/weir.toml" --log-format json >"$folder/$1/out" 2>"$folder/$1/log" &
-    children+=($!)
+    ip netns exec "$here" "$weir" run -c "$folder/$1/weir.toml" --log-format json >"$folder/$1/log" 2>&1 &
     declare -g "pid_$1=$!"
-    for _ in $(seq 1000); do
-        if [ -S "$folder/$1.sock" ] && grep -q 'listening on' "$folder/$1/log"; then return; fi
-        sleep 0.01
-    done
-    cat "$folder/$1/log" "$folder/$1/out" >&2
-    exit 2
+    until_said "$folder/$1/log" 'listening on'
+    until_said "$folder/$1/log" 'the control socket is open'
 }
 ha() { "$weir" ha "${@:2}" -c "$folder/$1/weir.toml"; }
 
-# Somebody has to be there to send to, or the kernel answers each datagram with an error.
-run python3 -c '
-import socket
-listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-listener.bind(("127.0.0.1", 4739))
-while True:
-    listener.recv(65536)' &
-children+=($!)
+ip netns exec "$here" "${sink[@]}" 4739 &
 
 export='[export.collector]
 url = "udp://127.0.0.1:4739"'
@@ -91,13 +70,10 @@ measure() {
     done
 }
 
-run iperf3 -s -1 >"$folder/server" 2>&1 &
-children+=($!)
+ip netns exec "$here" iperf3 -s -1 >"$folder/server" 2>&1 &
 sleep 1
 each=$((rate * 8000 / connections))
 ip netns exec "$there" iperf3 -c 10.77.0.1 -u -l 1000 -b "$each" -P "$connections" -t $((seconds + 6)) >"$folder/client" 2>&1 &
-client=$!
-children+=("$client")
 sleep 3
 mapfile -t before < <(measure)
 received() { ip -n "$here" -s -j link show eth0 | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["stats64"]["rx"]["packets"])'; }

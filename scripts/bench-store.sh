@@ -6,37 +6,22 @@
 # questions below, the least of RUNS in turns. A peer that is not installed is left out; PYTHON names an interpreter that has the module `duckdb`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 flows=${1:-20000000} rate=${2:-10000} runs=${3:-3}
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-source=${WEIR_SHARED:-../shared}/bench/flowgen.rs
 python=${PYTHON:-python3}
 port=29055
 
-if [ ! -f "$source" ]; then
-    echo "skipped: the load generator is not beside the checkout ($source); WEIR_SHARED names the folder that has bench/flowgen.rs"
-    exit 0
-fi
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-bench.XXXXXX")
-child=
-cleanup() {
-    [ -z "$child" ] || kill "$child" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-rustc -O --edition 2021 -o "$folder/flowgen" "$source"
+begin flowgen
 
 # Runs a collector, sends it so many flows, ends it by a signal, and leaves its CPU seconds in `spent`.
 collect() {
-    local name=$1 count=$2 signal=$3 waiter
+    local name=$1 count=$2 signal=$3 child waiter
     shift 3
     (
         "$@" >"$folder/$name.log" 2>&1 &
+        # Whoever ends this one ends the collector.
+        trap 'kill $!; wait $!' TERM
         echo $! >"$folder/pid"
         wait $! || true
         times >"$folder/times"
@@ -48,7 +33,6 @@ collect() {
     sleep 3
     kill -"$signal" "$child"
     wait "$waiter" 2>/dev/null || true
-    child=
     # The second line is that of the processes that were waited for.
     spent=$(awk 'NR == 2 { for (place = 1; place <= 2; place++) { split($place, part, "m"); sum += part[1] * 60 + part[2] } print sum }' <"$folder/times")
 }
@@ -78,7 +62,7 @@ segment_age = "1h"
 TOML
 few=$((flows < 9000000 ? flows : 9000000))
 collect journal "$few" KILL "$weir" run -c "$folder/journal.toml"
-records=$("$weir" query --store "$folder/journal" --summary --unscaled --format json 2>/dev/null | sed -n 's/.*"flows":\([0-9]*\).*/\1/p')
+records=$(records_in "$folder/journal")
 awk -v records="$records" -v sent="$few" -v spent="$spent" 'BEGIN { printf "journal    %d of %d records durable, %.3f CPU-s a million\n", records, sent, spent * 1e6 / sent }'
 rm -rf "$folder/journal"
 
@@ -90,7 +74,7 @@ url = "udp://127.0.0.1:$port"
 path = "$folder/store"
 TOML
 collect weir "$flows" TERM "$weir" run -c "$folder/weir.toml"
-records=$("$weir" query --store "$folder/store" --summary --unscaled --format json | sed -n 's/.*"flows":\([0-9]*\).*/\1/p')
+records=$(records_in "$folder/store")
 tell weir "$records" "$(du -sb "$folder/store" | cut -f1)"
 
 # The least wall-clock time of a command; that nothing was found (exit 1) is an answer too.

@@ -7,48 +7,21 @@
 # The flows to send are made by the shared load generator (`flowgen`, beside the checkout).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 
 seconds=${1:-20} tcp_rate=${2:-600000} tls_rate=${3:-400000}
-weir=$(realpath -m "${WEIR:-${CARGO_TARGET_DIR:-target}/release/weir}")
-source=${WEIR_SHARED:-../shared}/bench/flowgen.rs
 port=29156
 connections=200 each=2000
 
-if [ ! -f "$source" ]; then
-    echo "skipped: the load generator is not beside the checkout ($source); WEIR_SHARED names the folder that has bench/flowgen.rs"
-    exit 0
-fi
-if [ ! -x "$weir" ]; then
-    echo "$weir is not there: cargo build --release --package weir" >&2
-    exit 2
-fi
-
-folder=$(mktemp -d "${TMPDIR:-/tmp}/weir-streams.XXXXXX")
-child=
-cleanup() {
-    [ -z "$child" ] || kill "$child" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap cleanup EXIT
-rustc -O --edition 2021 -o "$folder/flowgen" "$source"
+begin flowgen
 rustc -O --edition 2024 -o "$folder/stream_load" crates/transport/examples/stream_load.rs
 openssl ecparam -genkey -name prime256v1 -noout -out "$folder/key.pem" 2>/dev/null
 openssl req -x509 -new -key "$folder/key.pem" -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
     -out "$folder/cert.pem" 2>/dev/null
 
-# The number behind a key in a file of JSON.
-number() {
-    sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$1" | tail -n 1
-}
-
 # Processor time of a process so far, in hundredths of a second.
 ticks() {
     awk '{ sub(/.*\) /, ""); print $12 + $13 }' "/proc/$1/stat"
-}
-
-# The largest resident memory so far, in MiB.
-memory() {
-    awk '/^VmHWM/ { printf "%d", $2 / 1024 }' "/proc/$1/status"
 }
 
 # Begins `weir run` with one listener more.
@@ -68,12 +41,7 @@ listen = "127.0.0.1:$((port + 2))"
 TOML
     "$weir" run -c "$folder/weir.toml" --stats >"$folder/log" 2>&1 &
     child=$!
-    for _ in $(seq 100); do
-        ! grep -q receiving "$folder/log" || return 0
-        sleep 0.1
-    done
-    cat "$folder/log" >&2
-    exit 1
+    until_said "$folder/log" receiving
 }
 
 # Ends it.
@@ -81,7 +49,6 @@ close() {
     peak=$(memory "$child")
     kill -TERM "$child"
     wait "$child" || true
-    child=
     stored=$(number "$folder/log" records)
 }
 
@@ -135,7 +102,7 @@ close
 "$weir" query --store "$folder/many" --top "$connections" --by exporter --format json >"$folder/of_each" 2>/dev/null
 sent=$(number "$folder/load" messages)
 counts=$(sed -n 's/.*"flows":\([0-9]*\).*/\1/p' "$folder/of_each" | sort -n)
-took=$(sed -n 's/.*"seconds":\([0-9.]*\).*/\1/p' "$folder/load")
+took=$(number "$folder/load" seconds)
 [ "$stored" -eq "$sent" ] && [ "$(echo "$counts" | sort -u)" = $((each * seconds)) ] || failed=1
 echo "$connections connections: $stored of $sent messages stored within $took s, between $(echo "$counts" | head -n 1) and $(echo "$counts" | tail -n 1) of each of $(echo "$counts" | wc -l) connections; the slowest was at most $(number "$folder/load" most_behind) messages behind; receiver $(awk "BEGIN { printf \"%d\", $receiver / $took }") % of a core, at most $peak MiB resident"
 exit "$failed"
