@@ -198,6 +198,8 @@ impl Snapshot {
         cancel: &Cancel,
         take: &mut dyn FnMut(&T) -> ControlFlow<()>,
     ) -> Result<ScanStats, StoreError> {
+        let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
+        let columns = if columns.is_empty() { all.as_slice() } else { columns };
         let mut is_over = false;
         let mut stats = self.read_files(columns, None, (from, to), cancel, &mut |batch| {
             let next = take(batch);
@@ -212,7 +214,7 @@ impl Snapshot {
         end(cancel, stats)
     }
 
-    /// The same of the pages of files that are wanted, without the journal.
+    /// Columns of the pages of files that are wanted, without the journal.
     pub(crate) fn read_files<T: StoredTable>(
         &self,
         columns: &[usize],
@@ -221,8 +223,6 @@ impl Snapshot {
         cancel: &Cancel,
         take: &mut dyn FnMut(&T) -> ControlFlow<()>,
     ) -> Result<ScanStats, StoreError> {
-        let all: Vec<usize> = (0..T::COLUMNS.len()).collect();
-        let columns = if columns.is_empty() { all.as_slice() } else { columns };
         let mut stats = ScanStats::default();
         for known in self.files(T::TABLE).filter(|file| file.times.overlaps_placed(from, to)) {
             let file = match TableFile::open(self.place(), &known.name) {
