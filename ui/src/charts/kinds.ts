@@ -121,7 +121,8 @@ export function sankeyOption({ answer, column, unit, dimension }: Shown, names?:
 
 /** Values over time as shades: a row for each group. */
 export function heatOption(stack: Stack): EChartsOption {
-  const bands = stack.bands.filter(({ keys, values }) => keys || values.length).slice(0, 30).reverse();
+  // Whatever has no value at all, as an application whose response times nobody measured, has no row.
+  const bands = stack.bands.filter(({ values }) => values.some((value) => value !== null)).slice(0, 30).reverse();
   const cells = bands.flatMap(({ values }, row) => values.map((value, slot) => [slot, row, value ?? 0] as [number, number, number]));
   const largest = Math.max(1, ...cells.map(([, , value]) => value));
   const muted = colour('muted');
