@@ -95,7 +95,8 @@ fn of_series(
 ) -> Result<Option<(Answer, ScanStats)>, AskError> {
     let columns: Vec<usize> = plan.columns().map(|column| column as usize).collect();
     // In files, series lie by step and dimension.
-    let wants = |series: &SeriesBatch, rows: usize| (0..rows).any(|row| plan.wants(series.step.get(row), series.dimension.get(row)));
+    let wants =
+        |series: &SeriesBatch, rows: usize| (0..rows).any(|row| plan.wants(series.step.get(row), series.dimension.get(row)));
     let pages = PageFilter { columns: &[SeriesColumn::step as usize, SeriesColumn::dimension as usize], wants: &wants };
     loop {
         let mut sums = SeriesFeed::new(question, plan, aggregation.worker());

@@ -89,31 +89,13 @@ pub(crate) fn decode(mut octets: &[u8], width: u32, count: usize, out: &mut Vec<
     }
     let end = out.len() + count;
     while out.len() < end {
-        let left = end - out.len();
-        let Some(header) = read_varint(&mut octets) else {
+        let Some(run) = next_run(&mut octets, width) else {
             return false;
         };
-        let length = usize::try_from(header >> 1).unwrap_or(usize::MAX);
-        if header & 1 == 0 {
-            let Some((value, rest)) = octets.split_at_checked(width.div_ceil(8) as usize) else {
-                return false;
-            };
-            if length == 0 {
-                return false;
-            }
-            let value = value.iter().rev().fold(0, |value, octet| value << 8 | u32::from(*octet));
-            out.resize(out.len() + length.min(left), value);
-            octets = rest;
-        } else {
-            let size = length.saturating_mul(width as usize).min(octets.len());
-            let (packed, rest) = octets.split_at(size);
-            let held = if width == 0 { length.saturating_mul(8) } else { packed.len() * 8 / width as usize };
-            let taken = held.min(left);
-            if taken == 0 {
-                return false;
-            }
-            unpack(packed, width, taken, out);
-            octets = rest;
+        let taken = run.count.min(end - out.len());
+        match run.values {
+            Values::Same(value) => out.resize(out.len() + taken, value),
+            Values::Packed(packed) => unpack(packed, width, taken, out),
         }
     }
     true
@@ -127,38 +109,56 @@ pub(crate) fn pick(mut octets: &[u8], width: u32, count: usize, places: &[usize]
     }
     let (mut begin, mut places) = (0_usize, places.iter().copied().peekable());
     while places.peek().is_some() {
-        let Some(header) = read_varint(&mut octets) else {
+        let Some(run) = next_run(&mut octets, width) else {
             return false;
         };
-        let length = usize::try_from(header >> 1).unwrap_or(usize::MAX);
-        if header & 1 == 0 {
-            let Some((value, rest)) = octets.split_at_checked(width.div_ceil(8) as usize) else {
-                return false;
-            };
-            if length == 0 {
-                return false;
+        let end = begin.saturating_add(run.count);
+        match run.values {
+            Values::Same(value) => {
+                while places.next_if(|place| *place < end).is_some() {
+                    out.push(value);
+                }
             }
-            let value = value.iter().rev().fold(0, |value, octet| value << 8 | u32::from(*octet));
-            let end = begin.saturating_add(length);
-            while places.next_if(|place| *place < end).is_some() {
-                out.push(value);
+            Values::Packed(packed) => {
+                while let Some(place) = places.next_if(|place| *place < end) {
+                    out.push(packed_at(packed, width, place - begin));
+                }
             }
-            (octets, begin) = (rest, end);
-        } else {
-            let size = length.saturating_mul(width as usize).min(octets.len());
-            let (packed, rest) = octets.split_at(size);
-            let held = if width == 0 { length.saturating_mul(8) } else { packed.len() * 8 / width as usize };
-            if held == 0 {
-                return false;
-            }
-            let end = begin.saturating_add(held);
-            while let Some(place) = places.next_if(|place| *place < end) {
-                out.push(packed_at(packed, width, place - begin));
-            }
-            (octets, begin) = (rest, end);
         }
+        begin = end;
     }
     true
+}
+
+/// What stands behind one header: how many values, at least one.
+struct Run<'a> {
+    count: usize,
+    values: Values<'a>,
+}
+
+enum Values<'a> {
+    Same(u32),
+    Packed(&'a [u8]),
+}
+
+/// Takes a run of values of at most 32 bits; nothing where none begins, or it is empty.
+#[inline]
+fn next_run<'a>(octets: &mut &'a [u8], width: u32) -> Option<Run<'a>> {
+    let header = read_varint(octets)?;
+    let length = usize::try_from(header >> 1).unwrap_or(usize::MAX);
+    let run = if header & 1 == 0 {
+        let (value, rest) = octets.split_at_checked(width.div_ceil(8) as usize)?;
+        *octets = rest;
+        let value = value.iter().rev().fold(0, |value, octet| value << 8 | u32::from(*octet));
+        Run { count: length, values: Values::Same(value) }
+    } else {
+        let size = length.saturating_mul(width as usize).min(octets.len());
+        let (packed, rest) = octets.split_at(size);
+        *octets = rest;
+        let count = if width == 0 { length.saturating_mul(8) } else { packed.len() * 8 / width as usize };
+        Run { count, values: Values::Packed(packed) }
+    };
+    (run.count > 0).then_some(run)
 }
 
 /// The value at a place of packed bits.

@@ -65,6 +65,13 @@ pub(crate) struct Body<'a> {
     pub(crate) bounds: Option<Bounds>,
 }
 
+impl<'a> Body<'a> {
+    /// A page of rows that have one value or none: so many, of which `present` have one.
+    pub(crate) const fn of_rows(encoding: Encoding, rows: usize, present: usize, definition: &'a [u8], octets: &'a [u8]) -> Self {
+        Self { encoding, rows, values: rows, absent: rows - present, repetition: &[], definition, octets, bounds: None }
+    }
+}
+
 /// The pages of a column chunk.
 pub(crate) struct Chunk {
     descriptor: ColumnDescPtr,

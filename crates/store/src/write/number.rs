@@ -68,17 +68,8 @@ pub(crate) fn write(
             let bits = hybrid::width_of(codes.iter().copied().max().unwrap_or(0));
             octets.push(bits as u8);
             hybrid::encode(codes, bits, octets);
-            let body = Body {
-                encoding: Encoding::RLE_DICTIONARY,
-                rows: page.rows,
-                values: page.rows,
-                absent: page.rows - codes.len(),
-                repetition: &[],
-                definition: &page.definition,
-                octets,
-                bounds: page.bounds,
-            };
-            chunk.page(&body, press)?;
+            let body = Body::of_rows(Encoding::RLE_DICTIONARY, page.rows, codes.len(), &page.definition, octets);
+            chunk.page(&Body { bounds: page.bounds, ..body }, press)?;
         }
         let has_filter = leaf.part == Part::Low && dictionary.len() > MAX_ENTRIES;
         let filter = if has_filter { Some(full_filter(&dictionary)?) } else { None };
@@ -95,17 +86,8 @@ pub(crate) fn write(
         encode_levels(levels, page.len(), values.len(), definition);
         octets.clear();
         split(values, width, octets);
-        let body = Body {
-            encoding: Encoding::BYTE_STREAM_SPLIT,
-            rows: page.len(),
-            values: page.len(),
-            absent: page.len() - values.len(),
-            repetition: &[],
-            definition,
-            octets,
-            bounds: bounds(values, leaf.kind),
-        };
-        chunk.page(&body, press)?;
+        let body = Body::of_rows(Encoding::BYTE_STREAM_SPLIT, page.len(), values.len(), definition, octets);
+        chunk.page(&Body { bounds: bounds(values, leaf.kind), ..body }, press)?;
     }
     if let Some(filter) = &mut filter {
         filter.fold_to_target_fpp(BLOOM_FALSE);
@@ -131,17 +113,9 @@ fn write_constant(
         octets.clear();
         octets.push(1);
         hybrid::encode_run(0, present, 1, octets);
-        let body = Body {
-            encoding: Encoding::RLE_DICTIONARY,
-            rows: page.len(),
-            values: page.len(),
-            absent: page.len() - present,
-            repetition: &[],
-            definition,
-            octets,
-            bounds: (present > 0).then_some(Bounds { min: value, max: value }),
-        };
-        chunk.page(&body, press)?;
+        let body = Body::of_rows(Encoding::RLE_DICTIONARY, page.len(), present, definition, octets);
+        let bounds = (present > 0).then_some(Bounds { min: value, max: value });
+        chunk.page(&Body { bounds, ..body }, press)?;
     }
     Ok(())
 }
@@ -159,17 +133,7 @@ fn write_bools(chunk: &mut Chunk, source: &mut Source<'_>, rows: usize, scratch:
         hybrid::encode(codes, 1, octets);
         let length = (octets.len() as u32 - 4).to_le_bytes();
         octets.iter_mut().zip(length).for_each(|(octet, length)| *octet = length);
-        let body = Body {
-            encoding: Encoding::RLE,
-            rows: page.len(),
-            values: page.len(),
-            absent: page.len() - values.len(),
-            repetition: &[],
-            definition,
-            octets,
-            bounds: None,
-        };
-        chunk.page(&body, press)?;
+        chunk.page(&Body::of_rows(Encoding::RLE, page.len(), values.len(), definition, octets), press)?;
     }
     Ok(())
 }

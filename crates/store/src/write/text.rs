@@ -83,7 +83,7 @@ fn write_codes(chunk: &mut Chunk, encoded: &Encoded<'_>, press: &mut Press) -> R
         octets.clear();
         octets.push(bits as u8);
         hybrid::encode(these, bits, &mut octets);
-        chunk.page(&body(Encoding::RLE_DICTIONARY, &page, present, &definition, &octets), press)?;
+        chunk.page(&Body::of_rows(Encoding::RLE_DICTIONARY, page.len(), present, &definition, &octets), press)?;
     }
     Ok(())
 }
@@ -99,7 +99,7 @@ fn write_plain(chunk: &mut Chunk, words: &[&str], parts: &Parts<'_>, press: &mut
             text.map_or(Ok(()), |text| append_plain(text, &mut octets))?;
         }
         let present = begin_page(&levels, &(0..page.len()), &mut definition);
-        chunk.page(&body(Encoding::PLAIN, &page, present, &definition, &octets), press)?;
+        chunk.page(&Body::of_rows(Encoding::PLAIN, page.len(), present, &definition, &octets), press)?;
     }
     Ok(())
 }
@@ -110,11 +110,6 @@ fn begin_page(levels: &[u32], page: &Range<usize>, definition: &mut Vec<u8>) -> 
     let present = levels.iter().sum::<u32>() as usize;
     encode_levels(levels, page.len(), present, definition);
     present
-}
-
-fn body<'a>(encoding: Encoding, page: &Range<usize>, present: usize, definition: &'a [u8], octets: &'a [u8]) -> Body<'a> {
-    let (rows, absent) = (page.len(), page.len() - present);
-    Body { encoding, rows, values: rows, absent, repetition: &[], definition, octets, bounds: None }
 }
 
 fn append_plain(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
