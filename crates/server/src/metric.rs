@@ -25,6 +25,21 @@ pub struct Metric {
     pub labels: &'static [&'static str],
 }
 
+/// Makes a static for each metric, a line each, and the list of all of them: `METRICS: NAME Counter "weir_…_total" ["label"] "A sentence.";`
+#[macro_export]
+macro_rules! metrics {
+    (
+        $(#[$attribute:meta])* $visibility:vis $list:ident:
+        $($constant:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)*
+    ) => {
+        $(static $constant: $crate::Metric =
+            $crate::Metric { name: $name, help: $help, kind: $crate::Kind::$kind, labels: &[$($label),*] };)*
+
+        $(#[$attribute])*
+        $visibility const $list: &[&$crate::Metric] = &[$(&$constant),*];
+    };
+}
+
 /// How a metric moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -2,60 +2,22 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::metric::{Counter, Kind, Metric, Value};
+use crate::metric::{Counter, Metric, Value};
 use crate::routes::Shared;
 
-/// The server's metrics, for the manual.
-pub const METRICS: &[&Metric] =
-    &[&QUERIES, &QUERY_TIME, &RUNNING, &UNREAD, &UNREAD_REFUSED, &SIGN_INS, &SESSIONS, &REFUSED, &AUDIT_LOST];
-
-static QUERIES: Metric = Metric {
-    name: "weir_api_queries_total",
-    help: "Queries and SQL statements, by how they ended: answered, refused (the question), turned_away (no turn), cancelled (by somebody, the client, the time limit), failed.",
-    kind: Kind::Counter,
-    labels: &["outcome"],
-};
-static QUERY_TIME: Metric = Metric {
-    name: "weir_api_query_seconds_total",
-    help: "Time that queries and SQL statements ran.",
-    kind: Kind::Counter,
-    labels: &[],
-};
-static RUNNING: Metric =
-    Metric { name: "weir_api_queries_running", help: "Queries and SQL statements that run now.", kind: Kind::Gauge, labels: &[] };
-static UNREAD: Metric = Metric {
-    name: "weir_api_unread_bytes",
-    help: "Octets of large answers that their clients have not read yet, rows of queries not counted.",
-    kind: Kind::Gauge,
-    labels: &[],
-};
-static UNREAD_REFUSED: Metric = Metric {
-    name: "weir_api_unread_refused_total",
-    help: "Answers that were refused because others, which nobody reads, take up the memory.",
-    kind: Kind::Counter,
-    labels: &[],
-};
-
-static SIGN_INS: Metric = Metric {
-    name: "weir_people_sign_ins_total",
-    help: "Tries to sign in, by how they ended: signed_in, wrong (name or password), too_many (tries before).",
-    kind: Kind::Counter,
-    labels: &["outcome"],
-};
-static SESSIONS: Metric =
-    Metric { name: "weir_people_sessions", help: "Sessions of people who are signed in.", kind: Kind::Gauge, labels: &[] };
-static REFUSED: Metric = Metric {
-    name: "weir_people_refused_total",
-    help: "Requests that were refused: host (the service is not known by that name), forwarded (the word of a proxy that is not known), stranger (a page of another site, or the header weir-csrf is missing), signed_out, role (too low).",
-    kind: Kind::Counter,
-    labels: &["reason"],
-};
-static AUDIT_LOST: Metric = Metric {
-    name: "weir_people_audit_lost_total",
-    help: "Lines that the audit log does not have: unwritten (the disk), untold (refusals beyond ten a second).",
-    kind: Kind::Counter,
-    labels: &["reason"],
-};
+crate::metrics! {
+    /// The server's metrics, for the manual.
+    pub METRICS:
+    QUERIES Counter "weir_api_queries_total" ["outcome"] "Queries and SQL statements, by how they ended: answered, refused (the question), turned_away (no turn), cancelled (by somebody, the client, the time limit), failed.";
+    QUERY_TIME Counter "weir_api_query_seconds_total" [] "Time that queries and SQL statements ran.";
+    RUNNING Gauge "weir_api_queries_running" [] "Queries and SQL statements that run now.";
+    UNREAD Gauge "weir_api_unread_bytes" [] "Octets of large answers that their clients have not read yet, rows of queries not counted.";
+    UNREAD_REFUSED Counter "weir_api_unread_refused_total" [] "Answers that were refused because others, which nobody reads, take up the memory.";
+    SIGN_INS Counter "weir_people_sign_ins_total" ["outcome"] "Tries to sign in, by how they ended: signed_in, wrong (name or password), too_many (tries before).";
+    SESSIONS Gauge "weir_people_sessions" [] "Sessions of people who are signed in.";
+    REFUSED Counter "weir_people_refused_total" ["reason"] "Requests that were refused: host (the service is not known by that name), forwarded (the word of a proxy that is not known), stranger (a page of another site, or the header weir-csrf is missing), signed_out, role (too low).";
+    AUDIT_LOST Counter "weir_people_audit_lost_total" ["reason"] "Lines that the audit log does not have: unwritten (the disk), untold (refusals beyond ten a second).";
+}
 
 /// Adds them.
 pub(crate) fn add(counters: &mut Vec<Counter>, shared: &Shared) {

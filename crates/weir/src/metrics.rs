@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use weir_codec::Stats;
-use weir_server::{Counter, Kind, Metric, Value};
+use weir_server::{Counter, Metric, Value};
 use weir_store::{Store, StoreStatus, TableKind};
 use weir_transport::{Scheme, StreamEnd};
 
@@ -16,18 +16,10 @@ use crate::ha::Role;
 use crate::replicate::Replicated;
 use crate::service::running::Running;
 
-/// Makes a static for each metric, and the list of all.
-macro_rules! metrics {
-    ($($constant:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
-        $(static $constant: Metric = Metric { name: $name, help: $help, kind: Kind::$kind, labels: &[$($label),*] };)*
-
-        /// Every metric of the service but those of its HTTP side, in the order in which they are printed.
-        #[cfg(test)]
-        const METRICS: &[&Metric] = &[$(&$constant),*];
-    };
-}
-
-metrics! {
+weir_server::metrics! {
+    /// Every metric of the service but those of its HTTP side, in the order in which they are printed.
+    #[cfg(test)]
+    METRICS:
     BUILD Gauge "weir_service_build_info" ["version"] "Always 1; the version of the program.";
     DATAGRAMS Counter "weir_receive_datagrams_total" ["listener"] "Datagrams that the kernel handed over; of streams and DTLS the messages in them.";
     BYTES Counter "weir_receive_bytes_total" ["listener"] "Octets of their payloads.";
@@ -331,6 +323,8 @@ impl Sheet {
 
 #[cfg(test)]
 mod tests {
+    use weir_server::Kind;
+
     use super::*;
 
     /// The page of the manual.
