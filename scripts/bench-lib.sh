@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the benchmarks beside it begin with and measure by; they source it.
+# What the benchmarks beside it, and soak.sh, begin with and measure by; they source it.
 #
 # `WEIR` names another program than that of target/release, `WEIR_SHARED` the folder that has the shared load generator (bench/flowgen.rs).
 

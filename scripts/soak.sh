@@ -3,17 +3,10 @@
 # the real ones are complete. scripts/soak.sh SECONDS [PATH-OF-WEIR]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/bench-lib.sh
 seconds=$1
-weir=${2:-target/release/weir}
-folder=$(mktemp -d)
-service=
-end() {
-    if [ -n "$service" ]; then
-        kill "$service" && wait "$service" || true
-    fi
-    rm -rf "$folder"
-}
-trap end EXIT
+weir=$(realpath -m "${2:-$weir}")
+begin
 port=$((20000 + RANDOM % 10000))
 # Whoever floods is cut to a rate, so that it cannot take the workers from the others.
 cat > "$folder/weir.toml" <<CONFIG
@@ -29,10 +22,7 @@ listen = "127.0.0.1:$((port + 1))"
 CONFIG
 "$weir" run -c "$folder/weir.toml" --log-format json 2> "$folder/log" &
 service=$!
-for _ in $(seq 100); do
-    grep -q '"answering over HTTP"' "$folder/log" && break
-    sleep 0.1
-done
+until_said "$folder/log" 'answering over HTTP'
 state() {
     echo "$1: $(awk '/^VmRSS/ {print int($2 / 1024)}' "/proc/$service/status") MiB resident, $(wc -l < "$folder/log") lines of log"
 }
