@@ -12,6 +12,7 @@ mod hash;
 mod lanes;
 mod layout;
 mod percentiles;
+mod rest;
 mod rows;
 mod series;
 mod table;

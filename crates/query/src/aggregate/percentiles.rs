@@ -12,7 +12,14 @@ use crate::response::response_times;
 use crate::time::Piece;
 
 /// Adds the values of rows to the histograms of their groups.
-pub(super) fn add_values(plan: &PassPlan, chunk: &Chunk<'_>, column: Column, of: &[u32], side: usize, into: (&mut Groups, &mut Account)) {
+pub(super) fn add_values(
+    plan: &PassPlan,
+    chunk: &Chunk<'_>,
+    column: Column,
+    of: &[u32],
+    side: usize,
+    into: (&mut Groups, &mut Account),
+) {
     let (groups, account) = into;
     if let Some(series) = chunk.series {
         let Some(lists) = histograms(series, column) else { return };

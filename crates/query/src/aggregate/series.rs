@@ -7,17 +7,17 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use weir_record::column::Fixed;
 use weir_record::{Address, AnyColumnMut, Column, FlowBatch, SeriesBatch, SeriesColumn, names};
 
 use super::lanes::{Lane, Side, lanes_of, side_of, summed};
 use super::percentiles::histograms;
+use super::rest::{AMOUNTS, Rest, has_performance};
 use super::worker::Kept;
 use super::{Sink, Worker};
+use crate::Mask;
 use crate::answer::{Answer, AnswerSource, Body, Note};
 use crate::question::{KeySource, Question, QuestionKind, What};
 use crate::time::Slots;
-use crate::{Histogram, Mask};
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: u32 = 3600;
@@ -159,102 +159,9 @@ impl Question {
     }
 }
 
-/// True for dimensions whose rows tell how well connections went.
-const fn has_performance(dimension: u8) -> bool {
-    matches!(dimension, names::BY_SOURCE | names::BY_APP)
-}
-
 /// The dimension of a column's values.
 fn dimension_of(column: Column) -> Option<u8> {
     DIMENSIONS.iter().find(|(known, _)| *known == column).map(|(_, dimension)| *dimension)
-}
-
-/// Columns of series that add up, in the order of [`amounts`].
-const AMOUNTS: [SeriesColumn; 13] = [
-    SeriesColumn::flows,
-    SeriesColumn::samples,
-    SeriesColumn::connections,
-    SeriesColumn::packets,
-    SeriesColumn::bytes,
-    SeriesColumn::packets_raw,
-    SeriesColumn::bytes_raw,
-    SeriesColumn::packets_variance,
-    SeriesColumn::bytes_variance,
-    SeriesColumn::rate_unknown,
-    SeriesColumn::sampled,
-    SeriesColumn::retransmissions,
-    SeriesColumn::out_of_order,
-];
-
-/// How many of these every dimension has; the others are those of performance.
-const VOLUME: usize = 11;
-
-fn amounts(series: &SeriesBatch) -> [&Fixed<u64>; AMOUNTS.len()] {
-    [
-        &series.flows,
-        &series.samples,
-        &series.connections,
-        &series.packets,
-        &series.bytes,
-        &series.packets_raw,
-        &series.bytes_raw,
-        &series.packets_variance,
-        &series.bytes_variance,
-        &series.rate_unknown,
-        &series.sampled,
-        &series.retransmissions,
-        &series.out_of_order,
-    ]
-}
-
-/// What a source has more than its values.
-#[derive(Debug, Default)]
-struct Rest {
-    /// In numbers that go around below zero and back.
-    amounts: [u64; AMOUNTS.len()],
-    /// Round-trip and response times of the source, and those of its values.
-    times: Option<Box<[[Histogram; 2]; 2]>>,
-}
-
-impl Rest {
-    fn add(&mut self, series: &SeriesBatch, row: usize, is_source: bool, dimension: u8) {
-        let count = if has_performance(dimension) { AMOUNTS.len() } else { VOLUME };
-        for (rest, column) in self.amounts.iter_mut().zip(amounts(series)).take(count) {
-            let amount = column.get(row).unwrap_or(0);
-            *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
-        }
-        for (place, lists) in [&series.rtt_hist, &series.srt_hist].into_iter().enumerate() {
-            if let Some(list) = lists.get(row) {
-                self.times.get_or_insert_default()[place][usize::from(!is_source)].add_list(list);
-            }
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.amounts.iter().all(|amount| *amount == 0)
-    }
-
-    /// As the values of a row.
-    fn push(&self, series: &mut SeriesBatch, row: usize) {
-        for (column, amount) in AMOUNTS.into_iter().zip(self.amounts) {
-            if let AnyColumnMut::U64(column) = series.column_mut(column) {
-                // Variances are rounded in each row, so theirs may end below zero.
-                column.push(row, if amount > i64::MAX as u64 { 0 } else { amount });
-            }
-        }
-        let Some(times) = &self.times else { return };
-        for (column, [of_source, of_values]) in [&mut series.rtt_hist, &mut series.srt_hist].into_iter().zip(times.iter()) {
-            let mut list = Vec::new();
-            of_source.less(of_values).to_list(&mut list);
-            column.push(row, list);
-        }
-    }
-
-    /// Octets, with the share of an empty table around it.
-    fn memory(&self) -> usize {
-        let times = self.times.iter().flat_map(|times| times.iter().flatten());
-        REST_OCTETS + times.map(|histogram| size_of::<Histogram>() + histogram.memory()).sum::<usize>()
-    }
 }
 
 /// Rows of series on their way into a worker.
@@ -274,9 +181,6 @@ pub struct SeriesFeed<'q> {
     /// Rows that counted.
     rows: u64,
 }
-
-/// Octets that a rest without times takes.
-const REST_OCTETS: usize = 288;
 
 /// Rests that become rows at a time.
 const REST_ROWS: usize = 4096;

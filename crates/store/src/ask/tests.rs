@@ -9,6 +9,7 @@ use weir_query::{Answer, AnswerSource, AnswerTable, Body, Cell, Note, Question, 
 use weir_record::{Address, Column, FlowBatch, HealthBatch, SeriesBatch, names};
 
 use super::*;
+use crate::layout::PAGE_ROWS;
 use crate::store::{MakeSummary, Rows, Store, StoreConfig, Summary, no_summary};
 
 const SECOND: i64 = 1_000_000_000;
@@ -483,4 +484,47 @@ fn questions_end_when_nobody_waits_or_when_they_take_too_much() {
     let limits = AskLimits { memory: 1000, ..AskLimits::default() };
     let list = question(QuestionText::default());
     assert!(matches!(ask(&store.snapshot(), &list, &limits, &Cancel::new()), Err(AskError::Memory { limit: 1000 })));
+}
+
+/// Three pages of interfaces beside a row of the source and one of a protocol.
+struct ManyInterfaces;
+
+impl Summary for ManyInterfaces {
+    fn feed(&mut self, _: &FlowBatch) {}
+
+    fn rows(&self) -> SeriesBatch {
+        let mut series = SeriesBatch::new();
+        let interfaces = (0..3 * PAGE_ROWS as u64).map(|number| (names::BY_IN_IF, number));
+        for (dimension, number) in [(names::BY_SOURCE, 0), (names::BY_PROTOCOL, 6)].into_iter().chain(interfaces) {
+            let row = series.rows();
+            series.slot.push(row, THEN);
+            series.step.push(row, 3600);
+            series.dimension.push(row, dimension);
+            series.number.push_some(row, (dimension != names::BY_SOURCE).then_some(number));
+            series.bytes.push(row, 1);
+            series.flows.push(row, 1);
+            series.advance(1);
+        }
+        series.finish();
+        series
+    }
+}
+
+#[test]
+fn of_series_no_more_pages_are_read_than_the_question_needs() {
+    let folder = TempDir::new().unwrap();
+    let config = StoreConfig { background: false, retention: None, series_retention: None, ..StoreConfig::new(folder.path()) };
+    let store = Store::open(config, Arc::new(|_| Box::new(ManyInterfaces))).unwrap();
+    store.append(Rows { flows: Some(&flows(0, 10)), ..Rows::default() }).unwrap();
+    store.seal();
+    store.maintain(THEN).unwrap();
+    let rows_read = |by: &str| {
+        let question = Question::new(&QuestionText { series: "1h".into(), ..text(by, "bytes") }).unwrap();
+        let (answer, stats) = sums::sum_up(&store.snapshot(), &question, &AskLimits::default(), &Cancel::new()).unwrap();
+        assert_eq!(answer.source, AnswerSource::Series);
+        stats.rows_read
+    };
+    let (rows, page) = (3 * PAGE_ROWS as u64 + 2, PAGE_ROWS as u64);
+    assert_eq!((rows_read(""), rows_read("in_if")), (page, rows));
+    assert!(rows_read("protocol") <= 2 * page);
 }

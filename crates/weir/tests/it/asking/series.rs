@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir_analytics::{Config, Windows};
 use weir_query::{Answer, AnswerSource, AnswerTable, Body, Cell, Note, Question, QuestionText, Role};
 use weir_record::{Address, FlowBatch, SeriesBatch};
-use weir_store::{AskLimits, Cancel, MakeSummary, Rows, Store, StoreConfig, Summary, ask, no_summary};
+use weir_store::{AskLimits, Cancel, MakeSummary, Rows, Store, StoreConfig, Summary, WantedSeries, ask, no_summary};
 use weir_testkit::Rng;
 
 use crate::collect::service::Folder;
@@ -23,6 +23,10 @@ impl Summary for Sums {
 
     fn rows(&self) -> SeriesBatch {
         self.0.rows()
+    }
+
+    fn rows_of(&self, wanted: WantedSeries<'_>) -> SeriesBatch {
+        self.0.rows_of(wanted)
     }
 }
 
