@@ -94,9 +94,9 @@ export function stepOf(span: Span, points = 120): { ms: number; text: string } {
   return { ms, text: words };
 }
 
-/** The newest part of a span that is long enough to have one: whole steps of it, about a thirtieth. */
+/** The newest part of a span that is long enough to have one: whole steps of it, about a hundredth. */
 export function newestOf(span: Span, step: number): Span | undefined {
-  const length = Math.ceil((span.to - span.from) / 30 / step) * step;
+  const length = Math.ceil((span.to - span.from) / 100 / step) * step;
   return length < 60_000 || length * 4 > span.to - span.from ? undefined : { from: Math.floor((span.to - length) / step) * step, to: span.to };
 }
 

@@ -27,8 +27,8 @@ test('steps keep charts to some hundred points, in whole minutes where series ca
 test('a first look is at whole steps of the end, and short spans have none', () => {
   const minute = 60_000;
   const day = { from: 7 * minute, to: 1447 * minute };
-  expect(time.newestOf(day, 15 * minute)).toEqual({ from: 1380 * minute, to: 1447 * minute });
+  expect(time.newestOf(day, 15 * minute)).toEqual({ from: 1425 * minute, to: 1447 * minute });
   expect(time.newestOf({ from: 0, to: 3 * minute }, minute)).toBeUndefined();
   expect(time.newestOf({ from: 0, to: 10 * minute }, 10_000)).toBeUndefined();
-  expect(time.newestOf({ from: 0, to: 60 * minute }, minute)).toEqual({ from: 58 * minute, to: 60 * minute });
+  expect(time.newestOf({ from: 0, to: 60 * minute }, minute)).toEqual({ from: 59 * minute, to: 60 * minute });
 });
