@@ -39,14 +39,14 @@ export function canFilter(key: string): boolean {
 export function test(key: string, cell: Cell | null | undefined): string {
   if (key === 'application') return application(cell);
   const name = written(key);
-  if (cell === undefined || cell === null) return `${name} not exists`;
+  if (cell === undefined || cell === null) return `not ${name} exists`;
   return `${name} = ${literal(cell)}`;
 }
 
 /** Selects an application: one that was recognised here, else as the exporter names it. */
 function application(name: Cell | null | undefined): string {
-  if (name === undefined || name === null) return 'app not exists and app_name not exists';
-  return `(${test('app', name)} or app not exists and ${test('app_name', name)})`;
+  if (name === undefined || name === null) return 'not app exists and not app_name exists';
+  return `(${test('app', name)} or not app exists and ${test('app_name', name)})`;
 }
 
 /** Brackets around what would fall apart beside an `and`. */

@@ -260,7 +260,7 @@ test('the overview by applications and by protocols', async () => {
   await page.getByRole('button', { name: 'Applications' }).click();
   await legend.getByText('dns', { exact: true }).waitFor();
   await legend.getByRole('button', { name: 'dns' }).click();
-  await page.waitForURL((url) => url.pathname === '/analysis' && url.searchParams.get('filter') === '(app = "dns" or app not exists and app_name = "dns")');
+  await page.waitForURL((url) => url.pathname === '/analysis' && url.searchParams.get('filter') === '(app = "dns" or not app exists and app_name = "dns")');
   await expect.poll(() => page.getByRole('table', { name: 'Largest groups' }).locator('tbody tr').count()).toBeGreaterThan(0);
 });
 

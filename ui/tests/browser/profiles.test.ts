@@ -64,7 +64,7 @@ test('a profile is made with channels, and its chart has the numbers of their fi
     expect(await rowOfLegend(page, name).locator('td').nth(1).getAttribute('title')).toBe(exact(largest));
   }
   // The table is of both channels together.
-  const [top] = await service.query('port 443', '--by', 'src_addr', '--top', '1', '--measures', 'bps', ...fed.span);
+  const [top] = await service.query('port 443', '--by', 'src_addr', '--top', '1', '--measures', 'bps', '--spread', ...fed.span);
   const first = page.getByRole('table', { name: 'Largest groups' }).locator('tbody tr').first();
   expect(await first.locator('td').first().innerText()).toBe(top?.['src_addr']);
   expect(await first.locator('td').nth(1).locator('span').first().getAttribute('title')).toContain(exact(Number(top?.['bps'])));

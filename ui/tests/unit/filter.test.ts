@@ -9,9 +9,9 @@ test('values become tests of the filter language', () => {
   expect(testOf('nat_ip', '192.0.2.3')).toBe('nat ip = 192.0.2.3');
   expect(testOf('nat_src_addr', '192.0.2.3')).toBe('nat_src_addr = 192.0.2.3');
   expect(testOf('time_suspect', true)).toBe('time_suspect = true');
-  expect(testOf('app', null)).toBe('app not exists');
-  expect(testOf('application', 'dns')).toBe('(app = "dns" or app not exists and app_name = "dns")');
-  expect(testOf('application', null)).toBe('app not exists and app_name not exists');
+  expect(testOf('app', null)).toBe('not app exists');
+  expect(testOf('application', 'dns')).toBe('(app = "dns" or not app exists and app_name = "dns")');
+  expect(testOf('application', null)).toBe('not app exists and not app_name exists');
   expect(canFilter('minute')).toBe(false);
 });
 
