@@ -140,6 +140,14 @@ export function spanText({ from, to }: Span): string {
   return `${localFull.format(from)} – ${sameDay ? localClock.format(to) : localFull.format(to)}`;
 }
 
+/** A range in the words that tell it from others now: without the year, where that is the one of now. */
+export function spanShort({ from, to }: Span, now: Moment): string {
+  const year = (moment: Moment): number => new Date(moment).getFullYear();
+  if ([from, to].some((moment) => year(moment) !== year(now))) return spanText({ from, to });
+  const sameDay = localDay.format(from) === localDay.format(to);
+  return `${localShort.format(from)} – ${sameDay ? localClock.format(to) : localShort.format(to)}`;
+}
+
 const axisDay = format({ month: 'short', day: 'numeric' });
 const axisClock = format({ hour: '2-digit', minute: '2-digit', hour12: false });
 

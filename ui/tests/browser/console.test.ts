@@ -1,7 +1,7 @@
 // The console as people use it: real pages of a real service that has received real flow export.
 import { expect, test } from 'vitest';
 import { exact } from '../../src/view/format';
-import { DESKTOP, serious, settled, shoot } from './browser';
+import { DESKTOP, PHONE, serious, settled, shoot } from './browser';
 import { Fed, HOSTILE, LOOKS, search } from './fed';
 import { samples } from './service';
 
@@ -162,7 +162,7 @@ test('a press on a value shows its records alone, or all others', async () => {
 
   await page.goBack();
   await settled(page);
-  await table.locator('tbody tr').first().hover();
+  await table.getByTitle(`Only ${value}`, { exact: true }).hover();
   await table.getByRole('button', { name: `Without ${value}`, exact: true }).click();
   await page.waitForURL((url) => url.searchParams.get('filter') === `not src_addr = ${value}`);
   await expect.poll(() => table.locator('tbody tr').first().locator('td').first().innerText()).not.toBe(value);
@@ -347,6 +347,11 @@ test('dark or light is chosen and kept', async () => {
   expect(await shown()).toBe('dark');
   await page.reload();
   expect(await shown()).toBe('dark');
+  // A phone has no room for the button; the settings have the choice.
+  const phone = await open('/settings', { ...PHONE, colorScheme: 'light' });
+  await phone.getByRole('group', { name: 'Theme' }).getByRole('button', { name: 'Dark' }).click();
+  await phone.reload();
+  expect(await phone.evaluate(() => document.documentElement.dataset['theme'])).toBe('dark');
 });
 
 // The last one: others need the service.
