@@ -82,7 +82,8 @@ impl Names {
         for address in addresses {
             state.want(*address, now);
         }
-        while state.threads < THREADS.min(state.threads + state.waiting.len()) {
+        // What is under way waits for a thread or has one.
+        while state.threads < THREADS.min(state.under_way.len()) {
             let shared = Arc::clone(&self.shared);
             if thread::Builder::new().name("weir-names".into()).spawn(move || shared.work()).is_err() {
                 break;

@@ -94,9 +94,10 @@ impl fmt::Display for FailOver {
         let Self { group, from, to, began, is_heard, .. } = self;
         let why = if *is_heard { "still sends, and no records" } else { "fell silent" };
         let seconds = self.gap() as f64 / 1e9;
+        let digits = if seconds < 1.0 { 3 } else { 1 };
         write!(
             f,
-            "group {group:?}: {to} took over from {from}, which {why}; from {} on nothing was reported for {seconds:.1} s",
+            "group {group:?}: {to} took over from {from}, which {why}; from {} on nothing was reported for {seconds:.digits$} s",
             time(*began)
         )
     }

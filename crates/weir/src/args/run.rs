@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
 
+use super::Format;
+
 const RUN_ABOUT: &str = "\
 Run the service: whatever the configuration enables.
 
@@ -55,4 +57,8 @@ pub(crate) struct CheckArgs {
     /// Print it in full, with what was not written
     #[arg(long)]
     pub(crate) dump: bool,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table, hide_default_value = true)]
+    pub(crate) format: Format,
 }

@@ -16,6 +16,23 @@ fn a_good_configuration_is_said_to_be_good_and_printed_in_full() {
 }
 
 #[test]
+fn programs_are_told_in_json() {
+    let told = |text: &str, more: &[&str]| -> (i32, serde_json::Value) {
+        let file = File::new("told.toml", text.as_bytes());
+        let run = weir(&[&["check", "-c", file.path(), "--format", "json"], more].concat());
+        (run.code, serde_json::from_str(&run.stdout).unwrap())
+    };
+    let good = "[meter]\ninterfaces = [\"eth0\"]\n[export.a]\nurl = \"udp://collector.example\"\n";
+    let (code, answer) = told(good, &[]);
+    assert_eq!((code, &answer["good"]), (0, &true.into()));
+    let (code, answer) = told(good, &["--dump"]);
+    assert_eq!((code, &answer["export"]["a"]["url"]), (0, &"udp://collector.example:4739".into()));
+    let (code, answer) = told("[store]\npth = \"/x\"\n", &[]);
+    assert_eq!((code, &answer["good"]), (2, &false.into()));
+    assert!(answer["error"].as_str().is_some_and(|error| error.ends_with("store.pth: unknown key; did you mean path?")), "{answer}");
+}
+
+#[test]
 fn a_bad_configuration_is_refused_by_file_line_and_key() {
     let cases = [
         ("[meter]\ninterface = [\"eth0\"]\n", " line 2: meter.interface: unknown key; did you mean interfaces?"),
