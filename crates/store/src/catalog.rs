@@ -90,6 +90,17 @@ impl Catalog {
         })
     }
 
+    /// A number for the name of files that are made from others; nobody gets it again.
+    pub(crate) fn take_number(&self) -> Result<u64, StoreError> {
+        let mut number = 0;
+        self.change(|manifest| {
+            number = manifest.next_merge;
+            manifest.next_merge += 1;
+            true
+        })?;
+        Ok(number)
+    }
+
     /// Deletes files that were written and do not count after all, because a later step failed.
     ///
     /// The manifest on disk is asked: it may name them although its replacement ended with an error, and then a new opening counts them.

@@ -104,14 +104,7 @@ fn newest(manifest: &Manifest, mark: u64) -> Vec<Arc<DataFile>> {
 
 fn fill_group(shared: &Shared, fill: &Fill, mark: u64, group: &[Arc<DataFile>], now: i64) -> Result<(), StoreError> {
     let reached = group.iter().map(|file| file.segments.0).min().unwrap_or(0);
-    let mut number = 0;
-    if !group.is_empty() {
-        shared.catalog.change(|manifest| {
-            number = manifest.next_merge;
-            manifest.next_merge += 1;
-            true
-        })?;
-    }
+    let number = if group.is_empty() { 0 } else { shared.catalog.take_number()? };
     let received = group.iter().map(|file| file.times.received_min).min().unwrap_or(now);
     let stem = format!("{}/filled-{number:010}", day(received));
     let segments = (reached, group.iter().map(|file| file.segments.1).max().unwrap_or(reached));

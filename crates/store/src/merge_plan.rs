@@ -80,12 +80,7 @@ fn merge_group(shared: &Shared, group: &[Arc<DataFile>], level: u8, now: i64) ->
     let Some(first) = group.first() else {
         return Ok(());
     };
-    let mut number = 0;
-    shared.catalog.change(|manifest| {
-        number = manifest.next_merge;
-        manifest.next_merge += 1;
-        true
-    })?;
+    let number = shared.catalog.take_number()?;
     let stem = format!("{}/merged-{number:010}", day(first.times.received_min));
     let files = merge(shared.catalog.place(), group, &stem, level, now, &shared.cancel)?;
     let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();

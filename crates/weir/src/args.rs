@@ -142,13 +142,8 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Columns to print, by name and in this order; `all` for every column (see `weir columns`)
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) columns: Option<Vec<String>>,
-
-    /// Stop after this many records
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
 
     /// Information Elements of your own: a TOML file of [[element]] tables with pen, id, name and type
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -165,6 +160,18 @@ pub(crate) struct DecodeArgs {
     /// Say in words what was wrong with the datagrams, also where the standard error is no terminal
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// What of the records is printed.
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// Columns to print, by name and in this order; `all` for every column (see `weir columns`)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+
+    /// Stop after this many records
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -37,13 +37,13 @@ impl Job {
         }
         let filter = typed.filter.as_deref().map(Filter::parse).transpose();
         let filter = filter.map_err(|error| Failure::Misuse(error.to_string()))?;
-        let columns = Columns::new(typed.columns.as_deref(), typed.kind).map_err(Failure::Misuse)?;
+        let columns = Columns::new(typed.print.columns.as_deref(), typed.kind).map_err(Failure::Misuse)?;
         let mut registry = registry(typed.elements.as_deref())?;
         if let Some(pen) = typed.private_enterprise {
             weir_codec::private::register(&mut registry, pen);
         }
         let must_match = filter.is_some();
-        let selection = Selection::new(typed.kind, filter, typed.limit.unwrap_or(u64::MAX));
+        let selection = Selection::new(typed.kind, filter, typed.print.limit.unwrap_or(u64::MAX));
         Ok(Self {
             files: typed.files,
             registry,

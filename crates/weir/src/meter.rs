@@ -46,7 +46,7 @@ impl Job {
     /// The job of `weir meter`.
     pub(crate) fn new(typed: MeterArgs) -> Result<Self, Failure> {
         check_files(&typed.read)?;
-        let columns = Columns::new(typed.columns.as_deref(), Kind::Flow).map_err(Failure::Misuse)?;
+        let columns = Columns::new(typed.print.columns.as_deref(), Kind::Flow).map_err(Failure::Misuse)?;
         let unasked = || match (typed.export.is_empty(), io::stdout().is_terminal()) {
             (true, true) => Some(Format::Table),
             (true, false) => Some(Format::Json),
@@ -81,7 +81,7 @@ impl Job {
             exports: Arc::new(exports),
             rows,
             inlet: None,
-            limit: typed.limit.unwrap_or(u64::MAX),
+            limit: typed.print.limit.unwrap_or(u64::MAX),
             duration: typed.duration.map(|span| span.of()),
             stats: typed.stats,
             must_match,

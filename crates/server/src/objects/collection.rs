@@ -56,70 +56,36 @@ pub(super) trait Kept: Clone + Serialize + DeserializeOwned + Send + Sync + 'sta
     fn of_mut(collection: &mut Collection) -> &mut Objects<Self>;
 }
 
-impl Kept for Profile {
-    const WORD: &'static str = "profile";
-    const LETTER: char = 'p';
-    const MOST: usize = MAX_PROFILES;
+macro_rules! kept {
+    ($($object:ident $word:literal $letter:literal $most:ident $of:ident;)*) => {
+        $(impl Kept for $object {
+            const WORD: &'static str = $word;
+            const LETTER: char = $letter;
+            const MOST: usize = $most;
 
-    fn check(&self) -> Result<(), Invalid> {
-        self.check()
-    }
+            fn check(&self) -> Result<(), Invalid> {
+                self.check()
+            }
 
-    fn is_shared(&self) -> bool {
-        self.shared
-    }
+            fn is_shared(&self) -> bool {
+                self.shared
+            }
 
-    fn of(collection: &Collection) -> &Objects<Self> {
-        &collection.profiles
-    }
+            fn of(collection: &Collection) -> &Objects<Self> {
+                &collection.$of
+            }
 
-    fn of_mut(collection: &mut Collection) -> &mut Objects<Self> {
-        &mut collection.profiles
-    }
+            fn of_mut(collection: &mut Collection) -> &mut Objects<Self> {
+                &mut collection.$of
+            }
+        })*
+    };
 }
 
-impl Kept for Chapter {
-    const WORD: &'static str = "chapter";
-    const LETTER: char = 'c';
-    const MOST: usize = MAX_CHAPTERS;
-
-    fn check(&self) -> Result<(), Invalid> {
-        self.check()
-    }
-
-    fn is_shared(&self) -> bool {
-        self.shared
-    }
-
-    fn of(collection: &Collection) -> &Objects<Self> {
-        &collection.chapters
-    }
-
-    fn of_mut(collection: &mut Collection) -> &mut Objects<Self> {
-        &mut collection.chapters
-    }
-}
-
-impl Kept for Dashboard {
-    const WORD: &'static str = "dashboard";
-    const LETTER: char = 'd';
-    const MOST: usize = MAX_DASHBOARDS;
-
-    fn check(&self) -> Result<(), Invalid> {
-        self.check()
-    }
-
-    fn is_shared(&self) -> bool {
-        self.shared
-    }
-
-    fn of(collection: &Collection) -> &Objects<Self> {
-        &collection.dashboards
-    }
-
-    fn of_mut(collection: &mut Collection) -> &mut Objects<Self> {
-        &mut collection.dashboards
-    }
+kept! {
+    Profile "profile" 'p' MAX_PROFILES profiles;
+    Chapter "chapter" 'c' MAX_CHAPTERS chapters;
+    Dashboard "dashboard" 'd' MAX_DASHBOARDS dashboards;
 }
 
 /// The text on the shelf.

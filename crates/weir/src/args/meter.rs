@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueHint};
 
-use super::Format;
+use super::{Format, PrintArgs};
 use crate::config::{Condition, Export, Keep, KeyPart, Sample, Size, Span};
 
 const METER_ABOUT: &str = "\
@@ -56,13 +56,8 @@ pub(crate) struct MeterArgs {
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Columns to print, by name and in this order; `all` for every column (see `weir columns`)
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) columns: Option<Vec<String>>,
-
-    /// Stop after this many records
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<u64>,
+    #[command(flatten)]
+    pub(crate) print: PrintArgs,
 
     /// Stop after this time, by the clock
     #[arg(long, value_name = "TIME", conflicts_with = "read")]
