@@ -29,7 +29,10 @@ fn programs_are_told_in_json() {
     assert_eq!((code, &answer["export"]["a"]["url"]), (0, &"udp://collector.example:4739".into()));
     let (code, answer) = told("[store]\npth = \"/x\"\n", &[]);
     assert_eq!((code, &answer["good"]), (2, &false.into()));
-    assert!(answer["error"].as_str().is_some_and(|error| error.ends_with("store.pth: unknown key; did you mean path?")), "{answer}");
+    assert!(
+        answer["error"].as_str().is_some_and(|error| error.ends_with("store.pth: unknown key; did you mean path?")),
+        "{answer}"
+    );
 }
 
 #[test]
