@@ -123,7 +123,8 @@ export function sankeyOption({ answer, column, unit, dimension }: Shown, names?:
 export function heatOption(stack: Stack): EChartsOption {
   // Whatever has no value at all, as an application whose response times nobody measured, has no row.
   const bands = stack.bands.filter(({ values }) => values.some((value) => value !== null)).slice(0, 30).reverse();
-  const cells = bands.flatMap(({ values }, row) => values.map((value, slot) => [slot, row, value ?? 0] as [number, number, number]));
+  // What was not measured is no cell: it is not nothing.
+  const cells = bands.flatMap(({ values }, row) => values.flatMap((value, slot): [number, number, number][] => (value === null ? [] : [[slot, row, value]])));
   const largest = Math.max(1, ...cells.map(([, , value]) => value));
   const muted = colour('muted');
   return {
