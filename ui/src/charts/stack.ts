@@ -37,7 +37,8 @@ export function stackOption(drawn: Drawn): EChartsOption {
   const { from, to } = stack.span;
   const muted = colour('muted');
   // Plot and strip begin at the same place, with room for the longest number.
-  const left = 14 + (narrow ? 5.6 : 6.2) * format.quantity(444_000_000, stack.unit).length;
+  const letters = Math.max(...[444_000, 444_000_000].map((value) => format.quantity(value, stack.unit).length));
+  const left = 14 + (narrow ? 5.6 : 6.2) * letters;
   const axis = { min: from, max: to, type: 'time' as const, axisTick: { show: false }, splitLine: { show: false } };
   return {
     animation: false,
