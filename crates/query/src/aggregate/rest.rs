@@ -67,6 +67,10 @@ impl Rest {
             let amount = column.get(row).unwrap_or(0);
             *rest = if is_source { rest.wrapping_add(amount) } else { rest.wrapping_sub(amount) };
         }
+    }
+
+    /// The times of the same row, where percentiles of them are asked for.
+    pub(super) fn add_times(&mut self, series: &SeriesBatch, row: usize, is_source: bool) {
         for (place, lists) in [&series.rtt_hist, &series.srt_hist].into_iter().enumerate() {
             if let Some(list) = lists.get(row) {
                 self.times.get_or_insert_default()[place][usize::from(!is_source)].add_list(list);

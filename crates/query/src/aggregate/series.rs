@@ -227,6 +227,9 @@ impl<'q> SeriesFeed<'q> {
                 let slot = self.slot_of(series.slot.get(row));
                 let rest = self.rests.entry((slot, series.exporter.get(row).filter(|_| is_by_source))).or_default();
                 rest.add(series, row, is_source, self.plan.dimension);
+                if self.plan.has_times {
+                    rest.add_times(series, row, is_source);
+                }
             }
             // The worker has the other half of the memory.
             if self.rests.values().map(Rest::memory).sum::<usize>() > self.worker.plan.limits.memory / 2 {
