@@ -100,7 +100,7 @@ fn the_second_of_two_editors_is_told() {
 fn what_is_no_request_is_told_and_bounded() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", "");
-    let stream = UnixStream::connect(folder.store().join("control.sock")).unwrap();
+    let stream = super::session::connected(&folder.store().join("control.sock"));
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let mut ask = |line: &[u8]| -> Value {
         (&stream).write_all(line).unwrap();

@@ -75,12 +75,22 @@ impl<'a> Session<'a> {
     }
 }
 
+/// A connection to the control socket of a service that may be about to open it.
+pub(super) fn connected(socket: &Path) -> UnixStream {
+    let mut stream = None;
+    wait_until("the control socket is open", || {
+        stream = UnixStream::connect(socket).ok();
+        stream.is_some()
+    });
+    stream.unwrap()
+}
+
 /// A connection to the control socket, as a program has it.
 pub(super) struct Wire(BufReader<UnixStream>);
 
 impl Wire {
     pub(super) fn new(socket: &Path) -> Self {
-        Self(BufReader::new(UnixStream::connect(socket).unwrap()))
+        Self(BufReader::new(connected(socket)))
     }
 
     /// Asks; gives the answer, whatever it is.
