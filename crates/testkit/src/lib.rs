@@ -20,6 +20,9 @@ mod authority;
 
 mod mmdb;
 
+mod nfcapd;
+mod ports;
+
 pub use allocations::{Allocations, CountingAllocator};
 pub use authority::{Authority, Issued};
 pub use conversation::{Conversation, Expected, ExpectedSide};
@@ -28,5 +31,7 @@ pub use datagrams::{Datagram, datagrams, datagrams_in, ethernet_frame, pcap_of};
 pub use fastrand::Rng;
 pub use load::generated;
 pub use mmdb::{Mmdb, MmdbValue};
+pub use nfcapd::Nfcapd;
+pub use ports::{free_address, udp_backlog};
 pub use relay::{Impairment, Relay, Relayed};
 pub use shared::{json_lines, json_object, shared_dir};

@@ -4,12 +4,13 @@
 use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use weir_codec::encode::{EncodeOptions, Encoder, Records, Statement, TemplateProtocol};
 use weir_codec::netflow5;
 use weir_record::{Address, FlowBatch};
+use weir_testkit::Nfcapd;
 
 use crate::meter_rows::{NOW, meter_rows};
 
@@ -154,31 +155,11 @@ fn nfdump_reads_the_same_totals() {
 
 /// Sends messages to nfcapd, which writes into the folder; gives what it said.
 fn collect(folder: &Path, messages: &[Vec<u8>]) -> Option<String> {
+    let collector = Nfcapd::start(folder, &["-B", "2000000"])?;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let port = {
-        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
-    let mut command = Command::new("nfcapd");
-    command.args(["-b", "127.0.0.1", "-B", "2000000", "-p", &port.to_string(), "-w"]).arg(folder);
-    let collector = match command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        collector => collector.unwrap(),
-    };
-    // It is ready when the port is taken.
-    for _ in 0..500 {
-        if UdpSocket::bind(("127.0.0.1", port)).is_err() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    std::thread::sleep(Duration::from_millis(200));
     for message in messages {
-        socket.send_to(message, ("127.0.0.1", port)).unwrap();
+        socket.send_to(message, ("127.0.0.1", collector.port())).unwrap();
         std::thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(Duration::from_millis(500));
-    Command::new("kill").args(["-TERM", &collector.id().to_string()]).status().unwrap();
-    let output = collector.wait_with_output().unwrap();
-    Some(String::from_utf8_lossy(&output.stderr).into_owned())
+    Some(collector.stop())
 }

@@ -1,7 +1,6 @@
 //! Data files in an S3-compatible store: another program serves the protocol.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -40,7 +39,7 @@ struct Server {
 
 impl Server {
     fn start(python: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = weir_testkit::free_address().port();
         let mut command = Command::new(python);
         command.args(["-c", SERVE, &port.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();

@@ -2,14 +2,14 @@
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weir_testkit::{Datagram, pcap_of};
+use weir_testkit::{Datagram, Nfcapd, pcap_of};
 
 use crate::make;
 use crate::meter::connection;
@@ -19,7 +19,8 @@ use crate::run::{File, Run, weir, weir_reading};
 pub(crate) struct Collector {
     pub(crate) address: SocketAddr,
     done: Arc<AtomicBool>,
-    reader: JoinHandle<Vec<Datagram>>,
+    came: Arc<Mutex<Vec<Datagram>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Collector {
@@ -27,24 +28,25 @@ impl Collector {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let (address, done) = (socket.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
-        let stop = Arc::clone(&done);
+        let came = Arc::new(Mutex::new(Vec::new()));
+        let (stop, datagrams) = (Arc::clone(&done), Arc::clone(&came));
         let reader = thread::spawn(move || {
-            let (mut datagrams, mut buffer) = (Vec::new(), [0; 65_536]);
+            let mut buffer = [0; 65_536];
             loop {
                 match socket.recv_from(&mut buffer) {
-                    Ok((length, source)) => datagrams.push(Datagram {
+                    Ok((length, source)) => datagrams.lock().unwrap().push(Datagram {
                         frame: 0,
                         time_ns: i64::from(make::NOW) * 1_000_000_000,
                         source,
                         destination: address,
                         payload: buffer[..length].to_vec(),
                     }),
-                    Err(_) if stop.load(Ordering::Relaxed) => return datagrams,
+                    Err(_) if stop.load(Ordering::Relaxed) => return,
                     Err(_) => {}
                 }
             }
         });
-        Self { address, done, reader }
+        Self { address, done, came, reader }
     }
 
     /// What came, as `weir decode` reads it.
@@ -52,10 +54,17 @@ impl Collector {
         decode(&self.datagrams(), flags)
     }
 
+    /// The same of what came so far.
+    pub(crate) fn decoded_so_far(&self, flags: &[&str]) -> Run {
+        let came = self.came.lock().unwrap().clone();
+        decode(&came, flags)
+    }
+
     /// What came.
     fn datagrams(self) -> Vec<Datagram> {
         self.done.store(true, Ordering::Relaxed);
-        self.reader.join().unwrap()
+        self.reader.join().unwrap();
+        std::mem::take(&mut *self.came.lock().unwrap())
     }
 }
 
@@ -211,7 +220,7 @@ fn a_stream_carries_whole_messages() {
 #[test]
 fn a_collector_that_is_not_there_is_counted_and_no_reason_to_wait_for_ever() {
     let file = capture("nobody.pcap");
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = weir_testkit::free_address();
     let begun = Instant::now();
     let url = format!("tcp://{nobody}");
     let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &url]);
@@ -247,13 +256,10 @@ fn nfdump_reads_the_same_totals() {
     for format in ["ipfix", "netflow9", "netflow5"] {
         let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("nf-{format}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut nfcapd = nfcapd(&folder, port);
-        thread::sleep(Duration::from_millis(500));
+        let nfcapd = Nfcapd::start(&folder, &[]).expect("nfcapd comes with nfdump");
+        let port = nfcapd.port();
         let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &format!("udp://127.0.0.1:{port}?format={format}")]);
-        thread::sleep(Duration::from_millis(500));
-        Command::new("kill").arg(nfcapd.id().to_string()).status().unwrap();
-        nfcapd.wait().unwrap();
+        nfcapd.stop();
         let output = Command::new("nfdump").arg("-R").arg(&folder).args(["-o", "csv"]).output().unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
@@ -262,12 +268,6 @@ fn nfdump_reads_the_same_totals() {
         let read: Vec<u64> = summary.split(',').take(3).filter_map(|number| number.parse().ok()).collect();
         assert_eq!(read, [totals.0, totals.1, totals.2], "{format}:\n{text}");
     }
-}
-
-fn nfcapd(folder: &std::path::Path, port: u16) -> Child {
-    let mut command = Command::new("nfcapd");
-    command.arg("-l").arg(folder).args(["-b", "127.0.0.1", "-p", &port.to_string()]);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 fn version(program: &str) -> Option<()> {

@@ -3,6 +3,7 @@
 
 mod make;
 mod run;
+mod wait;
 
 mod namespaces;
 

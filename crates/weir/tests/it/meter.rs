@@ -189,7 +189,7 @@ fn a_pipe_that_says_nothing_can_be_stopped() {
 #[test]
 fn an_export_in_vain_is_said_and_ends_with_failure() {
     let file = File::new("vain.pcap", &make::pcap(1, &connection(50_000)));
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = weir_testkit::free_address();
     let urls =
         ["udp://nonexist.invalid:4739".to_owned(), format!("tcp://{closed}"), "udp://127.0.0.1:9?source=192.0.2.77".to_owned()];
     let runs = std::thread::scope(|scope| {
@@ -208,7 +208,7 @@ fn an_export_in_vain_is_said_and_ends_with_failure() {
 fn refused_datagrams_are_said_and_no_failure() {
     let frames: Vec<_> = (0..100).flat_map(|index| connection(50_000 + index)).collect();
     let file = File::new("nobody-listens.pcap", &make::pcap(1, &frames));
-    let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = weir_testkit::free_address();
     let run = weir(&["meter", "-r", file.path(), "--export", &format!("udp://{closed}")]);
     assert_eq!((run.code, run.stderr.matches("refuses datagrams").count()), (0, 1), "{}", run.stderr);
 }

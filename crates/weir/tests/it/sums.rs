@@ -1,11 +1,12 @@
 //! Sums of `weir query` against those of nfdump, from the same datagrams: nfcapd and `weir run` each get all of them.
 
 use std::net::UdpSocket;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
+use weir_testkit::Nfcapd;
 
 use crate::collect::service::{Exporter, Folder, Service};
 
@@ -52,37 +53,6 @@ const FILTERS: &[&str] = &[
     "pps > 100",
 ];
 
-/// nfcapd while it runs.
-struct Nfcapd(Child);
-
-impl Nfcapd {
-    fn start(folder: &Folder, port: u16) -> Self {
-        let mut command = Command::new("nfcapd");
-        command.args(["-t", "3600", "-b", "127.0.0.1", "-p", &port.to_string(), "-w"]).arg(&folder.0);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let socket = format!(":{port:04X} ");
-        let begun = Instant::now();
-        // It listens when its port is in the kernel's table.
-        while !fs::read_to_string("/proc/net/udp").unwrap().contains(&socket) {
-            assert!(begun.elapsed() < Duration::from_secs(30), "nfcapd does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
-        Self(child)
-    }
-
-    fn stop(mut self) {
-        assert!(Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap().success());
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Nfcapd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Flows, packets and bytes that nfdump finds.
 fn of_nfdump(folder: &Folder, filter: &str) -> [u64; 3] {
     let output = Command::new("nfdump").args(["-N", "-o", "null", "-R"]).arg(&folder.0).arg(filter).output().unwrap();
@@ -120,22 +90,20 @@ fn filters_select_the_same_sums_as_nfdump() {
     }
     let (folder, theirs) = (Folder::new(), Folder::new());
     let service = Service::start(&folder, "", "");
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let nfcapd = Nfcapd::start(&theirs, port);
+    let nfcapd = Nfcapd::start(&theirs.0, &["-t", "3600"]).expect("nfcapd comes with nfdump");
     let mut sent = 0;
     for (number, file) in (2..).zip(CAPTURES) {
         let exporter = Exporter::new(number);
         let to_nfcapd = UdpSocket::bind((std::net::Ipv4Addr::new(127, 0, 0, number), 0)).unwrap();
         for datagram in weir_testkit::datagrams(&shared.join("captures").join(file)) {
             exporter.send(&service, [&datagram.payload[..]]);
-            to_nfcapd.send_to(&datagram.payload, ("127.0.0.1", port)).unwrap();
+            to_nfcapd.send_to(&datagram.payload, ("127.0.0.1", nfcapd.port())).unwrap();
             sent += 1;
             if sent % 8 == 0 {
                 thread::sleep(Duration::from_millis(2));
             }
         }
     }
-    thread::sleep(Duration::from_millis(500));
     nfcapd.stop();
     let ended = service.stop();
     ended.check_identity();

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::service::{Asked, sample};
 use crate::collect::service::Service;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// From the oldest sample to the newest.
 const TIME: [(&str, &str); 2] = [("from", "2000-01-01T00:00:00Z"), ("to", "2030-01-01T00:00:00Z")];

@@ -1,7 +1,6 @@
 //! A service that has received the samples, and what it says over HTTP.
 
 use std::fs;
-use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,9 +8,7 @@ use serde_json::{Value, json};
 
 use crate::collect::service::{Folder, Service};
 use crate::run::{Run, weir};
-
-/// How long something is waited for that has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// A service with a console, and its folder.
 pub(crate) struct Asked {
@@ -44,7 +41,7 @@ impl Asked {
 
     fn start_with(folder: Folder, listen: &str, sections: &str) -> Self {
         // A port that nobody has now.
-        let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let console = weir_testkit::free_address().to_string();
         let service = Service::start(&folder, listen, &format!("[console]\nlisten = \"{console}\"\n{sections}"));
         service.wait_for("answering over HTTP");
         Self { folder, service, console }
@@ -193,7 +190,7 @@ fn a_running_service_is_well() {
 #[test]
 fn a_service_that_is_not_there_is_said() {
     let folder = Folder::new();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = weir_testkit::free_address();
     let config = folder.0.join("weir.toml");
     fs::write(&config, format!("[console]\nlisten = \"{free}\"\n")).unwrap();
     for command in [&["query"][..], &["sql", "SELECT 1"], &["sources"], &["counters"]] {

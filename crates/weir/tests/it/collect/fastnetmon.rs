@@ -23,7 +23,7 @@ fn listeners(folder: &Folder) -> (String, [SocketAddr; 3], PathBuf) {
     let root = Authority::new();
     let (certificate, key) = root.intermediate().issue(&["localhost", "127.0.0.1"]).write(&folder.0, "server");
     let ports = free_ports(2);
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let udp = weir_testkit::free_address();
     let addresses = [udp, ports[0], ports[1]];
     let mut text = String::new();
     for (scheme, address) in ["udp", "tcp", "tls"].iter().zip(addresses) {

@@ -140,7 +140,7 @@ fn times_that_make_no_sense_are_marked() {
 #[test]
 fn sources_say_why_there_is_no_data() {
     let folder = Folder::new();
-    let console = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let console = weir_testkit::free_address();
     let more = format!(
         "[console]\nlisten = \"{console}\"\n[source.edge]\nmatch = \"127.0.0.2\"\n[source.absent]\nmatch = \"127.0.0.77\"\n"
     );

@@ -17,9 +17,7 @@ use weir_record::{Column, CounterBatch, FlowBatch, HealthBatch};
 use weir_store::{Cancel, ScanRequest, Snapshot, TableKind};
 
 use crate::run::weir;
-
-/// How long something is waited for that has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// A folder of this test that is gone afterwards.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -77,7 +75,7 @@ impl Service {
     /// The same with a store elsewhere.
     pub(crate) fn start_with(folder: &Folder, store: &Path, listen: &str, more: &str) -> Self {
         // A port that nobody has now.
-        let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = weir_testkit::free_address();
         Self::run(folder, address, &config(address, store, listen, more))
     }
 

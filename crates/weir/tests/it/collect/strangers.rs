@@ -27,7 +27,7 @@ fn most_memory(service: &Service) -> u64 {
 #[test]
 fn a_hundred_thousand_made_up_exporters_are_bounded_and_counted() {
     let folder = Folder::new();
-    let console = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let console = weir_testkit::free_address();
     let more = format!("[collector]\nmax_sources = 1000\nworkers = 2\n\n[console]\nlisten = \"{console}\"\n");
     let service = Service::start(&folder, "", &more);
     let real = REAL.map(Exporter::new);

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use weir_testkit::{Authority, Issued};
 
 use super::fastnetmon::free_ports;
 use super::messages::{ipfix, ipfix_of, netflow5};
 use super::service::{Ended, Folder, Service, Stored, config};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait::{PATIENCE, wait_until};
 
 /// A FastNetMon message of a flow of so many bytes, in the older layout of 120 octets, with its length in front.
 fn framed(bytes: u64) -> Vec<u8> {
@@ -140,7 +140,7 @@ fn templates_belong_to_their_connection() {
     let mut other = TcpStream::connect(address).unwrap();
     other.write_all(b"\x16\x03\x01 this is TLS").unwrap();
     wait_for_end(&mut other);
-    let faults_of = |row: &serde_json::Value| (row["faults"]["bad_frame"].as_u64(), row["exporter"].as_str().map(str::to_owned));
+    let faults_of = |row: &Value| (row["faults"]["bad_frame"].as_u64(), row["exporter"].as_str().map(str::to_owned));
     let rows: Vec<_> = service.sources().iter().map(faults_of).collect();
     assert_eq!(rows, [(Some(1), Some("127.0.0.1".into()))], "what is wrong with a connection stands at its source");
     let ended = service.stop();
@@ -177,7 +177,7 @@ fn ipfix_comes_over_tls_and_dtls_from_openssl() {
     let (folder, root) = (Folder::new(), Authority::new());
     let ca = root.write(&folder.0, "ca.pem");
     let tls = free_ports(1)[0];
-    let dtls = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let dtls = weir_testkit::free_address();
     let keys = certificate(&folder, &root.issue(&["localhost"]));
     let text = format!(
         "[listen.tls]\nurl = \"tls://{tls}\"\n{keys}[listen.dtls]\nurl = \"dtls://{dtls}\"\n{keys}[collector]\nworkers = 4\n{}",
@@ -194,7 +194,7 @@ fn ipfix_comes_over_tls_and_dtls_from_openssl() {
     // Twice from one port: numbers are those of an association. Then data that never gets its template, of domains that many workers share.
     let announced = |number: u32| ipfix(number, number == 0, Some(4 << number));
     let waiting = |number: u32| ipfix_of(100 + number, 0, false, Some(1));
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = weir_testkit::free_address().to_string();
     let mut decoded = 4;
     for (message, count) in [(&announced as &dyn Fn(u32) -> Vec<u8>, 3), (&announced, 3), (&waiting, 8)] {
         let mut child = openssl(dtls, &ca, &["-dtls1_2", "-bind", &port]);
@@ -415,6 +415,7 @@ fn senders_whose_connections_come_to_nothing_are_sources_too() {
     bad.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     wait_for_end(&mut bad);
     service.wait_for("bad data: ");
+    wait_until("it is a source", || !service.sources().is_empty());
     let row = service.sources().remove(0);
     assert_eq!(
         (row["exporter"].as_str(), row["state"].as_str(), row["listener"].as_str()),
@@ -426,6 +427,8 @@ fn senders_whose_connections_come_to_nothing_are_sources_too() {
     plain.write_all(&framed(1)).unwrap();
     let _ = plain.read_to_end(&mut Vec::new());
     service.wait_for("no TLS: ");
+    let is_told = |row: &Value| row["note"].as_str().is_some_and(|note| note.starts_with("no TLS: "));
+    wait_until("its source tells it", || service.sources().iter().any(is_told));
     let rows = service.sources();
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert!(rows[0]["note"].as_str().unwrap().starts_with("no TLS: the peer does not speak TLS here"), "{rows:?}");

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::session::{Session, Wire};
 use crate::collect::service::{Folder, Service};
+use crate::wait::wait_until;
 
 /// A user that is none.
 const NOBODY: u32 = 65_534;
@@ -61,7 +62,7 @@ fn the_mode_of_the_socket_says_who_may() {
     let socket = place.socket();
     let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0600\"\n");
     let service = Service::start(&folder, "", &control);
-    super::session::wait_until("there is a socket", || Path::new(&socket).exists());
+    wait_until("there is a socket", || Path::new(&socket).exists());
     assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
     let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.name", "x"]) else { return };
     assert!(code == 3 && said.contains("you may not change this service"), "{code} {said}");
@@ -133,14 +134,14 @@ fn what_is_no_request_is_told_and_bounded() {
     let path = folder.store().join("control.sock");
     drop((lines, stream));
     let open: Vec<_> = (0..16).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    super::session::wait_until("the seventeenth is told", || {
+    wait_until("the seventeenth is told", || {
         let last = UnixStream::connect(&path).unwrap();
         last.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
         let mut said = String::new();
         BufReader::new(&last).read_line(&mut said).is_ok_and(|_| said.contains("16 connections are open already"))
     });
     drop(open);
-    super::session::wait_until("there is room again", || Session::new(&service).run(&["diff"]).code == 0);
+    wait_until("there is room again", || Session::new(&service).run(&["diff"]).code == 0);
     service.stop().check_identity();
 }
 

@@ -8,10 +8,11 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::session::{Session, wait_until};
+use super::session::Session;
 use crate::collect::fastnetmon::free_ports;
 use crate::collect::messages::{ipfix_rows, netflow5_rows};
 use crate::collect::service::{Folder, Service, Stored};
+use crate::wait::wait_until;
 
 /// A number from the environment.
 fn measure(name: &str, usual: u32) -> u32 {
@@ -37,7 +38,7 @@ fn send(next: &AtomicU32, rate: u32, is_over: &AtomicBool, mut write: impl FnMut
 
 /// A port that nobody has now.
 pub(super) fn free_port() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    weir_testkit::free_address()
 }
 
 #[test]

@@ -6,11 +6,12 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 
 use super::load::free_port;
-use super::session::{Session, Wire, wait_until};
+use super::session::{Session, Wire};
 use crate::collect::room::{Disk, fill};
 use crate::collect::service::{Folder, Service, Stored};
 use crate::export::Collector;
 use crate::namespaces::{Listening, Namespace, ip, missing, name};
+use crate::wait::wait_until;
 
 /// A client and a server, joined by two cables: 10.78.0.2 and 10.78.1.2 are the server's.
 fn pair() -> (Namespace, Namespace, [String; 2]) {
@@ -266,18 +267,15 @@ fn collectors_are_told_how_it_is_metered_now() {
     );
     let service = Service::start(&folder, "", &more);
     let session = Session::new(&service);
-    let messages = || session.counter("weir_export_messages_total");
-    wait_until("it is told at first", || messages() > 0);
-    let before = messages();
+    let told = || collector.decoded_so_far(&["--kind", "options"]).records();
+    let has = |name: &str, value: serde_json::Value| told().iter().any(|record| record["values"][name] == value);
+    wait_until("it is told at first", || has("interfaceName", json!(quiet[0].0)));
     session.done(&["set", "meter.sample", "random:1/7"]);
     session.done(&["set", "--add", "meter.interfaces", &quiet[1].0]);
     session.done(&["commit"]);
-    wait_until("it is told anew", || messages() > before);
+    wait_until("it is told of the second interface", || has("interfaceName", json!(quiet[1].0)));
+    wait_until("it is told how is sampled", || told().iter().any(|record| record["values"].to_string().contains(":7")));
     service.stop().check_identity();
-    let told = collector.decoded(&["--kind", "options"]).records();
-    let has = |name: &str, value: serde_json::Value| told.iter().any(|record| record["values"][name] == value);
-    assert!(has("interfaceName", json!(quiet[0].0)) && has("interfaceName", json!(quiet[1].0)), "{told:?}");
-    assert!(told.iter().any(|record| record["values"].to_string().contains(":7")), "{told:?}");
 }
 
 /// An interface where nothing happens.

@@ -4,15 +4,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::collect::service::Service;
 use crate::run::{Run, weir};
-
-/// How long something is waited for that has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::wait_until;
 
 /// Somebody who changes the service with this configuration.
 pub(super) struct Session<'a> {
@@ -107,14 +104,5 @@ impl Wire {
             let answer = self.ask(&request);
             assert!(answer["ok"].is_object(), "{request}: {answer}");
         }
-    }
-}
-
-/// Waits until this holds.
-pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -5,9 +5,10 @@ use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::session::{Session, wait_until};
+use super::session::Session;
 use crate::collect::messages::netflow9;
 use crate::collect::service::{Exporter, Folder, Service};
+use crate::wait::wait_until;
 
 const MORE: &str = "[source.core]\nmatch = \"127.0.0.1\"\n[control]\nwatch = \"30s\"\n";
 

@@ -1,12 +1,12 @@
 //! Exports that change while the service runs: nothing is lost, nothing is sent twice, and every record is counted.
 
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::target::{Receiver, Seen, add_up, check, free, send, send_rows, wait_until};
+use super::target::{Receiver, Seen, add_up, check, free, send, send_rows};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service, config};
+use crate::wait::wait_until;
 
 /// An export to this target.
 fn export(name: &str, target: &str, more: &str) -> String {
@@ -23,7 +23,7 @@ fn reload(asked: &Asked, exports: &str) {
 fn a_change_of_one_export_disturbs_no_other_and_loses_nothing() {
     let steady = Receiver::at("127.0.0.1:0", Seen::default(), vec![]);
     let changed = Receiver::at("127.0.0.1:0", Seen::default(), vec![]);
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = weir_testkit::free_address();
     let one = |name: &str, target: std::net::SocketAddr| {
         format!("[export.{name}]\nurl = \"tcp://{target}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n")
     };

@@ -1,15 +1,16 @@
 //! Datagrams copied to other collectors: octet for octet, with the exporter's address, and readable for one that came late.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::target::wait_until;
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Folder, Service, config};
 use crate::namespaces::missing;
 use crate::run::weir;
+use crate::wait::wait_until;
 
 fn collector() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -163,10 +164,13 @@ fn a_change_of_the_section_passes_no_datagram_by() {
         let reader = scope.spawn(|| {
             let mut numbers = Vec::new();
             let mut octets = [0; 64];
-            while let Ok(length) = steady.recv(&mut octets) {
-                numbers.push(u32::from_be_bytes(octets[..length].try_into().unwrap()));
+            loop {
+                match steady.recv(&mut octets) {
+                    Ok(length) => numbers.push(u32::from_be_bytes(octets[..length].try_into().unwrap())),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return numbers,
+                }
             }
-            numbers
         });
         for targets in [&[first, second][..], &[first], &[second, first], &[first]] {
             service.reload(&config(service.address, &folder.store(), "", &replicate(targets, "")));
@@ -192,11 +196,8 @@ fn nfcapd_beside_us_tells_the_exporters_apart() {
     let folder = Folder::new();
     let flows = folder.0.join("flows");
     std::fs::create_dir(&flows).unwrap();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut nfcapd = Command::new("nfcapd");
-    nfcapd.arg("-w").arg(&flows).args(["-b", "127.0.0.1", "-p", &port.to_string()]);
-    let mut nfcapd = nfcapd.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_until("nfcapd", || UdpSocket::bind(("127.0.0.1", port)).is_err());
+    let nfcapd = weir_testkit::Nfcapd::start(&flows, &[]).unwrap();
+    let port = nfcapd.port();
     let export = format!("[export.ipfix]\nurl = \"udp://127.0.0.1:{port}\"\nfrom = \"all\"\nsource = \"127.0.0.77\"\n");
     let copies = replicate(&[SocketAddr::from(([127, 0, 0, 1], port))], "original_source = true");
     let asked = Asked::start_beside("", &(copies + &export));
@@ -204,9 +205,7 @@ fn nfcapd_beside_us_tells_the_exporters_apart() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     asked.wait_stored(NETFLOW5);
     assert_eq!(asked.service.stop().code, Some(0));
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(Command::new("kill").arg(nfcapd.id().to_string()).status().unwrap().success());
-    nfcapd.wait().unwrap();
+    nfcapd.stop();
     let output = Command::new("nfdump").arg("-R").arg(&flows).args(["-q", "-N", "-o", "fmt:%ra %byt %pkt"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let printed = weir(&["decode", &sample("netflow5"), "--columns", "bytes,packets"]).records();

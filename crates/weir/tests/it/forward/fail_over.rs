@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use serde_json::Value;
 use weir_testkit::Authority;
 
-use super::target::{PATIENCE, add_up, free, send_rows, wait_until};
+use super::target::{add_up, free, send_rows};
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::service::{Exporter, Folder, Service, Stored};
 use crate::namespaces::{Namespace, ip, missing};
+use crate::wait::{PATIENCE, wait_until};
 
 /// A service that is to be sent records, and can be killed.
 struct Next {
@@ -196,7 +197,7 @@ fn while_an_interface_is_down_records_over_udp_wait() {
     ip(&format!("-n {} link add out type veth peer name far", namespace.name));
     namespace.address("out", "192.0.2.1");
     ip(&format!("-n {} link set far up", namespace.name));
-    let listen = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = weir_testkit::free_address();
     let file: PathBuf = folder.0.join("weir.toml");
     let text = format!(
         "[listen.a]\nurl = \"udp://{listen}\"\n[console]\nlisten = \"{}\"\n[store]\npath = {:?}\n[export.b]\nurl = \"udp://192.0.2.9:2055\"\nfrom = \"all\"\n",

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::target::{Receiver, Seen, add_up, check, free, send, send_rows, wait_until};
+use super::target::{Receiver, Seen, add_up, check, free, send, send_rows};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
+use crate::wait::wait_until;
 
 fn export(target: &str, more: &str) -> String {
     format!("[export.next]\nurl = \"tcp://{target}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n{more}\n")
@@ -79,20 +80,12 @@ fn without_room_the_oldest_go_and_are_counted() {
 fn on_disk_records_survive_a_sudden_end() {
     let (target, folder) = (free(), Folder::new());
     let spool = folder.0.join("spool");
-    let more = format!("buffer_path = \"{}\"", spool.display());
+    let more = format!("buffer_path = \"{}\"\n[console]\nlisten = \"{}\"", spool.display(), free());
     let mut service = Service::start(&folder, "", &export(&target, &more));
     let exporter = Exporter::new(1);
     send(&service, &exporter, 1..1001);
-    let on_disk =
-        || fs::read_dir(spool.join("export-next")).unwrap().flatten().map(|file| file.metadata().unwrap().len()).sum::<u64>();
-    // A record takes an octet at the least; those of a batch come together.
-    wait_until("all on disk", || {
-        on_disk() > 1000
-            && on_disk() == {
-                thread::sleep(Duration::from_millis(600));
-                on_disk()
-            }
-    });
+    // A record waits once it is written.
+    wait_until("all on disk", || service.counter("weir_export_waiting_records") == 1000);
     service.kill();
     drop(service);
     let receiver = Receiver::at(&target, Seen::default(), vec![]);

@@ -1,16 +1,14 @@
 //! What one service has stored arrives at the next one.
 
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::service::{Folder, Service};
 use crate::run::{weir, weir_reading};
-
-/// How long something is waited for that has to come.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::wait::PATIENCE;
 
 /// What records carry over every protocol that the samples come in.
 const COLUMNS: &str = "src_addr,dst_addr,src_port,dst_port,protocol,packets,bytes,tcp_flags,in_if,out_if,sampling_rate";

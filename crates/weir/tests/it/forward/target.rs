@@ -5,25 +5,12 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use crate::asking::service::Asked;
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Service};
-
-/// How long something is waited for that has to come.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until this is true.
-pub(super) fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_true() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// Sends NetFlow v5 datagrams whose records have these bytes.
 pub(super) fn send(service: &Service, exporter: &Exporter, bytes: std::ops::Range<u32>) {
@@ -41,7 +28,7 @@ pub(super) fn send_rows(service: &Service, exporter: &Exporter, bytes: std::ops:
 
 /// An address that nobody listens on now.
 pub(super) fn free() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    weir_testkit::free_address().to_string()
 }
 
 /// The counters of all exports: records, sent, sent again, waiting, dropped.

@@ -1,18 +1,18 @@
 //! Several targets, names that get other addresses, and what a collector is sent of what it asked for.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
-use super::target::{Receiver, Seen, send, wait_until};
+use super::target::{Receiver, Seen, send};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::namespaces::{Namespace, missing};
 use crate::run::weir;
+use crate::wait::wait_until;
 
 #[test]
 fn the_first_target_that_is_there_gets_the_records() {
-    let addresses = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string());
+    let addresses = [(); 2].map(|()| weir_testkit::free_address().to_string());
     let [first, second] = &addresses;
     let seen = [Seen::default(), Seen::default()];
     let on_second = Receiver::at(second, seen[1].clone(), vec![168 * 300 + 50]);
@@ -100,7 +100,7 @@ fn a_name_that_has_moved_is_followed() {
     };
     let hosts = etc.join("hosts");
     fs::write(&hosts, "127.0.0.1 collector.test\n").unwrap();
-    let (folder, port) = (Folder::new(), UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port());
+    let (folder, port) = (Folder::new(), weir_testkit::free_address().port());
     let collect = |name: &str, address: &str| {
         let path = folder.0.join(name);
         let text = format!("[listen.a]\nurl = \"udp://{address}:{port}\"\n[store]\npath = \"{}\"\n", path.display());

@@ -1,16 +1,17 @@
 //! Records over TLS to a server that others have written (openssl), and to one that is not to be trusted.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
 use weir_testkit::{Authority, Issued};
 
-use super::target::{send, wait_until};
+use super::target::send;
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::run::weir_reading;
+use crate::wait::wait_until;
 
 /// `openssl s_server`, which prints what it is sent.
 struct Server {
@@ -22,7 +23,7 @@ struct Server {
 impl Server {
     /// A server with this certificate; nothing where there is no openssl.
     fn start(folder: &Folder, issued: &Issued, more: &[&str]) -> Option<Self> {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = weir_testkit::free_address();
         let (certificate, key) = issued.write(&folder.0, "server");
         let mut command = Command::new("openssl");
         command.args(["s_server", "-quiet", "-accept", &address.to_string(), "-cert"]).arg(&certificate).arg("-cert_chain");
@@ -85,7 +86,7 @@ fn one_service_sends_to_the_next_over_every_transport() {
         let (files, folder) = (Folder::new(), Folder::new());
         let ca = authority.write(&files.0, "ca.pem");
         let (certificate, key) = authority.issue(&["localhost"]).write(&files.0, "server");
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = weir_testkit::free_address();
         let is_secure = scheme != "tcp";
         let keys = format!("certificate = \"{}\"\nprivate_key = \"{}\"\n", certificate.display(), key.display());
         let (keys, host) = if is_secure { (keys, "localhost") } else { (String::new(), "127.0.0.1") };

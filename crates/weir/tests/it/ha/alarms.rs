@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::joined::{Cable, Unit, are_same};
-use super::pair::{ha, wait_until};
+use super::pair::ha;
+use crate::wait::wait_until;
 
 /// A pair whose roles are commanded, and the cable between them.
 fn commanded() -> ([Unit; 2], Cable) {

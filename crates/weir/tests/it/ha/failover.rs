@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::pair::{Daemon, Pair, SHARED, Way, ha, now, wait_until};
+use super::pair::{Daemon, Pair, SHARED, Way, ha, now};
 use super::told::{Told, fail_overs};
 use super::traffic::{Came, Figures, Stream, address, chatter, compare, pass, records};
 use crate::namespaces::missing;
+use crate::wait::wait_until;
 
 /// How long the other unit may be silent after the address has moved, seconds.
 const GOAL: f64 = 2.0;

@@ -11,9 +11,10 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::pair::{ha, wait_until};
+use super::pair::ha;
 use crate::collect::service::{Folder, Service};
 use crate::run::{Run, weir};
+use crate::wait::wait_until;
 
 /// A service with a folder, and what it keeps beside its configuration.
 pub(super) struct Unit {
@@ -27,7 +28,7 @@ impl Unit {
     pub(super) fn new(more: &str) -> Self {
         let folder = Folder::new();
         // A port that nobody has now.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = weir_testkit::free_address();
         let service = Service::start(&folder, "", &format!("[ha]\nlisten = \"{address}\"\nown = [\"listen.lab\"]\n{more}"));
         Self { folder, address, service }
     }

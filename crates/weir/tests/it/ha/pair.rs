@@ -18,9 +18,7 @@ use serde_json::Value;
 
 use crate::collect::service::Folder;
 use crate::namespaces::{Namespace, ip, name};
-
-/// How long something is waited for that has to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::wait::PATIENCE;
 
 /// The address that moves on the side of the client.
 pub(super) const SHARED: &str = "10.78.1.100";
@@ -304,13 +302,4 @@ pub(super) fn ha(config: &Path, words: &[&str]) -> Value {
     let run = crate::run::weir(&all);
     assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
     serde_json::from_str(&run.stdout).unwrap()
-}
-
-/// Waits until something holds.
-pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }

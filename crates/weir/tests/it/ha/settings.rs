@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use weir_testkit::Rng;
 
 use super::joined::{Cable, Unit, are_same};
-use super::pair::{ha, wait_until};
+use super::pair::ha;
 use crate::collect::service::Service;
 use crate::run::weir;
+use crate::wait::wait_until;
 
 #[test]
 fn two_units_are_joined_by_a_token_and_share_what_is_not_their_own() {

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::failover::Running;
-use super::pair::{ha, now, wait_until};
+use super::pair::{ha, now};
 use super::traffic::{Stream, pass, records};
 use crate::namespaces::missing;
+use crate::wait::wait_until;
 
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]

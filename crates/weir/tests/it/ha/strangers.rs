@@ -13,8 +13,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
 use super::joined::{Unit, are_same};
-use super::pair::wait_until;
 use crate::collect::service::Folder;
+use crate::wait::wait_until;
 
 /// Octets of an identity.
 fn octets(identity: &Value, key: &str) -> Vec<u8> {

@@ -11,11 +11,10 @@ use crate::asking::service::Asked;
 use crate::collect::messages::netflow5;
 use crate::collect::service::Exporter;
 use crate::run::{weir, weir_reading};
+use crate::wait::PATIENCE;
 
 /// The samples of all protocols, so that there are several exporters and kinds of records.
 const SAMPLES: [&str; 4] = ["netflow5", "netflow9", "ipfix", "sflow"];
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Questions of all kinds: lists, groups, series that continuous series could answer, sketches of addresses, summaries, distinct values, percentiles.
 fn questions() -> Vec<Value> {

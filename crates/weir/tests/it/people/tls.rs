@@ -1,6 +1,5 @@
 //! TLS of the console, with certificates that are made at the first start; asked by curl and by the program itself, which believes no other.
 
-use std::net::TcpListener;
 use std::process::Command;
 
 use crate::collect::service::{Folder, Service};
@@ -9,7 +8,7 @@ use crate::run::weir;
 #[test]
 fn a_certificate_is_made_and_spoken_with() {
     let folder = Folder::new();
-    let console = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let console = weir_testkit::free_address();
     let service = Service::start(
         &folder,
         "",
