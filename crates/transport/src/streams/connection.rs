@@ -34,6 +34,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection is still read when the listener ends, and how long it may be silent then.
 const DRAINING: Duration = Duration::from_millis(500);
 const SILENT: Duration = Duration::from_millis(50);
+/// Octets that are read then, however long it takes: as many as the kernel may have had before.
+const IN_KERNEL: u64 = 8 << 20;
 /// How long what was read then waits for room at its worker.
 const HANDING_OVER: Duration = Duration::from_secs(10);
 
@@ -157,12 +159,17 @@ impl Connection {
     /// Takes what comes until the peer is silent for a moment, and hands over what was taken: TCP has told the peer that we have it.
     async fn drain(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> StreamEnd {
         let (until, give_up) = (Instant::now() + DRAINING, Instant::now() + HANDING_OVER);
-        let limits = StreamLimits::default();
+        let (limits, most) = (StreamLimits::default(), self.taken() + IN_KERNEL);
         loop {
+            let (taken, was_blocked) = (self.taken(), self.blocked.is_some());
             let patience = if self.blocked.is_some() { give_up } else { until.min(Instant::now() + SILENT) };
             match timeout_at(patience, self.round(&mut stream, limits)).await {
-                Ok(Ok(())) if self.blocked.is_some() || Instant::now() < until => {}
-                Ok(Ok(())) => break,
+                Ok(Ok(())) => {
+                    let has_more = (was_blocked || self.taken() - taken >= FEW as u64) && self.taken() < most;
+                    if self.blocked.is_none() && !has_more && Instant::now() >= until {
+                        break;
+                    }
+                }
                 Ok(Err(end)) => return end,
                 Err(_) if self.blocked.take().is_some() => {
                     self.is_last = true;
@@ -199,6 +206,11 @@ impl Connection {
             sleep(REST).await;
         }
         Ok(())
+    }
+
+    /// Octets of the stream that were read.
+    fn taken(&self) -> u64 {
+        self.offset + self.held.len() as u64
     }
 
     /// When the connection ends if nothing happens, and what it ends with.
@@ -293,12 +305,12 @@ impl Connection {
         }
         drop(filler);
         self.keep(octets, at, is_inside);
-        self.place.counts().add_messages(messages, message_octets);
-        // What waits for room is a message as well.
+        // What waits for room is a message as well. Whoever is counted has the place already.
         if (messages > 0 || self.blocked.is_some()) && !self.has_sent {
             self.has_sent = true;
             self.place.keep();
         }
+        self.place.counts().add_messages(messages, message_octets);
         end
     }
 

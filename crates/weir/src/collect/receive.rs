@@ -24,8 +24,11 @@ use crate::stop::Stop;
 /// How long it waits for datagrams before it looks whether to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// How long what still comes is taken at the end.
+/// How long what still comes is taken at the end; what the kernel has by then is taken in any case.
 const DRAINING: Duration = Duration::from_millis(500);
+
+/// Octets that a datagram takes of a receive buffer, at the least.
+const SMALLEST: usize = 512;
 
 /// A listener at work.
 pub(crate) struct Receiving {
@@ -162,22 +165,27 @@ struct Door {
 
 fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, replications: &Replications, stop: Option<&Stop>) {
     let mut refusals: Vec<(IpAddr, Verdict)> = Vec::new();
-    let (mut until, mut more) = (None, false);
-    while until.is_none_or(|until| Instant::now() < until) {
+    let (mut until, mut more, mut left) = (None, false, 0_usize);
+    loop {
         let is_over = lock(shared).is_over || stop.is_some_and(Stop::is_due);
         if is_over && until.is_none() {
-            until = Some(Instant::now() + DRAINING);
+            (until, left) = (Some(Instant::now() + DRAINING), door.receiver.receive_buffer() / SMALLEST);
         }
-        let round = door.round(more, &replications.of(name), &mut refusals);
+        let round = door.round(more, &replications.of(name), shared, &mut refusals);
         door.publish(&mut refusals, shared);
         match round {
             // What waited was taken, and nothing more is wanted.
             Ok(0) if until.is_some() => break,
-            Ok(count) => more = count >= UdpReceiver::BATCH,
+            Ok(count) => (more, left) = (count >= UdpReceiver::BATCH, left.saturating_sub(count)),
             Err(error) => {
                 tracing::error!(listener = name, %error, "cannot receive");
                 thread::sleep(PATIENCE);
+                more = false;
             }
+        }
+        let has_waiting = more && left > 0;
+        if !has_waiting && until.is_some_and(|until| Instant::now() >= until) {
+            break;
         }
     }
     if let Some(dtls) = &mut door.dtls {
@@ -188,11 +196,20 @@ fn receive(name: &str, door: &mut Door, shared: &Mutex<Shared>, replications: &R
 
 impl Door {
     /// Takes what waits, in one call; waits where it is not known that there is `more`. Gives how many packets it were.
-    fn round(&mut self, more: bool, copies: &Copies, refusals: &mut Vec<(IpAddr, Verdict)>) -> io::Result<usize> {
-        let Self { receiver, guard, dtls, shards, .. } = self;
-        if !more && !receiver.wait(PATIENCE)? {
+    fn round(
+        &mut self,
+        more: bool,
+        copies: &Copies,
+        shared: &Mutex<Shared>,
+        refusals: &mut Vec<(IpAddr, Verdict)>,
+    ) -> io::Result<usize> {
+        let is_ready = more || self.receiver.wait(PATIENCE)?;
+        // Before anything is received that came after the change.
+        self.change(shared);
+        if !is_ready {
             return Ok(0);
         }
+        let Self { receiver, guard, dtls, shards, .. } = self;
         let now = now();
         let count = receiver.receive(now, |datagram| match (guard.check(datagram.from, now), &mut *dtls) {
             (Verdict::Pass, None) => {
@@ -207,11 +224,11 @@ impl Door {
         Ok(count)
     }
 
-    /// Lets others see what was counted, takes other rules, and looks after associations.
+    /// Lets others see what was counted, and looks after associations.
     fn publish(&mut self, refusals: &mut Vec<(IpAddr, Verdict)>, shared: &Mutex<Shared>) {
         let Self { receiver, number, guard, dtls, .. } = self;
         let now = now();
-        if let Some(dtls) = dtls {
+        if let Some(dtls) = dtls.as_mut() {
             dtls.look_after(now, *number);
         }
         let mut shared = lock(shared);
@@ -221,12 +238,16 @@ impl Door {
         for (from, verdict) in refusals.drain(..) {
             shared.refusals.note(from, verdict, now);
         }
-        let Some(changes) = shared.changes.take() else { return };
-        drop(shared);
+    }
+
+    /// Goes over to other rules where there are any.
+    fn change(&mut self, shared: &Mutex<Shared>) {
+        let Some(changes) = lock(shared).changes.take() else { return };
+        let Self { receiver, number, guard, dtls, .. } = self;
         guard.configure(&changes.guard);
         receiver.set_receive_buffer(changes.receive_buffer);
         if let (Some(dtls), Some(rules)) = (dtls, changes.dtls) {
-            dtls.change(rules, |from| guard.allows(from), now, *number);
+            dtls.change(rules, |from| guard.allows(from), now(), *number);
         }
     }
 }
