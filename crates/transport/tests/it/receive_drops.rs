@@ -54,14 +54,18 @@ fn drops_are_told_by_the_next_datagram() {
 
 #[test]
 fn a_slow_reader_and_the_kernel_account_for_every_datagram() {
-    const SENT: u64 = 30_000;
+    const SENT: u64 = 10_000;
     let mut receiver = small();
     let socket = sender("127.0.0.1", receiver.local_address());
-    let sending = std::thread::spawn(move || {
-        for index in 0..SENT {
+    // More than there is room for, before anybody reads.
+    const FIRST: u64 = 1000;
+    let send = move |numbers: std::ops::Range<u64>| {
+        for index in numbers {
             socket.send(&vec![7; 100 + index as usize % 1300]).unwrap();
         }
-    });
+    };
+    send(0..FIRST);
+    let sending = std::thread::spawn(move || send(FIRST..SENT));
     let end = Instant::now() + PATIENCE;
     while receiver.wait(Duration::from_millis(50)).unwrap() || !sending.is_finished() {
         receiver.receive(0, |_| ()).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -224,8 +225,8 @@ fn what_cannot_be_read_ends_its_own_connection() {
     assert_eq!(taken.iter().filter(|(_, message)| message.is_empty()).count(), 5, "ends of streams");
     let of_good: Vec<_> = taken.iter().filter(|(stream, _)| *stream == taken[0].0).map(|(_, message)| message.clone()).collect();
     assert_eq!(of_good, [[0, 1], [0, 4]]);
-    let counters = lab.streams.counters();
-    assert_eq!((counters.open, counters.ended[number("bad_frame")], counters.ended[number("cut_short")]), (1, 4, 1));
+    let counters = lab.wait_for(|counters| counters.open == 1);
+    assert_eq!((counters.ended[number("bad_frame")], counters.ended[number("cut_short")]), (4, 1));
 }
 
 #[test]
@@ -273,14 +274,9 @@ fn a_worker_without_room_slows_its_senders_down_and_nothing_is_dropped() {
 
 #[test]
 fn slow_and_silent_connections_end() {
-    let limits = StreamLimits {
-        message_time: Duration::from_millis(300),
-        idle_time: Some(Duration::from_millis(800)),
-        ..StreamLimits::default()
-    };
+    let limits = StreamLimits { message_time: Duration::from_millis(300), ..StreamLimits::default() };
     let lab = Lab::new(&rules(limits));
-    let (mut slow, mut silent) = (lab.connect(), lab.connect());
-    silent.write_all(&framed(&[0, 1])).unwrap();
+    let mut slow = lab.connect();
     slow.write_all(&framed(&[0, 2])).unwrap();
     let begun = Instant::now();
     slow.write_all(&[0, 0, 0, 200]).unwrap();
@@ -289,11 +285,16 @@ fn slow_and_silent_connections_end() {
         thread::sleep(Duration::from_millis(60));
     }
     slow.write_all(&[0]).unwrap_or_default();
-    lab.wait_for(|counters| counters.open == 1);
+    lab.wait_for(|counters| counters.connections == 1 && counters.open == 0);
     assert_eq!(lab.ends(), [StreamEnd::Slow { limit: limits.message_time }]);
+
+    let limit = Duration::from_millis(300);
+    let lab = Lab::new(&rules(StreamLimits { idle_time: Some(limit), ..StreamLimits::default() }));
+    let mut silent = lab.connect();
+    silent.write_all(&framed(&[0, 1])).unwrap();
     assert!(is_closed(&mut silent));
-    lab.wait_for(|counters| counters.open == 0);
-    assert_eq!(lab.ends()[1], StreamEnd::Idle { limit: Duration::from_millis(800) });
+    let counters = lab.wait_for(|counters| counters.open == 0);
+    assert_eq!((lab.ends(), counters.connections), (vec![StreamEnd::Idle { limit }], 1));
 }
 
 #[test]
@@ -395,8 +396,8 @@ fn ports_are_shared_by_families_where_they_are_told_to() {
         StreamListener::open(&Url::parse(&url, 0).unwrap(), StreamOptions { v6_only, is_successor, listener: 0 })
     };
     let open = |url: String, v6_only| open_beside(url, v6_only, false);
-    let v4 = open("tcp://0.0.0.0".into(), false).unwrap();
-    let port = v4.local_address().port();
+    let port = weir_testkit::free_address().port();
+    let _v4 = open(format!("tcp://0.0.0.0:{port}"), false).unwrap();
     assert!(open(format!("tcp://[::]:{port}"), true).is_ok());
     let clash = open(format!("tls://[::]:{port}"), false).unwrap_err().to_string();
     assert!(clash.starts_with(&format!("tls://[::]:{port}: cannot listen on [::]:{port}: ")), "{clash}");
@@ -484,6 +485,7 @@ fn a_message_has_its_time_however_often_an_octet_of_it_comes() {
         assert!(begun.elapsed() < PATIENCE);
         thread::sleep(Duration::from_micros(300));
     }
+    lab.wait_for(|_| !lab.ends().is_empty());
     assert_eq!(lab.ends(), [StreamEnd::Slow { limit: limits.message_time }]);
 }
 
@@ -491,21 +493,24 @@ fn a_message_has_its_time_however_often_an_octet_of_it_comes() {
 fn each_connection_is_open_or_has_ended_at_any_moment() {
     let lab = Lab::new(&StreamRules::default());
     let address = lab.address;
+    let seen = Arc::new(AtomicU64::new(0));
+    let theirs = Arc::clone(&seen);
     let connecting = thread::spawn(move || {
-        for _ in 0..1000 {
+        let mut connections = 0;
+        while connections < 1000 || theirs.load(Ordering::Relaxed) <= 10 {
             TcpStream::connect(address).unwrap();
+            connections += 1;
         }
+        connections
     });
     let is_even = |counters: &StreamCounters| counters.connections == counters.open + counters.ended.iter().sum::<u64>();
-    let mut seen = 0;
     while !connecting.is_finished() {
         let counters = lab.streams.counters();
         assert!(is_even(&counters), "{counters:?}");
-        seen += 1;
+        seen.fetch_add(1, Ordering::Relaxed);
     }
-    connecting.join().unwrap();
-    assert!(seen > 10);
-    lab.wait_for(|counters| counters.connections == 1000 && counters.open == 0 && is_even(counters));
+    let connections: u64 = connecting.join().unwrap();
+    lab.wait_for(|counters| counters.connections == connections && counters.open == 0 && is_even(counters));
 }
 
 /// A listener whose worker takes nothing, and how many messages have come until its sender stood still.

@@ -140,6 +140,7 @@ fn openssl_is_a_client_with_tls_13_and_refused_with_tls_12() {
     };
     let refused = openssl("-tls1_2");
     assert!(!refused.status.success(), "{refused:?}");
+    lab.wait_for(|_| !lab.ends().is_empty());
     assert_eq!(lab.ends()[0].to_string(), "no TLS: the peer speaks an older TLS only: 1.3 is required (1.2 is enough for IPFIX)");
     let taken = openssl("-tls1_3");
     assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use weir_testkit::Authority;
+use weir_testkit::{Authority, free_address};
 use weir_transport::tls::{IdentityFiles, TlsClientOptions, TlsServer, TlsServerOptions, TlsVersions};
 use weir_transport::{Sender, SenderOptions, State, Url};
 
@@ -42,9 +42,7 @@ fn messages_arrive_in_order_over_both_families() {
 
 #[test]
 fn without_a_connection_messages_are_dropped_and_one_is_made_later() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (address, begun) = (free_address(), Instant::now());
     let mut sender = open(&format!("tcp://{address}"));
     for _ in 0..20 {
         assert_eq!(sender.state(), State::Waiting);
@@ -52,7 +50,9 @@ fn without_a_connection_messages_are_dropped_and_one_is_made_later() {
         std::thread::sleep(Duration::from_millis(2));
     }
     assert_eq!((sender.counters().messages, sender.counters().dropped), (0, 20));
-    assert!((1..10).contains(&sender.counters().errors), "{:?}", sender.counters());
+    // Tries with 10, 20, and then always 40 ms between them; the machine may have had other things to do.
+    let most = 3 + begun.elapsed().as_millis() as u64 / 40;
+    assert!((1..=most).contains(&sender.counters().errors), "{:?}", sender.counters());
     let listener = TcpListener::bind(address).unwrap();
     wait_for(&mut sender, State::Began);
     sender.send(b"kept");
@@ -121,10 +121,19 @@ fn what_waits_when_a_connection_is_lost_is_dropped_with_it() {
     assert_eq!(octets, b"new session");
 }
 
-/// Messages until the peer's host takes no more.
+/// Messages until the peer's host takes no more, which it may seem to do for a moment before.
 fn fill(sender: &mut Sender) {
-    while sender.counters().dropped == 0 {
-        sender.send(&[7; 1000]);
+    let (mut taken, mut since) = (0, Instant::now());
+    while since.elapsed() < Duration::from_millis(500) {
+        let dropped = sender.counters().dropped;
+        while sender.counters().dropped == dropped {
+            sender.send(&[7; 1000]);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        sender.flush();
+        if sender.counters().messages > taken {
+            (taken, since) = (sender.counters().messages, Instant::now());
+        }
     }
 }
 
@@ -140,8 +149,24 @@ fn what_a_peer_that_stalls_has_not_taken_is_not_settled_at_the_end() {
     drop(stream);
 }
 
+/// Ends the session; false where the peer took so long to end too that nothing can be said of it: a sender waits for a quarter of a second.
+fn is_finished_in_time(sender: &mut Sender) -> bool {
+    let begun = Instant::now();
+    sender.finish(PATIENCE);
+    begun.elapsed() < Duration::from_millis(200)
+}
+
+/// Tries until the peer was in time; a machine that others use as well may keep it from that now and then.
+fn in_time<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    (0..50).find_map(|_| attempt()).unwrap()
+}
+
 #[test]
 fn what_a_peer_throws_away_is_neither_settled_nor_handed() {
+    assert_eq!(in_time(throws_away), (0, false));
+}
+
+fn throws_away() -> Option<(u64, bool)> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (mut sender, stream) = connected(&listener);
     sender.send(b"unread");
@@ -151,25 +176,30 @@ fn what_a_peer_throws_away_is_neither_settled_nor_handed() {
         stream.peek(&mut [0]).unwrap();
         drop(stream);
     });
-    sender.finish(PATIENCE);
+    let is_in_time = is_finished_in_time(&mut sender);
     closing.join().unwrap();
-    assert_eq!((sender.settled(), sender.is_handed()), (0, false));
+    is_in_time.then(|| (sender.settled(), sender.is_handed()))
 }
 
 #[test]
 fn what_a_peer_has_read_to_the_end_is_settled() {
+    assert_eq!(in_time(reads_to_the_end), (5, true));
+}
+
+fn reads_to_the_end() -> Option<(u64, bool)> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (mut sender, mut stream) = connected(&listener);
     (0..5).for_each(|_| sender.send(b"read"));
     sender.flush();
     assert_eq!(sender.settled(), 0, "nobody knows yet");
     let reader = std::thread::spawn(move || stream.read_to_end(&mut Vec::new()).unwrap());
-    sender.finish(PATIENCE);
-    assert_eq!((sender.settled(), sender.is_handed(), reader.join().unwrap()), (5, true, 20));
+    let is_in_time = is_finished_in_time(&mut sender);
+    assert_eq!(reader.join().unwrap(), 20);
+    is_in_time.then(|| (sender.settled(), sender.is_handed()))
 }
 
 /// The end of a peer under TLS that speaks by the rules or not: whether it says that its side ends, and whether it reads before.
-fn tls_peer(says_end: bool, reads: bool) -> (u64, bool) {
+fn tls_peer(says_end: bool, reads: bool) -> Option<(u64, bool)> {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("tcp-tls-{}-{says_end}-{reads}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let authority = Authority::new();
@@ -205,15 +235,15 @@ fn tls_peer(says_end: bool, reads: bool) -> (u64, bool) {
     is_greeted.recv().unwrap();
     (0..5).for_each(|_| sender.send(b"read"));
     sender.flush();
-    sender.finish(PATIENCE);
+    let is_in_time = is_finished_in_time(&mut sender);
     assert_eq!(thread.join().unwrap(), if reads { 20 } else { 0 });
     std::fs::remove_dir_all(&folder).unwrap();
-    (sender.settled(), sender.is_handed())
+    is_in_time.then(|| (sender.settled(), sender.is_handed()))
 }
 
 #[test]
 fn under_tls_too_only_what_was_read_is_settled() {
-    assert_eq!(tls_peer(true, true), (5, true));
-    assert_eq!(tls_peer(false, true), (5, true), "it ends TCP and not TLS");
-    assert_eq!(tls_peer(false, false), (0, false));
+    assert_eq!(in_time(|| tls_peer(true, true)), (5, true));
+    assert_eq!(in_time(|| tls_peer(false, true)), (5, true), "it ends TCP and not TLS");
+    assert_eq!(in_time(|| tls_peer(false, false)), (0, false));
 }

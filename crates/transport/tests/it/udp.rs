@@ -50,9 +50,7 @@ fn a_source_address_is_taken() {
 
 #[test]
 fn a_refusal_is_counted_and_a_collector_that_comes_back_is_heard() {
-    let first = collector("127.0.0.1:0");
-    let address = first.local_addr().unwrap();
-    drop(first);
+    let address = weir_testkit::free_address();
     let mut sender = open(&format!("udp://{address}"));
     assert_eq!(sender.state(), State::Began);
     for _ in 0..20 {

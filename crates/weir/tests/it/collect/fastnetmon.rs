@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -12,13 +12,12 @@ use weir_testkit::Authority;
 use super::service::{Folder, Service, Stored};
 use crate::run::weir;
 
-/// Addresses that nobody has now, for streams.
+/// Addresses that nobody has now.
 pub(crate) fn free_ports(count: usize) -> Vec<SocketAddr> {
-    let held: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    held.iter().map(|listener| listener.local_addr().unwrap()).collect()
+    (0..count).map(|_| weir_testkit::free_address()).collect()
 }
 
-/// Listeners for FastNetMon Flow over UDP, TCP and TLS, with a certificate of `localhost`; and the file of its authority.
+/// Listeners for FastNetMon Flow over UDP, TCP and TLS, with a certificate of `localhost`, and a console; and the file of its authority.
 fn listeners(folder: &Folder) -> (String, [SocketAddr; 3], PathBuf) {
     let root = Authority::new();
     let (certificate, key) = root.intermediate().issue(&["localhost", "127.0.0.1"]).write(&folder.0, "server");
@@ -30,6 +29,7 @@ fn listeners(folder: &Folder) -> (String, [SocketAddr; 3], PathBuf) {
         text += &format!("[listen.{scheme}]\nurl = \"{scheme}://{address}\"\nformat = \"fastnetmon\"\n");
     }
     text += &format!("certificate = {certificate:?}\nprivate_key = {key:?}\n");
+    text += &format!("[console]\nlisten = \"{}\"\n", weir_testkit::free_address());
     (text, addresses, root.write(&folder.0, "ca.pem"))
 }
 
@@ -84,6 +84,8 @@ fn the_examples_of_the_manual_arrive_over_udp_tcp_and_tls() {
             Err(why) => println!("skipped: {why}"),
         }
     }
+    // A connection may still wait to be accepted when its sender has ended.
+    service.wait_for_counter("weir_decode_records_total", 300 * senders);
     let ended = service.stop();
     ended.check_identity();
     assert_eq!(ended.count("records"), 300 * senders, "{:#?}", ended.log);
@@ -140,6 +142,7 @@ fn every_field_of_a_foreign_message_is_in_its_row() {
         stream.write_all(message).unwrap();
     }
     drop(stream);
+    service.wait_for_counter("weir_decode_records_total", 3);
     let ended = service.stop();
     ended.check_identity();
     assert_eq!((ended.count("datagrams"), ended.count("records")), (3, 3));

@@ -1,10 +1,13 @@
 //! Who may send, what is known of sources, and how that changes while the service runs.
 
-use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
 
 use super::messages::{netflow5, netflow5_at, netflow9, seconds};
 use super::service::{Exporter, Folder, Service, Stored, config};
-use crate::run::weir;
+use crate::run::{self, weir};
+use crate::wait::wait_until;
 
 fn rates(stored: &Stored) -> Vec<Option<u32>> {
     (0..stored.flows.rows()).map(|row| stored.flows.sampling_rate.get(row)).collect()
@@ -15,6 +18,7 @@ fn only_allowed_exporters_and_only_their_rate_is_taken() {
     let folder = Folder::new();
     let service = Service::start(&folder, "allow = [\"127.0.0.1\", \"127.0.0.16/28\"]\nrate_limit = 50", "");
     let messages: Vec<_> = (0..200).map(|sequence| netflow5(sequence, 1)).collect();
+    let begun = Instant::now();
     for number in [1, 2, 17] {
         let count = if number == 17 { 10 } else { 200 };
         Exporter::new(number).send(&service, messages[..count].iter().map(Vec::as_slice));
@@ -22,9 +26,10 @@ fn only_allowed_exporters_and_only_their_rate_is_taken() {
     let ended = service.stop();
     ended.check_identity();
     assert_eq!((ended.count("datagrams"), ended.count("not_allowed")), (410, 200));
-    // 50 at once, and as many a second: the messages take a few hundredths of one.
+    // 50 at once, and as many a second: the messages take a few hundredths of one, where the machine has nothing else to do.
     let taken = ended.count("decoded") - 10;
-    assert!((50..150).contains(&taken), "{taken} of 200");
+    let most = 50 * (2 + begun.elapsed().as_secs());
+    assert!((50..=most).contains(&taken), "{taken} of 200, expected {most} at the most");
     assert_eq!(ended.count("over_rate"), 200 - taken);
     let stored = Stored::read(&folder.store());
     assert_eq!(stored.flows.rows() as u64, ended.count("decoded"));
@@ -50,9 +55,7 @@ fn settings_of_sources_are_in_their_rows() {
     ";
     let service = Service::start(&folder, "", sources);
     for number in 1..=3 {
-        // Not in the same moment, so that the order is that of the numbers.
         Exporter::new(number).send(&service, [&netflow5(0, u32::from(number))[..]]);
-        std::thread::sleep(Duration::from_millis(300));
     }
     service.stop().check_identity();
     let Stored { flows, .. } = Stored::read(&folder.store());
@@ -72,17 +75,25 @@ fn settings_of_sources_are_in_their_rows() {
 fn a_reload_loses_nothing_and_a_bad_one_changes_nothing() {
     let folder = Folder::new();
     let allowed = |number: u8| format!("allow = [\"127.0.0.{number}\"]");
-    let service = Service::start(&folder, &allowed(1), "");
+    let console = format!("[console]\nlisten = \"{}\"\n", weir_testkit::free_address());
+    let service = Service::start(&folder, &allowed(1), &console);
     let (first, second) = (Exporter::new(1), Exporter::new(2));
+    // Of the service one asks by a file that stays good.
+    let file = run::File::new("asked.toml", config(service.address, &folder.store(), "", &console).as_bytes());
+    let received = || {
+        let words = ["counters", "--grep", "weir_receive_datagrams_total", "--format", "json", "-c", file.path()];
+        weir(&words).records().iter().map(|row| row["value"].as_u64().unwrap()).sum::<u64>()
+    };
     let send = |sequence: u32| {
         let message = netflow5(sequence, 1 << sequence);
         first.send(&service, [&message[..]]);
         second.send(&service, [&message[..]]);
-        std::thread::sleep(Duration::from_millis(300));
+        // They are let in or not by the rules of now.
+        wait_until("both to be received", || received() == 2 * (u64::from(sequence) + 1));
     };
     send(0);
-    let source = "[source.two]\nmatch = \"127.0.0.2\"\nsampling = 7\n";
-    service.reload(&config(service.address, &folder.store(), &allowed(2), source));
+    let source = format!("[source.two]\nmatch = \"127.0.0.2\"\nsampling = 7\n{console}");
+    service.reload(&config(service.address, &folder.store(), &allowed(2), &source));
     send(1);
     service.reload("[listen.lab]\nurl = \"udp://127.0.0.1:99999\"\n");
     send(2);
@@ -113,7 +124,7 @@ fn bad_data_costs_only_itself_and_is_told_a_few_times() {
         // Some of it begins like a protocol.
         let begun = noise.iter().map(|noise| [&[0, rng.u8(0..12)], &noise[..]].concat()).collect::<Vec<_>>();
         bad.send(&service, begun.iter().map(Vec::as_slice));
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
     let ended = service.stop();
     ended.check_identity();
@@ -123,7 +134,8 @@ fn bad_data_costs_only_itself_and_is_told_a_few_times() {
         .filter(|row| stored.flows.exporter.get(*row).map(|exporter| exporter.to_string()).as_deref() == Some("127.0.0.1"));
     assert_eq!(of_good.count(), 500);
     let warned = ended.log.iter().filter(|line| line.contains("bad data")).count();
-    assert!((1..60).contains(&warned), "{warned} lines");
+    // The same is told again after ten seconds, so the more the longer it took.
+    assert!((1..200).contains(&warned), "{warned} lines");
 }
 
 #[test]
@@ -150,14 +162,7 @@ fn sources_say_why_there_is_no_data() {
     Exporter::new(2).send(&service, [&netflow9(0, false, Some(1))[..]]);
     Exporter::new(3).send(&service, [&b"nonsense"[..]]);
     Exporter::new(9).send(&service, [&netflow5(0, 1)[..]]);
-    // Sources are looked after once a second.
-    std::thread::sleep(Duration::from_millis(2500));
-    let rows = weir(&["sources", "-c", service.config.to_str().unwrap(), "--format", "json"]).records();
-    service.stop().check_identity();
-    let told = |exporter: &str| {
-        let row = rows.iter().find(|row| row["exporter"] == exporter).unwrap_or_else(|| panic!("{rows:?}"));
-        (row["state"].as_str().unwrap().to_owned(), row["note"].as_str().unwrap_or_default().to_owned())
-    };
+    let mut rows = Vec::new();
     let expected = [
         ("127.0.0.1", "receiving", "its clock is 2 h behind"),
         ("127.0.0.2", "waiting_for_template", "data waits for its template"),
@@ -165,10 +170,15 @@ fn sources_say_why_there_is_no_data() {
         ("127.0.0.9", "refused", "not allowed by listen.lab.allow: add 127.0.0.9"),
         ("127.0.0.77", "never_heard", "nothing has come from 127.0.0.77 since the start"),
     ];
+    // Sources are looked after once a second.
     for (exporter, state, note) in expected {
-        let told = told(exporter);
-        assert!(told.0 == state && told.1.starts_with(note), "{exporter}: {told:?}");
+        let is_told = |row: &Value| row["state"] == state && row["note"].as_str().is_some_and(|told| told.starts_with(note));
+        wait_until(&format!("{exporter}: {note}"), || {
+            rows = service.sources();
+            rows.iter().any(|row| row["exporter"] == exporter && is_told(row))
+        });
     }
+    service.stop().check_identity();
     let absent = rows.iter().find(|row| row["exporter"] == "127.0.0.77").unwrap();
     assert_eq!((&absent["name"], absent.get("last_seen")), (&"absent".into(), None));
     // What the store keeps account of is told without the service.

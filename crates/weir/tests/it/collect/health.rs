@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::messages::{ipfix, netflow5, netflow9, sflow};
 use super::service::{Exporter, Folder, Service, Stored};
+use crate::wait::wait_until;
 
 fn address(number: u8) -> Option<IpAddr> {
     Some(IpAddr::from([127, 0, 0, number]))
@@ -107,11 +108,8 @@ fn rows_of_health_come_while_the_service_runs() {
     let service = Service::start(&folder, "", "");
     let exporter = Exporter::new(1);
     exporter.send(&service, [&netflow5(0, 10)[..]]);
-    let begun = Instant::now();
-    while Stored::read(&folder.store()).health(address(1), |health, row| health.datagrams.get(row)) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(30));
-        std::thread::sleep(Duration::from_millis(500));
-    }
+    let datagrams = || Stored::read(&folder.store()).health(address(1), |health, row| health.datagrams.get(row));
+    wait_until("a row", || datagrams() > 0);
     service.stop().check_identity();
     let stored = Stored::read(&folder.store());
     assert_eq!(stored.health(address(1), |health, row| health.datagrams.get(row)), 1, "each datagram once, however many rows");

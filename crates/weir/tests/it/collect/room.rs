@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::messages::netflow5;
 use super::service::{Exporter, Folder, Service, Stored};
+use crate::wait::wait_until;
 
 /// A file system of its own, in memory.
 pub(crate) struct Disk(pub(crate) PathBuf);
@@ -53,14 +54,15 @@ fn a_full_disk_stops_the_intake_and_it_goes_on_when_there_is_room() {
         exporter.send(&service, messages.iter().map(Vec::as_slice));
     };
     send(100);
-    std::thread::sleep(Duration::from_secs(2));
+    wait_until("the first records", || Stored::read(&store).flows.rows() == 100);
     fill(&disk.0.join("filler"));
-    let begun = Instant::now();
-    while service.told("the store takes nothing") == 0 {
-        send(50);
-        assert!(begun.elapsed() < Duration::from_secs(60), "no alarm");
+    // So many at the most that the queues have room for all of them.
+    let mut rounds = 0..40;
+    wait_until("an alarm", || {
+        rounds.next().into_iter().for_each(|_| send(50));
         std::thread::sleep(Duration::from_millis(200));
-    }
+        service.told("the store takes nothing") > 0
+    });
     send(100);
     fs::remove_file(disk.0.join("filler")).unwrap();
     service.wait_for("the store takes records again");

@@ -17,7 +17,7 @@ use weir_record::{Column, CounterBatch, FlowBatch, HealthBatch};
 use weir_store::{Cancel, ScanRequest, Snapshot, TableKind};
 
 use crate::run::weir;
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, wait_until};
 
 /// A folder of this test that is gone afterwards.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -226,9 +226,13 @@ impl Exporter {
         Self(UdpSocket::bind((address, port)).unwrap())
     }
 
-    /// Sends datagrams no faster than a small receive buffer takes them.
+    /// Sends datagrams no faster than a small receive buffer takes them, however slow the service is.
     pub(crate) fn send<'a>(&self, to: &Service, payloads: impl IntoIterator<Item = &'a [u8]>) {
+        const ROOM: u64 = 100_000;
         for (number, payload) in payloads.into_iter().enumerate() {
+            if number % 16 == 0 {
+                wait_until("room for more", || weir_testkit::udp_backlog(to.address.port()).is_none_or(|octets| octets < ROOM));
+            }
             self.0.send_to(payload, to.address).unwrap();
             if number % 16 == 15 {
                 thread::sleep(Duration::from_millis(2));

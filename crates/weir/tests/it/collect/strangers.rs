@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::net::{IpAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::messages::{ipfix, netflow5, netflow9};
 use super::service::{Exporter, Folder, Service, Stored};
-use crate::run::weir;
+use crate::wait::wait_until;
 
 /// Exporters that do not exist, one datagram each.
 const FAKES: u32 = 100_000;
@@ -52,24 +52,21 @@ fn a_hundred_thousand_made_up_exporters_are_bounded_and_counted() {
         };
         fake.send_to(&message, service.address).unwrap();
         if number % 64 == 63 {
+            let port = service.address.port();
+            wait_until("room for more", || weir_testkit::udp_backlog(port).is_none_or(|octets| octets < 100_000));
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    let counter = |name: &str| {
-        let rows = weir(&["counters", "--grep", name, "--format", "json", "-c", service.config.to_str().unwrap()]).records();
-        rows.iter().map(|row| row["value"].as_u64().unwrap()).sum::<u64>()
-    };
     let records = FAKES / FAKES_A_RECORD;
     let datagrams = u64::from(FAKES + records * REAL.len() as u32);
-    let begun = Instant::now();
-    while counter("weir_decode_datagrams_total") < datagrams {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{} of {datagrams}", counter("weir_decode_datagrams_total"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    assert_eq!(counter("weir_source_known"), 1000);
-    let crowded = counter("weir_source_crowded_datagrams_total");
-    assert!((u64::from(FAKES) - 1000..=u64::from(FAKES)).contains(&crowded), "{crowded}");
-    let sources = weir(&["sources", "--format", "json", "-c", service.config.to_str().unwrap()]).records();
+    service.wait_for_counter("weir_decode_datagrams_total", datagrams);
+    service.wait_for_counter("weir_source_known", 1000);
+    let crowded = || service.counter("weir_source_crowded_datagrams_total");
+    wait_until("all others are crowded", || crowded() >= u64::from(FAKES) - 1000);
+    assert!(crowded() <= u64::from(FAKES), "{}", crowded());
+    let of_real = |row: &Value| row["records"].as_u64() == Some(records.into());
+    wait_until("all records of the real ones", || service.sources().iter().filter(|row| of_real(row)).count() == REAL.len());
+    let sources = service.sources();
     assert_eq!(sources.len(), 1001, "a row each, and one of all others");
     let of = |exporter: &str| -> &Value { sources.iter().find(|row| row["exporter"] == exporter).unwrap() };
     for (number, protocol) in REAL.iter().zip(["netflow9", "ipfix", "netflow5"]) {

@@ -2,6 +2,7 @@
 
 use super::messages::{ipfix, netflow9};
 use super::service::{Exporter, Folder, Service, Stored};
+use crate::wait::wait_until;
 
 #[test]
 fn data_before_its_template_waits_and_is_stored() {
@@ -30,8 +31,8 @@ fn a_restart_keeps_templates_whatever_the_number_of_workers() {
         }
         match end {
             "KILL" => {
-                // What was received is in the journal soon, and templates with it.
-                std::thread::sleep(std::time::Duration::from_secs(3));
+                // What was received is in the journal soon; the templates have been saved by the run before.
+                wait_until("all of it is stored", || Stored::read(&folder.store()).flows.rows() == 80);
                 service.kill();
             }
             _ => {

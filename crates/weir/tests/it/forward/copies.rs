@@ -3,18 +3,19 @@
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Folder, Service, config};
 use crate::namespaces::missing;
 use crate::run::weir;
-use crate::wait::wait_until;
+use crate::wait::{PATIENCE, wait_until};
 
 fn collector() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let address = socket.local_addr().unwrap();
     (socket, address)
 }
@@ -63,11 +64,12 @@ fn with_the_original_source_copies_come_from_the_exporter() {
     // The longest needs several packets of the usual size.
     let sent: Vec<Vec<u8>> = [1, 1472, 1473, 9000, 60_000].map(|length| (0..length).map(|octet| octet as u8).collect()).to_vec();
     for number in [5u8, 6] {
-        let exporter = Exporter::at(format!("127.0.0.{number}").parse().unwrap(), 40_000 + u16::from(number));
+        let address = SocketAddr::new(format!("127.0.0.{number}").parse().unwrap(), weir_testkit::free_address().port());
+        let exporter = Exporter::at(address.ip(), address.port());
         for payload in &sent {
             exporter.send(&service, [payload.as_slice()]);
             let (octets, from) = receive(&socket);
-            assert_eq!(from, SocketAddr::new(format!("127.0.0.{number}").parse().unwrap(), 40_000 + u16::from(number)));
+            assert_eq!(from, address);
             assert!(octets == *payload, "{} octets of {}", octets.len(), payload.len());
         }
     }
@@ -99,8 +101,7 @@ fn without_the_capability_it_is_said_what_is_needed() {
 
 #[test]
 fn a_collector_that_comes_late_can_read_at_once() {
-    let (socket, target) = collector();
-    drop(socket);
+    let target = weir_testkit::free_address();
     let folder = Folder::new();
     let service = Service::start(&folder, "", &replicate(&[target], ""));
     let exporter = Exporter::new(1);
@@ -130,7 +131,11 @@ fn a_collector_that_comes_late_can_read_at_once() {
         while let Ok(length) = socket.recv(&mut octets) {
             datagrams.push(octets[..length].to_vec());
         }
-        [9, 10].iter().all(|version| datagrams.iter().any(|payload| payload[1] == *version && is_template(payload)))
+        // And what comes behind them.
+        [9, 10].iter().all(|version| {
+            let mut of_version = datagrams.iter().filter(|payload| payload[1] == *version);
+            of_version.any(|payload| is_template(payload)) && of_version.next().is_some()
+        })
     });
     for version in [9, 10] {
         let of_version: Vec<_> = datagrams.iter().filter(|payload| payload[1] == version).collect();
@@ -149,37 +154,48 @@ fn a_change_of_the_section_passes_no_datagram_by() {
     let folder = Folder::new();
     let service = Service::start(&folder, "", &replicate(&[first], ""));
     let exporter = Exporter::new(1);
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let order = std::sync::atomic::Ordering::Relaxed;
+    let (stop, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (sent, received) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let order = Ordering::Relaxed;
     std::thread::scope(|scope| {
         let sender = scope.spawn(|| {
             let mut number = 0u32;
             while !stop.load(order) {
                 exporter.send(&service, [&number.to_be_bytes()[..]]);
                 number += 1;
+                sent.store(number as usize, order);
+                // No more at a time than the collector's socket keeps.
+                wait_until("copies", || (number as usize).saturating_sub(received.load(order)) < 100);
                 std::thread::sleep(Duration::from_micros(300));
             }
             number
         });
+        steady.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let reader = scope.spawn(|| {
-            let mut numbers = Vec::new();
+            let (mut numbers, mut heard) = (Vec::new(), Instant::now());
             let mut octets = [0; 64];
             loop {
                 match steady.recv(&mut octets) {
-                    Ok(length) => numbers.push(u32::from_be_bytes(octets[..length].try_into().unwrap())),
+                    Ok(length) => {
+                        numbers.push(u32::from_be_bytes(octets[..length].try_into().unwrap()));
+                        received.store(numbers.len(), order);
+                        heard = Instant::now();
+                    }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(_) => return numbers,
+                    // All have come, and none twice.
+                    Err(_) if is_over.load(order) && numbers.len() >= sent.load(order) => return numbers,
+                    Err(_) => assert!(heard.elapsed() < PATIENCE, "{} copies came", numbers.len()),
                 }
             }
         });
         for targets in [&[first, second][..], &[first], &[second, first], &[first]] {
             service.reload(&config(service.address, &folder.store(), "", &replicate(targets, "")));
         }
+        wait_until("a few hundred datagrams", || sent.load(order) > 500);
         stop.store(true, order);
         let sent = sender.join().unwrap();
-        steady.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        is_over.store(true, order);
         let mut numbers = reader.join().unwrap();
-        assert!(sent > 500, "{sent}");
         // The last of an old section may come behind the first of a new one.
         numbers.sort_unstable();
         assert_eq!(numbers, (0..sent).collect::<Vec<_>>());

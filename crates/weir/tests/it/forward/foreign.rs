@@ -85,7 +85,7 @@ scheme, count = sys.argv[2], int(sys.argv[3])
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM)
 # Room for all of the datagrams at once, whenever this process has its turn.
 server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-server.settimeout(60)
+server.settimeout(600)
 server.bind(("127.0.0.1", 0))
 if scheme != "udp":
     server.listen()
@@ -98,7 +98,7 @@ if scheme == "udp":
         show(server.recv(65536))
     sys.exit()
 stream, _ = server.accept()
-stream.settimeout(60)
+stream.settimeout(600)
 if scheme == "tls":
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

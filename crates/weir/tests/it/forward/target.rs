@@ -5,12 +5,14 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use crate::asking::service::Asked;
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Service};
+use crate::wait::PATIENCE;
 
 /// Sends NetFlow v5 datagrams whose records have these bytes.
 pub(super) fn send(service: &Service, exporter: &Exporter, bytes: std::ops::Range<u32>) {
@@ -29,6 +31,19 @@ pub(super) fn send_rows(service: &Service, exporter: &Exporter, bytes: std::ops:
 /// An address that nobody listens on now.
 pub(super) fn free() -> String {
     weir_testkit::free_address().to_string()
+}
+
+/// Waits until the counters of all exports add up to this; what is sent is counted a moment later.
+pub(super) fn wait_for_counters(asked: &Asked, what: &str, wanted: impl Fn([u64; 5]) -> bool) -> [u64; 5] {
+    let begun = Instant::now();
+    loop {
+        let seen = add_up(asked);
+        if wanted(seen) {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "never: {what}: {seen:?}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// The counters of all exports: records, sent, sent again, waiting, dropped.

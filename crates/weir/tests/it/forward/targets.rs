@@ -12,6 +12,12 @@ use crate::wait::wait_until;
 
 #[test]
 fn the_first_target_that_is_there_gets_the_records() {
+    // A second that takes more than a quarter of a second to end too is not known to have read: the first gets all of it as well then.
+    assert!((0..5).any(|_| sent_again_to_the_first() == 0), "what has arrived at the second is not sent again");
+}
+
+/// Goes over from one target to the other and back; gives how many records of the second were sent to the first as well when that came.
+fn sent_again_to_the_first() -> usize {
     let addresses = [(); 2].map(|()| weir_testkit::free_address().to_string());
     let [first, second] = &addresses;
     let seen = [Seen::default(), Seen::default()];
@@ -28,8 +34,9 @@ fn the_first_target_that_is_there_gets_the_records() {
     let on_first = Receiver::at(first, seen[0].clone(), vec![168 * 150 + 50]);
     wait_until("a connection to the first", || !seen[0].connections().is_empty());
     send(&service, &exporter, 201..301);
-    wait_until("records at the first", || seen[0].all().len() == 100);
-    assert_eq!(seen[1].all().len(), 200, "what has arrived at the second is not sent again");
+    wait_until("records at the first", || (201..301).all(|bytes| seen[0].all().contains_key(&bytes)));
+    assert_eq!(seen[1].all().len(), 200);
+    let sent_again = seen[0].all().len() - 100;
     // It breaks off in a message; the second takes over with what may be missing.
     send(&service, &exporter, 301..401);
     let both = || {
@@ -43,6 +50,7 @@ fn the_first_target_that_is_there_gets_the_records() {
     }
     assert_eq!(service.stop().code, Some(0));
     drop((on_first, on_second));
+    sent_again
 }
 
 #[test]

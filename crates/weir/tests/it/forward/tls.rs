@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use weir_testkit::{Authority, Issued};
@@ -17,7 +18,8 @@ use crate::wait::wait_until;
 struct Server {
     child: Child,
     address: SocketAddr,
-    reader: Option<JoinHandle<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+    said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Server {
@@ -31,19 +33,29 @@ impl Server {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = child.ok()?;
         let mut stdout = child.stdout.take().unwrap();
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let theirs = Arc::clone(&said);
         let reader = thread::spawn(move || {
-            let mut octets = Vec::new();
-            stdout.read_to_end(&mut octets).unwrap();
-            octets
+            let mut octets = [0; 4096];
+            while let count @ 1.. = stdout.read(&mut octets).unwrap() {
+                theirs.lock().unwrap().extend_from_slice(&octets[..count]);
+            }
         });
         wait_until("a server", || TcpStream::connect(address).is_ok());
-        Some(Self { child, address, reader: Some(reader) })
+        Some(Self { child, address, reader: Some(reader), said })
+    }
+
+    /// Waits until it has printed so many records: it may be behind those who send.
+    fn wait_for(&self, records: usize) {
+        let printed = || weir_reading(&["decode", "-"], &self.said.lock().unwrap()).records().len();
+        wait_until("records at the server", || printed() >= records);
     }
 
     /// What it was sent.
     fn stop(mut self) -> Vec<u8> {
         self.child.kill().unwrap();
-        self.reader.take().unwrap().join().unwrap()
+        self.reader.take().unwrap().join().unwrap();
+        std::mem::take(&mut *self.said.lock().unwrap())
     }
 }
 
@@ -71,6 +83,7 @@ fn a_server_of_others_reads_what_is_sent_over_both_versions() {
         send(&service, &Exporter::new(1), 1..501);
         let ended = service.stop();
         assert_eq!((ended.code, &ended.exports["next"]["records"]), (Some(0), &500.into()), "{:#?}", ended.log);
+        server.wait_for(500);
         let run = weir_reading(&["decode", "-", "--columns", "bytes"], &server.stop());
         let bytes: u64 = run.records().iter().map(|record| record["bytes"].as_u64().unwrap()).sum();
         assert_eq!((run.records().len(), bytes), (500, 500 * 501 / 2), "{version}: {}", run.stderr);
@@ -131,6 +144,7 @@ fn a_server_that_wants_to_know_us_is_told() {
     let service = Service::start(&folder, "", &export(server.address, "127.0.0.1", &ca, &more));
     send(&service, &Exporter::new(1), 1..101);
     assert_eq!(service.stop().code, Some(0));
+    server.wait_for(100);
     assert_eq!(weir_reading(&["decode", "-"], &server.stop()).records().len(), 100);
 }
 
