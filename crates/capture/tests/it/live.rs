@@ -18,41 +18,62 @@ use weir_capture::{Bpf, BpfError, LiveCapture, LiveConfig, LiveError};
 use crate::ALLOCATOR;
 use crate::make::Kept;
 use frames::{Ends, TCP, UDP, ethernet, tagged};
-use net::{Net, RawSender, tunnel, without_privilege};
+use net::{Net, PATIENCE, RawSender, tunnel, wait_until, without_privilege};
 
-/// Reads until nothing came for a while.
-fn drain(capture: &mut LiveCapture) -> Vec<Kept> {
-    let mut kept: Vec<Kept> = Vec::new();
-    let mut last_number = None;
+/// Reads until so many frames came, and then until nothing came for a while: the kernel's timer that hands over what there is may be late.
+fn drain(capture: &mut LiveCapture, expected: usize) -> Vec<Kept> {
+    drain_all(std::slice::from_mut(capture), expected).remove(0)
+}
+
+/// The same of several at the same time, to which so many frames come together.
+fn drain_all(captures: &mut [LiveCapture], expected: usize) -> Vec<Vec<Kept>> {
+    let begun = Instant::now();
+    let mut all: Vec<Vec<Kept>> = captures.iter().map(|_| Vec::new()).collect();
+    let mut last_numbers = vec![None; captures.len()];
     let mut quiet_since = Instant::now();
-    while quiet_since.elapsed() < 2 * LiveCapture::MAX_DELAY {
-        let Some(mut block) = capture.next_block(LiveCapture::MAX_DELAY).unwrap() else { continue };
-        while let Some(frame) = block.next() {
-            quiet_since = Instant::now();
-            assert_eq!(frame.segment_size, 0);
-            kept.push(Kept {
-                time_ns: frame.time_ns,
-                link_type: frame.link_type,
-                data: frame.data.to_vec(),
-                original_len: frame.original_len,
-                interface: frame.interface,
-            });
-            let previous = last_number.replace(frame.number);
-            assert!(previous.is_none_or(|previous| previous + 1 == frame.number));
+    loop {
+        let is_all = all.iter().map(Vec::len).sum::<usize>() >= expected || begun.elapsed() > PATIENCE;
+        if is_all && quiet_since.elapsed() >= 2 * LiveCapture::MAX_DELAY {
+            return all;
+        }
+        for ((capture, kept), last_number) in captures.iter_mut().zip(&mut all).zip(&mut last_numbers) {
+            let Some(mut block) = capture.next_block(LiveCapture::MAX_DELAY).unwrap() else { continue };
+            while let Some(frame) = block.next() {
+                quiet_since = Instant::now();
+                assert_eq!(frame.segment_size, 0);
+                kept.push(Kept {
+                    time_ns: frame.time_ns,
+                    link_type: frame.link_type,
+                    data: frame.data.to_vec(),
+                    original_len: frame.original_len,
+                    interface: frame.interface,
+                });
+                let previous = last_number.replace(frame.number);
+                assert!(previous.is_none_or(|previous| previous + 1 == frame.number));
+            }
         }
     }
-    kept
+}
+
+/// Sends frames at the first end in parts that the queue between the two takes at once, each when the one before has arrived at this capture, which sees all of them.
+fn send_in_parts(net: &Net, sent: &[Vec<u8>], capture: &mut LiveCapture) {
+    let mut arrived = 0;
+    for part in sent.chunks(500) {
+        net.within(0, || RawSender::open("a0").send(part));
+        arrived += part.len() as u64;
+        wait_until("frames arrive", || capture.stats().unwrap().received >= arrived);
+    }
 }
 
 fn data(kept: &[Kept]) -> Vec<Vec<u8>> {
     kept.iter().map(|frame| frame.data.clone()).collect()
 }
 
-/// Captures at the second end what is sent at the first.
-fn captured(net: &Net, config: &LiveConfig, sent: &[Vec<u8>]) -> Vec<Kept> {
+/// Captures at the second end what is sent at the first, of which so many frames are seen.
+fn captured(net: &Net, config: &LiveConfig, sent: &[Vec<u8>], seen: usize) -> Vec<Kept> {
     let mut capture = net.within(1, || LiveCapture::open(config)).unwrap();
     net.within(0, || RawSender::open("a0").send(sent));
-    drain(&mut capture)
+    drain(&mut capture, seen)
 }
 
 fn now_ns() -> i64 {
@@ -76,9 +97,11 @@ fn burst_is_seen_whole_at_both_ends() {
         .collect();
     let mut at_sender = net.within(0, || LiveCapture::open(&LiveConfig::new("a0"))).unwrap();
     let before = now_ns();
-    let received = captured(&net, &LiveConfig::new("b0"), &sent);
+    let mut at_receiver = net.within(1, || LiveCapture::open(&LiveConfig::new("b0"))).unwrap();
+    send_in_parts(&net, &sent, &mut at_receiver);
+    let received = drain(&mut at_receiver, sent.len());
     let after = now_ns();
-    for kept in [received, drain(&mut at_sender)] {
+    for kept in [received, drain(&mut at_sender, sent.len())] {
         assert_eq!(data(&kept), sent);
         assert!(kept.iter().all(|frame| frame.original_len as usize == frame.data.len() && frame.link_type == 1));
         assert!(kept.iter().all(|frame| (before..=after).contains(&frame.time_ns)));
@@ -95,7 +118,7 @@ fn snap_length_cuts_and_the_length_on_the_wire_stays() {
     let sent = [ethernet(0x88b5, &[7; 1_000]), ethernet(0x88b5, &[8; 40])];
     let config = LiveConfig { snap_length: 100, ..LiveConfig::new("b0") };
     let lengths = |config: &LiveConfig| -> Vec<_> {
-        captured(&net, config, &sent).iter().map(|frame| (frame.data.len(), frame.original_len)).collect()
+        captured(&net, config, &sent, 2).iter().map(|frame| (frame.data.len(), frame.original_len)).collect()
     };
     assert_eq!(lengths(&config), [(100, 1_014), (54, 54)]);
     if can_compile() {
@@ -111,7 +134,7 @@ fn vlan_tags_are_back_in_their_place() {
     let one = tagged(&plain, 0x8100, 0x6007);
     let service = tagged(&one, 0x88a8, 0x0123);
     let sent = [plain, one, service, ethernet(0x0806, &[1; 28])];
-    let kept = captured(&net, &LiveConfig::new("b0"), &sent);
+    let kept = captured(&net, &LiveConfig::new("b0"), &sent, 4);
     assert_eq!(data(&kept), sent);
     assert!(kept.iter().all(|frame| frame.original_len as usize == frame.data.len()));
 }
@@ -145,7 +168,7 @@ fn filter_selects_the_same_frames_as_in_a_file() {
         let expected: Vec<_> = sent.iter().filter(|frame| filter.matches(frame, frame.len() as u32)).cloned().collect();
         let config = LiveConfig { filter: Some(text.to_owned()), ..LiveConfig::new("b0") };
         assert!(!expected.is_empty() && expected.len() < sent.len(), "{text}");
-        assert_eq!(data(&captured(&net, &config, &sent)), expected, "{text}");
+        assert_eq!(data(&captured(&net, &config, &sent, expected.len())), expected, "{text}");
     }
 }
 
@@ -183,11 +206,11 @@ fn what_has_no_room_is_counted() {
     let stats = capture.stats().unwrap();
     assert!(stats.dropped > 1_000 && stats.freezes > 0, "{stats:?}");
     assert_eq!(stats.received + stats.dropped, 40_000);
-    let kept = drain(&mut capture);
+    let kept = drain(&mut capture, stats.received as usize);
     assert_eq!(kept.len() as u64, stats.received);
     // It goes on when there is room again.
     net.within(0, || RawSender::open("a0").send(&sent[..10]));
-    assert_eq!(drain(&mut capture).len(), 10);
+    assert_eq!(drain(&mut capture, 10).len(), 10);
 }
 
 #[test]
@@ -197,7 +220,7 @@ fn loopback_is_seen_once() {
         let mut capture = LiveCapture::open(&LiveConfig::new("lo")).unwrap();
         let sent = vec![Ends::numbered(1).ipv4(UDP); 100];
         RawSender::open("lo").send(&sent);
-        assert_eq!(data(&drain(&mut capture)), sent);
+        assert_eq!(data(&drain(&mut capture, 100)), sent);
     });
 }
 
@@ -216,7 +239,7 @@ fn tunnel_has_no_link_header() {
         socket.send_to(b"out", "10.8.0.2:9").unwrap();
         let back = ends.ipv4(UDP).split_off(14);
         tunnel.write_all(&back).unwrap();
-        let seen: Vec<_> = captures.iter_mut().map(drain).filter(|kept| !kept.is_empty()).collect();
+        let seen: Vec<_> = drain_all(&mut captures, 2).into_iter().filter(|kept| !kept.is_empty()).collect();
         let [kept] = &seen[..] else { panic!("both directions at one worker: {seen:?}") };
         let [out, into] = &kept[..] else { panic!("two packets: {kept:?}") };
         assert_eq!((out.link_type, into.link_type), (101, 101));
@@ -232,10 +255,11 @@ fn no_allocation_per_frame() {
     let filter = can_compile().then(|| "vlan".to_owned());
     let config = LiveConfig { filter, ..LiveConfig::new("b0") };
     let mut capture = net.within(1, || LiveCapture::open(&config)).unwrap();
-    net.within(0, || RawSender::open("a0").send(&sent));
+    send_in_parts(&net, &sent, &mut capture);
     let (frames, made) = ALLOCATOR.count(|| {
-        let mut frames = 0;
-        while let Some(mut block) = capture.next_block(2 * LiveCapture::MAX_DELAY).unwrap() {
+        let (mut frames, begun) = (0, Instant::now());
+        while frames < 10_000 && begun.elapsed() < PATIENCE {
+            let Some(mut block) = capture.next_block(2 * LiveCapture::MAX_DELAY).unwrap() else { continue };
             while block.next().is_some() {
                 frames += 1;
             }
@@ -268,9 +292,11 @@ fn interface_that_goes_down_comes_back_and_one_that_is_removed_is_an_error() {
         net.ip(1, "link set b0 down");
         assert!(capture.next_block(Duration::from_millis(100)).unwrap().is_none());
         net.ip(1, "link set b0 up");
+        net.wait_up();
         net.within(0, || RawSender::open("a0").send(&frame));
-        assert_eq!(data(&drain(&mut capture)), frame);
+        assert_eq!(data(&drain(&mut capture, 1)), frame);
         net.within(0, || RawSender::open("a0").send(&frame));
+        wait_until("it arrives", || capture.stats().unwrap().received == 2);
         net.ip(1, "link del b0");
         let mut last = 0;
         let error = loop {

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use weir_server::{Limits, QueryRow};
 
-use crate::service::{start, wait};
-
-const SOON: Duration = Duration::from_secs(5);
+use crate::service::{PATIENCE, start, wait};
 
 fn question() -> serde_json::Value {
     json!({"filter": "port 53"})
@@ -62,7 +60,7 @@ fn a_query_that_runs_too_long_is_told_so() {
 
 #[test]
 fn more_queries_than_may_run_wait_for_their_turn() {
-    let running = start(Limits { queries: 1, waiting: 1, queue_time: Duration::from_secs(30), ..Limits::default() });
+    let running = start(Limits { queries: 1, waiting: 1, queue_time: PATIENCE, ..Limits::default() });
     running.service.slow.store(true, Ordering::SeqCst);
     thread::scope(|scope| {
         let first = scope.spawn(|| running.post("/api/v1/query", &question()));
@@ -73,13 +71,13 @@ fn more_queries_than_may_run_wait_for_their_turn() {
             let (answered, running) = (answered.clone(), &running);
             scope.spawn(move || answered.send(running.post("/api/v1/query", &question())).unwrap());
         }
-        let refused = answers.recv_timeout(SOON).unwrap();
+        let refused = answers.recv_timeout(PATIENCE).unwrap();
         assert_eq!(refused.status, 503, "{}", refused.text);
         assert_eq!(refused.headers["retry-after"], "5");
         assert!(refused.json()["error"].as_str().unwrap().contains("ask again later"), "{}", refused.text);
         running.service.slow.store(false, Ordering::SeqCst);
         assert_eq!(first.join().unwrap().status, 200);
-        assert_eq!(answers.recv_timeout(SOON).unwrap().status, 200);
+        assert_eq!(answers.recv_timeout(PATIENCE).unwrap().status, 200);
     });
 }
 
@@ -111,7 +109,7 @@ fn a_body_has_a_limit() {
 fn a_head_that_does_not_arrive_ends_the_connection() {
     let running = start(Limits { header_time: Duration::from_millis(100), ..Limits::default() });
     let mut client = TcpStream::connect(running.address).unwrap();
-    client.set_read_timeout(Some(SOON)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(b"GET /healthz HTTP/1.1\r\nhost: ").unwrap();
     let mut answer = Vec::new();
     // A reset is an end as well.
@@ -121,10 +119,11 @@ fn a_head_that_does_not_arrive_ends_the_connection() {
 
 #[test]
 fn connections_past_the_limit_wait() {
-    let running = start(Limits { connections: 1, ..Limits::default() });
+    // The connection that holds the place does so for as long as the test wants.
+    let running = start(Limits { connections: 1, header_time: PATIENCE, ..Limits::default() });
     let mut held = TcpStream::connect(running.address).unwrap();
     held.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    held.set_read_timeout(Some(SOON)).unwrap();
+    held.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut octet = [0];
     held.read_exact(&mut octet).unwrap();
     let mut next = TcpStream::connect(running.address).unwrap();
@@ -132,7 +131,7 @@ fn connections_past_the_limit_wait() {
     next.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     assert!(next.read_exact(&mut octet).is_err(), "answered beside the one that holds the only place");
     drop(held);
-    next.set_read_timeout(Some(SOON)).unwrap();
+    next.set_read_timeout(Some(PATIENCE)).unwrap();
     next.read_exact(&mut octet).unwrap();
 }
 
@@ -163,8 +162,8 @@ fn closing_ends_queries_and_waits_for_their_answers() {
         let asking = scope.spawn(|| running.post("/api/v1/query", &question()));
         running.wait_running(1);
         let begun = Instant::now();
-        server.close(SOON);
-        assert!(begun.elapsed() < SOON);
+        server.close(PATIENCE);
+        assert!(begun.elapsed() < PATIENCE);
         assert_eq!(asking.join().unwrap().status, 409);
     });
     assert!(TcpStream::connect(running.address).is_err(), "nobody listens any more");

@@ -270,11 +270,14 @@ impl Drop for Running {
     }
 }
 
-/// Waits until something holds, which it has to soon.
+/// How long something is waited for that has to come: long enough for a machine that others use as well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until something holds.
 pub(crate) fn wait(mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "waited in vain");
+        assert!(begun.elapsed() < PATIENCE, "waited in vain");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -283,7 +286,7 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
-        .timeout_global(Some(Duration::from_secs(30)))
+        .timeout_global(Some(PATIENCE))
         .allow_non_standard_methods(true)
         .build()
         .into()

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long something is waited for that has to come: long enough for a machine that others use as well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A small file system in memory; nothing where this user may not mount one.
 pub(crate) struct SmallDisk(tempfile::TempDir);
 
@@ -50,7 +53,7 @@ impl Drop for SmallDisk {
 pub(crate) fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !is_so() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
+        assert!(begin.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

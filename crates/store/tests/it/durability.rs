@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use weir_store::{Archive, Rows, Snapshot, Store, StoreConfig, StoreError, TableKind};
 
-use crate::disk::SmallDisk;
+use crate::disk::{PATIENCE, SmallDisk, wait_for};
 use crate::numbered::*;
 
 fn segments(store: &Path) -> Vec<PathBuf> {
@@ -62,7 +62,7 @@ fn rows_are_seen_at_once_and_after_every_step() {
     assert_eq!((store.recovery().segments, store.recovery().rows), (1, 21));
     assert_eq!(store.recovery().faults, [""; 0]);
     assert_has(&store.snapshot(), 0..1010);
-    assert_eq!(store.close(Duration::from_secs(60)).unwrap().segments_left, 0);
+    assert_eq!(store.close(PATIENCE).unwrap().segments_left, 0);
     assert_has(&store.snapshot(), 0..1010);
     drop(store);
     assert!(segments(folder.path()).is_empty());
@@ -123,7 +123,10 @@ fn what_was_committed_survives_kill_9() {
             |line: &String| line.strip_prefix("durable ").inspect(|number| durable = number.parse().unwrap()).is_some();
         assert!(lines.any(|line| note(&line)), "the child never got as far");
         let end = Instant::now() + Duration::from_micros(round * 7919 % 61_000);
-        while Instant::now() < end {
+        // The last one gets as far as files: on a slow disk no other may live for long enough.
+        let has_files = || fs::read_to_string(folder.path().join("manifest.json")).is_ok_and(|text| text.contains(".parquet"));
+        let is_last = round == 49;
+        while Instant::now() < end || is_last && !has_files() {
             lines.next().iter().for_each(|line| _ = note(line));
         }
         child.kill().unwrap();
@@ -147,9 +150,9 @@ fn what_was_committed_survives_kill_9() {
         expected = there;
         compacted = compacted.max(snapshot.files(TableKind::Flows).map(|file| file.rows).sum::<u64>());
     }
-    assert!(expected > 50 * 120 && compacted > 0, "{expected} rows, {compacted} in files");
+    assert!(expected >= 50 * 120 && compacted > 0, "{expected} rows, {compacted} in files");
     let store = open(config(folder.path()));
-    store.close(Duration::from_secs(60)).unwrap();
+    store.close(PATIENCE).unwrap();
     assert!(flow_numbers(&store.snapshot()).into_iter().eq(0..expected));
     assert_eq!(flows_in_series(&store.snapshot()), expected);
     let torn: u64 = torn.iter().map(|batch| batch.end - batch.start).sum();
@@ -202,7 +205,7 @@ fn a_crash_at_any_step_of_compaction_loses_and_doubles_nothing() {
         store.maintain(BEGIN + 3 * SECOND).unwrap();
         assert_has(&store.snapshot(), 0..600);
         append(&store, 600..700, BEGIN + 4 * SECOND);
-        store.close(Duration::from_secs(60)).unwrap();
+        store.close(PATIENCE).unwrap();
         drop(store);
         assert_has(&open(config(&path)).snapshot(), 0..700);
     }
@@ -221,7 +224,7 @@ fn a_store_without_its_manifest_is_not_emptied() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(config(folder.path()));
     append(&store, 0..10, BEGIN);
-    store.close(Duration::from_secs(60)).unwrap();
+    store.close(PATIENCE).unwrap();
     drop(store);
     let manifest = folder.path().join("manifest.json");
     let octets = fs::read(&manifest).unwrap();
@@ -302,7 +305,7 @@ fn a_segment_that_cannot_be_read_is_set_aside() {
     assert_eq!(store.recovery().unreadable, 1);
     assert_has(&store.snapshot(), 0..10);
     append(&store, 10..20, BEGIN);
-    store.close(Duration::from_secs(60)).unwrap();
+    store.close(PATIENCE).unwrap();
     drop(store);
     let store = open(config(folder.path()));
     assert_eq!((store.recovery().unreadable, store.recovery().segments_deleted), (0, 0));
@@ -316,11 +319,16 @@ fn many_threads_append_while_files_are_made() {
     let config = StoreConfig { segment_octets: 1 << 14, background: true, ..config(folder.path()) };
     let store = Arc::new(open(config));
     let (next, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    // Writers go on when each reader has read once, so that all do it at the same time.
+    let reading = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..3)
             .map(|_| {
                 scope.spawn(|| {
-                    for _ in 0..60 {
+                    for batch in 0..60 {
+                        if batch == 20 {
+                            wait_for("both readers read", || reading.load(Ordering::Relaxed) == 2);
+                        }
                         let number = next.fetch_add(100, Ordering::Relaxed);
                         append(&store, number..number + 100, BEGIN + number as i64);
                         store.commit().unwrap();
@@ -330,27 +338,28 @@ fn many_threads_append_while_files_are_made() {
             .collect();
         // Readers see each row once at any moment, those of another process too.
         let readers = [false, true].map(|is_other| {
-            let (store, is_over, path) = (&store, &is_over, folder.path());
+            let (store, is_over, reading, path) = (&store, &is_over, &reading, folder.path());
             scope.spawn(move || {
-                let (mut rounds, mut seen) = (0, 0);
+                let mut seen = None;
                 while !is_over.load(Ordering::Relaxed) {
                     let snapshot = if is_other { Snapshot::open(path, None, Some(counted())).unwrap() } else { store.snapshot() };
                     let mut numbers = flow_numbers(&snapshot);
                     let there = numbers.len();
                     numbers.dedup();
                     assert_eq!(numbers.len(), there, "a row twice");
-                    assert!(there >= seen, "a row less");
-                    (rounds, seen) = (rounds + 1, there);
+                    match seen.replace(there) {
+                        Some(seen) => assert!(there >= seen, "a row less"),
+                        None => _ = reading.fetch_add(1, Ordering::Relaxed),
+                    }
                 }
-                rounds
             })
         });
         writers.into_iter().for_each(|writer| writer.join().unwrap());
         is_over.store(true, Ordering::Relaxed);
-        assert!(readers.into_iter().all(|reader| reader.join().unwrap() > 0));
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
     });
     assert_has(&store.snapshot(), 0..18_000);
-    assert_eq!(store.close(Duration::from_secs(120)).unwrap().segments_left, 0);
+    assert_eq!(store.close(PATIENCE).unwrap().segments_left, 0);
     assert_has(&store.snapshot(), 0..18_000);
     let status = store.status();
     assert_eq!((status.rows, status.rows_compacted, status.background_failures), (18_000 * 2 + 180, 18_000 * 2 + 180, 0));

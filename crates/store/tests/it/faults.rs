@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_store::{Place, Rows, Snapshot, Store, StoreConfig, StoreError, TableKind};
 
-use crate::disk::{SmallDisk, wait_for};
+use crate::disk::{PATIENCE, SmallDisk, wait_for};
 use crate::numbered::*;
 
 const DAY: i64 = 24 * HOUR;
@@ -110,7 +110,7 @@ fn what_hinders_compaction_does_not_hinder_retention() {
     drop(store);
     fs::remove_dir(&obstacle).unwrap();
     let store = open(config(folder.path()));
-    assert_eq!(store.close(Duration::from_secs(60)).unwrap().segments_left, 0);
+    assert_eq!(store.close(PATIENCE).unwrap().segments_left, 0);
     assert_has(&store.snapshot(), 10..30);
 }
 

@@ -9,6 +9,7 @@ use weir_wire::{IpHeader, Packet, Tcp};
 
 use crate::make;
 use crate::run::{File, command, weir, weir_reading};
+use crate::wait::PATIENCE;
 
 /// The destination ports of the records in a capture, which number them.
 fn numbers(capture: &[u8]) -> Vec<u64> {
@@ -52,7 +53,7 @@ fn rows_out_of_a_pipe_do_not_wait_for_more() {
         BufReader::new(stdout).read_line(&mut line).map(|_| line)
     });
     let begun = Instant::now();
-    while !reader.is_finished() && begun.elapsed() < Duration::from_secs(60) {
+    while !reader.is_finished() && begun.elapsed() < PATIENCE {
         stdin.write_all(&more).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }

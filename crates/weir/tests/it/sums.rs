@@ -2,13 +2,12 @@
 
 use std::net::UdpSocket;
 use std::process::Command;
-use std::thread;
-use std::time::Duration;
 
 use serde_json::Value;
 use weir_testkit::Nfcapd;
 
 use crate::collect::service::{Exporter, Folder, Service};
+use crate::wait::wait_until;
 
 /// Devices of several makers, both versions, both families. Of those that nfdump counts as we do: it multiplies by a reported sampling rate when it stores, and adds the octets that
 /// some devices report of the way out besides.
@@ -99,12 +98,14 @@ fn filters_select_the_same_sums_as_nfdump() {
             exporter.send(&service, [&datagram.payload[..]]);
             to_nfcapd.send_to(&datagram.payload, ("127.0.0.1", nfcapd.port())).unwrap();
             sent += 1;
-            if sent % 8 == 0 {
-                thread::sleep(Duration::from_millis(2));
-            }
+            // No more than the receive buffers take, however long the two are held up.
+            let waiting = |port| weir_testkit::udp_backlog(port).is_some_and(|octets| octets > 50_000);
+            wait_until("both read what they are sent", || !waiting(nfcapd.port()) && !waiting(service.address.port()));
         }
     }
     nfcapd.stop();
+    // What still waits when it ends is taken for half a second and no longer.
+    wait_until("all of it is read", || weir_testkit::udp_backlog(service.address.port()) == Some(0));
     let ended = service.stop();
     ended.check_identity();
     assert_eq!(ended.count("datagrams"), sent);

@@ -5,7 +5,7 @@ use std::num::NonZeroU8;
 
 use weir_capture::{LiveCapture, LiveConfig};
 
-use super::drain;
+use super::drain_all;
 use super::frames::{Ends, TCP, UDP, tagged};
 use super::net::{Net, RawSender};
 
@@ -21,8 +21,8 @@ fn open(net: &Net, end: usize, interface: &str) -> Vec<LiveCapture> {
 /// Drains all workers and checks that each of the frames reached exactly one.
 fn reached(captures: &mut [LiveCapture], sent: &[Vec<u8>]) -> Reached {
     let mut reached = Reached::new();
-    for (worker, capture) in captures.iter_mut().enumerate() {
-        for frame in drain(capture) {
+    for (worker, kept) in drain_all(captures, sent.len()).into_iter().enumerate() {
+        for frame in kept {
             assert_eq!(reached.insert(frame.data, worker), None, "no frame reaches two workers");
         }
     }
@@ -89,6 +89,7 @@ fn workers_keep_their_numbers_when_the_interface_was_down() {
     let before = reached(&mut captures, &sent);
     net.ip(1, "link set b0 down");
     net.ip(1, "link set b0 up");
+    net.wait_up();
     send();
     let after = reached(&mut captures, &sent);
     assert!(before == after, "workers changed their numbers");

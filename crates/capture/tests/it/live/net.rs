@@ -8,6 +8,19 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long something is waited for that has to come: long enough for a machine that others use as well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until this holds.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// Two namespaces; the n-th pair of interfaces is `a<n>` in the first and `b<n>` in the second. Removed with everything in them when dropped.
 pub(crate) struct Net {
@@ -39,7 +52,16 @@ impl Net {
             assert!(ip(&format!("-n {a} link set a{pair} up")));
             assert!(ip(&format!("-n {b} link set b{pair} up")));
         }
+        net.wait_up();
         Some(net)
+    }
+
+    /// Waits until no interface is without carrier any more: the kernel throws away what is sent before, and says nothing.
+    pub(crate) fn wait_up(&self) {
+        let is_down = |end| {
+            self.ip_says(end, "link show type veth").lines().any(|line| line.contains("state ") && !line.contains("state UP"))
+        };
+        wait_until("the interfaces are up", || !is_down(0) && !is_down(1));
     }
 
     /// Runs `ip` in the first or second namespace.

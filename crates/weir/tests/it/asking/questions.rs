@@ -1,12 +1,10 @@
 //! Questions: the service and the files give one answer, and bad ones are refused with their place.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use super::service::{Asked, NETFLOW5};
 use crate::run::{command, weir};
+use crate::wait::wait_until;
 
 #[test]
 fn the_service_and_the_files_answer_alike() {
@@ -127,16 +125,14 @@ fn a_statement_that_runs_for_long_can_be_cancelled() {
     // 23 to the power of 8 rows to join.
     let endless = "SELECT count(*) FROM flows a, flows b, flows c, flows d, flows e, flows f, flows g, flows h WHERE a.bytes + b.bytes + c.bytes + d.bytes + e.bytes + f.bytes + g.bytes + h.bytes = 1";
     let child = command(&["sql", endless, "-c", &asked.config()]).spawn().unwrap();
-    let begun = Instant::now();
-    let id = loop {
+    let mut id = None;
+    wait_until("it runs", || {
         let running: Value = serde_json::from_str(&asked.get("/api/v1/queries").1).unwrap();
         // A question that was answered a moment ago may still be listed.
-        if let Some(row) = running.as_array().unwrap().iter().find(|row| row["kind"] == "sql") {
-            break row["id"].as_u64().unwrap();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "it does not run");
-        thread::sleep(Duration::from_millis(5));
-    };
+        id = running.as_array().unwrap().iter().find(|row| row["kind"] == "sql").and_then(|row| row["id"].as_u64());
+        id.is_some()
+    });
+    let id = id.unwrap();
     let agent: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
     let cancel = agent.delete(asked.url(&format!("/api/v1/queries/{id}"))).header("authorization", asked.bearer());
     assert_eq!(cancel.call().unwrap().status(), 204);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::collect::service::{Folder, Service};
 use crate::run::{Run, weir};
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, wait_until};
 
 /// A service with a console, and its folder.
 pub(crate) struct Asked {
@@ -143,6 +143,10 @@ fn answer(answered: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u
 #[test]
 fn counters_are_those_of_the_metrics() {
     let asked = Asked::with(&["netflow5"]);
+    // What is stored is counted a moment later.
+    asked.service.wait_for_counter("weir_decode_records_total", NETFLOW5);
+    asked.service.wait_for_counter("weir_receive_datagrams_total", asked.service.counter("weir_decode_datagrams_total"));
+    wait_until("the store has counted", || asked.service.counter("weir_store_rows_total") >= NETFLOW5);
     let (status, page) = asked.get("/metrics");
     assert_eq!(status, 200);
     assert!(page.ends_with("# EOF\n"), "{page}");
