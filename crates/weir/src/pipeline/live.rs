@@ -320,7 +320,13 @@ impl<'a> Worker<'a> {
         while Instant::now() < until && !self.captures.is_empty() {
             self.round(PACKETS_WAIT / 10, false);
         }
-        self.round(Duration::ZERO, true);
+        // One round may not be enough for what waits where it was not read for a while. What came after that is not waited for.
+        let ended = now();
+        while self.round(Duration::ZERO, true) {
+            if self.captures.iter_mut().filter_map(LiveCapture::next_time).min().is_some_and(|oldest| oldest > ended) {
+                return;
+            }
+        }
     }
 
     /// Reports the flows that are still open, waiting for room: no packet is lost by it any more.
