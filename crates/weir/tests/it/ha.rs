@@ -2,6 +2,7 @@
 
 mod joined;
 mod pair;
+mod stalls;
 mod told;
 mod traffic;
 

@@ -8,6 +8,7 @@ use weir_wire::{IpHeader, Packet, Tcp, TcpHeader};
 
 use crate::make;
 use crate::run::{File, command, weir, weir_reading};
+use crate::wait::wait_until;
 
 /// A connection of six packets over 20 ms: handshake, request, answer, two segments that close it.
 pub(crate) fn connection(port: u16) -> Vec<Vec<u8>> {
@@ -180,10 +181,18 @@ fn a_silent_pipe_holds_back_neither_flows_nor_the_end() {
 fn a_pipe_that_says_nothing_can_be_stopped() {
     let mut child = command(&["meter", "-r", "-"]).stdin(Stdio::piped()).spawn().unwrap();
     let stdin = child.stdin.take().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    wait_until("it takes signals", || takes_signals(child.id()));
     Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     drop(stdin);
+}
+
+/// Whether this process catches SIGINT, which it does once it catches SIGTERM as well: before, a signal ends it without a word.
+fn takes_signals(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    // Signal 2.
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::wait::PATIENCE;
+
 /// A network namespace of this test.
 pub(crate) struct Namespace {
     pub(crate) name: String,
@@ -86,7 +88,7 @@ impl Namespace {
             if said.contains(expected) {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{program} {arguments:?}: {said}");
+            assert!(begun.elapsed() < PATIENCE, "{program} {arguments:?}: {said}");
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -156,7 +158,7 @@ impl Listening {
         terminate(&self.child);
         let begun = Instant::now();
         let status = self.child.wait().unwrap();
-        assert!(begun.elapsed() < Duration::from_secs(60) && status.code() == Some(0), "{status:?} after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < PATIENCE && status.code() == Some(0), "{status:?} after {:?}", begun.elapsed());
         let (stdout, stderr) = (self.stdout.join().unwrap(), self.stderr.join().unwrap());
         let records = stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         (records, serde_json::from_str(stderr.lines().last().unwrap()).unwrap())

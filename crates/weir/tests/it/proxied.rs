@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use crate::namespaces::{Folder, Namespace, Server, ip, missing, name};
 use crate::run::weir;
+use crate::wait::PATIENCE;
 
 /// The client; the load balancer, where it also is one itself; the server.
 const CLIENT: &str = "10.78.0.11";
@@ -67,10 +68,13 @@ impl Site {
     /// Each way to tell who asks, on a port of its own.
     fn balance(&self) -> Server {
         let listen = |port: u16, mode: &str, options: &str, server: &str| {
-            format!("listen p{port}\n mode {mode}\n bind {BALANCER}:{port}\n{options} server s {SERVER}:{server}\n")
+            format!(
+                "listen p{port}\n mode {mode}\n bind {BALANCER}:{port}\n{options} server s {SERVER}:{server} pool-purge-delay 1h\n"
+            )
         };
         let text = [
-            "defaults\n timeout client 20s\n timeout server 20s\n timeout connect 5s\n http-reuse always\n".to_owned(),
+            // Nothing is given up, and no connection is let go, because the machine stands still for a while.
+            "defaults\n timeout client 5m\n timeout server 5m\n timeout connect 5m\n http-reuse always\n".to_owned(),
             listen(8001, "http", " option forwardfor\n", "80"),
             listen(8002, "http", " http-request set-header Forwarded \"for=%[src];proto=http\"\n", "80"),
             listen(8003, "tcp", "", "81 send-proxy"),
@@ -95,7 +99,7 @@ impl Site {
         let begun = Instant::now();
         while !std::fs::read(&path).unwrap().windows(9).any(|octets| octets == b"GET /last") {
             self.front.run("curl", &["-s", &format!("http://{SERVER}/last")]);
-            assert!(begun.elapsed() < Duration::from_secs(20), "dumpcap writes nothing");
+            assert!(begun.elapsed() < PATIENCE, "dumpcap writes nothing");
         }
         drop(dumpcap);
         path

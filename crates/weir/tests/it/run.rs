@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
+
+use crate::wait::wait_until;
 
 /// What a run left behind.
 pub(crate) struct Run {
@@ -22,9 +25,20 @@ pub(crate) fn weir<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Run {
 /// Runs `weir` with these arguments and octets on its standard input.
 pub(crate) fn weir_reading<S: AsRef<std::ffi::OsStr>>(arguments: &[S], input: &[u8]) -> Run {
     let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
-    // A program that refuses its arguments does not read.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    Run::new(&child.wait_with_output().unwrap())
+    let mut stdin = child.stdin.take().unwrap();
+    thread::scope(|scope| {
+        // Meanwhile somebody takes what it prints: a pipe that is full would keep it from reading on.
+        scope.spawn(move || {
+            // A program that refuses its arguments does not read.
+            let _ = stdin.write_all(input);
+        });
+        Run::new(&child.wait_with_output().unwrap())
+    })
+}
+
+/// Waits until the service of this configuration can be asked: it receives, and meters, a moment before its control socket is open.
+pub(crate) fn wait_until_asked(config: &Path) {
+    wait_until("the service can be asked", || weir(&["show", "-c", config.to_str().unwrap()]).code == 0);
 }
 
 /// The program with these arguments and pipes for all that it writes.

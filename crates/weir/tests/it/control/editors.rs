@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::session::{Session, Wire};
 use crate::collect::service::{Folder, Service};
-use crate::wait::wait_until;
+use crate::wait::{PATIENCE, wait_until};
 
 /// A user that is none.
 const NOBODY: u32 = 65_534;
@@ -62,11 +62,11 @@ fn the_mode_of_the_socket_says_who_may() {
     let socket = place.socket();
     let control = format!("[source.core]\nmatch = \"127.0.0.1\"\n[control]\nsocket = \"{socket}\"\nmode = \"0600\"\n");
     let service = Service::start(&folder, "", &control);
-    wait_until("there is a socket", || Path::new(&socket).exists());
+    let session = Session::new(&service);
     assert_eq!(std::fs::metadata(&socket).unwrap().mode() & 0o777, 0o600);
     let Some((code, said)) = place.as_nobody(&["set", "--socket", &socket, "source.core.name", "x"]) else { return };
     assert!(code == 3 && said.contains("you may not change this service"), "{code} {said}");
-    assert_eq!(Session::new(&service).done(&["diff"]), "");
+    assert_eq!(session.done(&["diff"]), "");
     service.stop().check_identity();
     assert!(!Path::new(&socket).exists(), "the socket goes with the service");
 }
@@ -133,16 +133,35 @@ fn what_is_no_request_is_told_and_bounded() {
     // Connections have a limit; the one past it is told so.
     let path = folder.store().join("control.sock");
     drop((lines, stream));
-    let open: Vec<_> = (0..16).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    wait_until("the seventeenth is told", || {
-        let last = UnixStream::connect(&path).unwrap();
-        last.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
-        let mut said = String::new();
-        BufReader::new(&last).read_line(&mut said).is_ok_and(|_| said.contains("16 connections are open already"))
-    });
+    // The places of those before are free a moment after they went.
+    let open: Vec<_> = (0..16)
+        .map(|number| {
+            let mut open = None;
+            wait_until("each of sixteen is answered", || {
+                let stream = UnixStream::connect(&path).unwrap();
+                // One that has no place is told so and closed, maybe before it has asked.
+                let _ = (&stream).write_all(b"{\"do\":\"diff\"}\n");
+                let said = first_line(&stream);
+                assert!(said.contains("\"ok\"") || said.contains("16 connections are open already"), "{number}: {said}");
+                open = said.contains("\"ok\"").then_some(stream);
+                open.is_some()
+            });
+            open.unwrap()
+        })
+        .collect();
+    let said = first_line(&UnixStream::connect(&path).unwrap());
+    assert!(said.contains("16 connections are open already"), "{said}");
     drop(open);
     wait_until("there is room again", || Session::new(&service).run(&["diff"]).code == 0);
     service.stop().check_identity();
+}
+
+/// What is said first on a connection.
+fn first_line(stream: &UnixStream) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut said = String::new();
+    BufReader::new(stream).read_line(&mut said).unwrap();
+    said
 }
 
 #[test]

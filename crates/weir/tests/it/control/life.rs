@@ -5,6 +5,7 @@ use serde_json::json;
 use super::session::Session;
 use crate::collect::messages::netflow5;
 use crate::collect::service::{Exporter, Folder, Service, Stored};
+use crate::wait::wait_until;
 
 const MORE: &str = "# Kept for a while.\nretention = \"90d\" # days\n\n# The core.\n[source.core]\nmatch = \"127.0.0.1\"\n";
 
@@ -22,8 +23,9 @@ fn a_change_runs_when_it_is_committed_and_goes_when_it_is_rolled_back() {
     assert_eq!(session.file(), before);
 
     let exporter = Exporter::new(1);
+    let are_stored = |count| wait_until("they are stored", || Stored::read(&folder.store()).flows.rows() == count);
     exporter.send(&service, [&netflow5(0, 1)[..]]);
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    are_stored(1);
     let committed = session.json(&["commit", "--comment", "a name"]);
     assert_eq!((&committed[0]["version"], &committed[0]["changes"][0]["path"]), (&json!(2), &json!("source.core.name")));
     let after = session.file();
@@ -34,11 +36,12 @@ fn a_change_runs_when_it_is_committed_and_goes_when_it_is_rolled_back() {
             .replace("match = \"127.0.0.1\"\n", "match = \"127.0.0.1\"\nname = \"Core router\"\n")
     );
     exporter.send(&service, [&netflow5(1, 2)[..]]);
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    are_stored(2);
 
     session.done(&["rollback"]);
     assert_eq!(session.file(), before);
     exporter.send(&service, [&netflow5(2, 3)[..]]);
+    are_stored(3);
     let versions = session.json(&["versions"]);
     let listed: Vec<_> =
         versions.iter().map(|row| (row["version"].as_u64().unwrap(), row["comment"].as_str().unwrap_or(""))).collect();

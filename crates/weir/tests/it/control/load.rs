@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::session::Session;
-use crate::collect::fastnetmon::free_ports;
 use crate::collect::messages::{ipfix_rows, netflow5_rows};
 use crate::collect::service::{Folder, Service, Stored};
 use crate::wait::wait_until;
@@ -45,8 +44,7 @@ pub(super) fn free_port() -> SocketAddr {
 fn commits_under_load_lose_no_record_and_make_none_double() {
     let (commits, rate) = (measure("WEIR_COMMITS", 20), measure("WEIR_RATE", 20_000));
     let folder = Folder::new();
-    let ports = free_ports(2);
-    let (stream, console) = (ports[0], ports[1]);
+    let (stream, console) = (free_port(), free_port());
     let more = format!(
         "[source.core]\nmatch = \"127.0.0.1\"\n[listen.stream]\nurl = \"tcp://{stream}\"\n[console]\nlisten = \"{console}\"\n"
     );
@@ -94,9 +92,11 @@ fn commits_under_load_lose_no_record_and_make_none_double() {
     let mut numbers: Vec<_> = (0..stored.flows.rows()).filter_map(|row| stored.flows.bytes.get(row)).collect();
     numbers.sort_unstable();
     assert!(numbers.iter().copied().eq(1..=u64::from(sent)), "{} of {sent}", numbers.len());
-    let (early, late) = (memory[memory.len() / 4], memory[memory.len() - 1]);
+    // What waits while a disk stands still goes again; what a commit leaves behind does not.
+    let quarter = memory.len() / 4;
+    let (early, late) = (memory[quarter], memory[memory.len() - 1 - quarter..].iter().copied().min().unwrap());
     println!(
-        "{commits} commits in {:.1} s at {:.0} records/s: {sent} records, none lost, none double; memory {} MiB after a quarter, {} MiB at the end",
+        "{commits} commits in {:.1} s at {:.0} records/s: {sent} records, none lost, none double; memory {} MiB after a quarter, {} MiB in the last one",
         took.as_secs_f64(),
         f64::from(sent) / took.as_secs_f64(),
         early >> 20,

@@ -11,6 +11,7 @@ use crate::collect::room::{Disk, fill};
 use crate::collect::service::{Folder, Service, Stored};
 use crate::export::Collector;
 use crate::namespaces::{Listening, Namespace, ip, missing, name};
+use crate::run::wait_until_asked;
 use crate::wait::wait_until;
 
 /// A client and a server, joined by two cables: 10.78.0.2 and 10.78.1.2 are the server's.
@@ -35,7 +36,7 @@ impl Running {
         std::fs::write(config, text).unwrap();
         let mut command = server.command(env!("CARGO_BIN_EXE_weir"));
         let running = Self(command.args(["run", "-c", config.to_str().unwrap()]).stderr(Stdio::null()).spawn().unwrap());
-        wait_until("there is a socket", || Session::of(config).run(&["diff"]).code == 0);
+        wait_until_asked(config);
         running
     }
 
@@ -69,6 +70,15 @@ fn metered(store: &Path, cable: u8) -> u64 {
     rows.filter_map(|row| stored.flows.packets.get(row)).sum()
 }
 
+/// Whether anybody captures on an interface of this namespace, as its kernel says.
+fn is_captured(namespace: &Namespace, interface: &str) -> bool {
+    let link = namespace.run("ip", &["-o", "link", "show", "dev", interface]);
+    let number = link.split(':').next().unwrap();
+    // sk, reference count, type, protocol, number of the interface.
+    let sockets = namespace.run("cat", &["/proc/net/packet"]);
+    sockets.lines().skip(1).any(|line| line.split_whitespace().nth(4) == Some(number))
+}
+
 #[test]
 fn interfaces_and_settings_change_and_each_packet_is_counted_once() {
     if let Some(why) = missing(&["bash"]) {
@@ -83,7 +93,7 @@ fn interfaces_and_settings_change_and_each_packet_is_counted_once() {
     std::fs::write(&config, text).unwrap();
     let service = Listening::start(&server, &["run", "--stats", "-c", config.to_str().unwrap()]);
     let session = Session::of(&config);
-    wait_until("there is a socket", || folder.store().join("control.sock").exists());
+    wait_until_asked(&config);
 
     let mut sending = datagrams(&client, 0, 20_000);
     assert!(datagrams(&client, 1, 5).wait().unwrap().success());
@@ -91,7 +101,7 @@ fn interfaces_and_settings_change_and_each_packet_is_counted_once() {
     session.done(&["commit"]);
     assert!(datagrams(&client, 1, 7).wait().unwrap().success());
     // Other settings: what is open is reported, and begins anew.
-    session.done(&["set", "meter.inactive_timeout", "10s"]);
+    session.done(&["set", "meter.inactive_timeout", "1s"]);
     session.done(&["set", "meter.applications", "false"]);
     session.done(&["commit"]);
     // What has no interface changes nothing.
@@ -99,11 +109,12 @@ fn interfaces_and_settings_change_and_each_packet_is_counted_once() {
     session.done(&["set", "meter.inactive_timeout", "5s"]);
     session.refused(&["commit"], "weir-no-such");
     session.done(&["discard"]);
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    // What came before is metered, and nothing else waits where nothing is captured any more.
+    wait_until("its flows are stored", || metered(&folder.store(), 1) == 7);
+    assert!(is_captured(&server, &second));
     session.done(&["unset", "meter.interfaces", &second]);
     session.done(&["commit"]);
-    // Each worker comes to it within a round.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    wait_until("the worker lets go of it", || !is_captured(&server, &second));
     assert!(datagrams(&client, 1, 3).wait().unwrap().success());
     assert!(sending.wait().unwrap().success());
     assert!(session.file().contains("] # the first cable\n"));
@@ -174,9 +185,10 @@ fn an_interface_that_goes_and_comes_at_once_is_captured_once() {
 
 /// What the service there says of its health to whoever may read the store's token: what is wrong is for people who signed in.
 fn health(host: &Namespace, store: &Path) -> String {
-    let token = std::fs::read_to_string(store.join("console/local.token")).unwrap();
+    // None before the console has begun.
+    let token = std::fs::read_to_string(store.join("console/local.token")).unwrap_or_default();
     let carried = format!("Authorization: Bearer {}", token.trim());
-    host.run("curl", &["-s", "-m", "5", "-H", &carried, "http://127.0.0.1:8080/healthz"])
+    host.run("curl", &["-s", "-m", "60", "-H", &carried, "http://127.0.0.1:8080/healthz"])
 }
 
 #[test]
@@ -189,7 +201,7 @@ fn a_change_that_kills_the_meter_is_taken_back() {
     let (client, server, [first, second]) = pair();
     let (config, store) = (folder.0.join("weir.toml"), folder.store());
     let text = format!(
-        "[meter]\ninterfaces = [\"{first}\"]\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"127.0.0.1:8080\"\n\n[control]\nwatch = \"60s\"\n",
+        "[meter]\ninterfaces = [\"{first}\"]\n\n[store]\npath = \"{}\"\n\n[console]\nlisten = \"127.0.0.1:8080\"\n\n[control]\nwatch = \"30m\"\n",
         store.display()
     );
     let weir = Running::start(&server, &config, &text);
@@ -245,7 +257,7 @@ fn while_the_store_takes_nothing_the_meter_does_not_begin_anew_and_nobody_hangs(
     assert!(health().contains("the store takes nothing"), "{}", health());
     std::fs::remove_file(disk.0.join("filler")).unwrap();
     wait_until("it is well", || health().contains("\"ok\":true"));
-    session.done(&["commit"]);
+    wait_until("it begins anew", || session.run(&["commit"]).code == 0);
     assert!(session.file().contains("ring = \"8MiB\""));
     assert_eq!(weir.stop(), Some(0));
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::collect::service::Service;
-use crate::run::{Run, weir};
+use crate::run::{Run, wait_until_asked, weir};
 use crate::wait::wait_until;
 
 /// Somebody who changes the service with this configuration.
@@ -19,9 +19,8 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     /// With a service that has begun: it receives a moment before it can be asked.
     pub(super) fn new(service: &'a Service) -> Self {
-        let session = Self::of(&service.config);
-        wait_until("it can be asked", || session.run(&["show"]).code == 0);
-        session
+        wait_until_asked(&service.config);
+        Self::of(&service.config)
     }
 
     pub(super) const fn of(config: &'a Path) -> Self {

@@ -10,12 +10,17 @@ use crate::collect::messages::netflow9;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::wait::wait_until;
 
-const MORE: &str = "[source.core]\nmatch = \"127.0.0.1\"\n[control]\nwatch = \"30s\"\n";
+/// How long somebody has to confirm who does not: all that is looked at meanwhile takes less, also where the machine stands still for a while.
+const UNCONFIRMED: &str = "20s";
+
+const MORE: &str = "[source.core]\nmatch = \"127.0.0.1\"\n[control]\nwatch = \"30m\"\n";
 
 /// Templates cannot be saved any more, which is a problem that was not there.
 fn make_unwell(service: &Service, store: &Path) {
-    fs::remove_dir_all(store.join("state")).unwrap();
-    fs::write(store.join("state"), "").unwrap();
+    // Whoever saves something just then may make the folder anew.
+    wait_until("a file is where the folder was", || {
+        fs::remove_dir_all(store.join("state")).is_ok() && fs::write(store.join("state"), "").is_ok()
+    });
     Exporter::new(1).send(service, [&netflow9(0, true, Some(1))[..]]);
 }
 
@@ -48,7 +53,7 @@ fn what_nobody_confirms_goes_and_was_never_written() {
     let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core"]);
-    session.done(&["commit", "--confirm", "1s"]);
+    session.done(&["commit", "--confirm", UNCONFIRMED]);
     assert!(session.done(&["show", "--running"]).contains("name = \"Core\""));
     assert_eq!(session.file(), before);
     session.done(&["set", "source.core.group", "pair"]);
@@ -68,14 +73,14 @@ fn what_is_confirmed_is_written_and_stays() {
     let service = Service::start(&folder, "", MORE);
     let session = Session::new(&service);
     session.done(&["set", "source.core.name", "Core"]);
-    session.done(&["commit", "--confirm", "60s"]);
+    session.done(&["commit", "--confirm", "10m"]);
     session.done(&["confirm"]);
     assert!(session.file().contains("name = \"Core\""));
     session.refused(&["confirm"], "nothing waits to be confirmed");
     // Told to go, it goes at once.
     let before = session.file();
     session.done(&["set", "source.core.name", "Other"]);
-    session.done(&["commit", "--confirm", "60s"]);
+    session.done(&["commit", "--confirm", "10m"]);
     session.done(&["rollback"]);
     assert_eq!((session.done(&["show", "--running"]), session.file()), (before.clone(), before));
     service.stop().check_identity();
@@ -95,6 +100,7 @@ fn a_service_that_becomes_unwell_takes_its_configuration_back() {
     assert_eq!(session.done(&["show", "--running"]), before);
     let versions = session.json(&["versions"]);
     assert!(versions[0]["comment"].as_str().unwrap().contains("templates could not be saved"), "{versions:?}");
+    service.wait_for("the configuration is rolled back");
     assert_eq!(service.told("the configuration is rolled back"), 1);
     service.stop();
 }
@@ -106,7 +112,7 @@ fn a_trial_ends_though_nothing_can_be_written() {
     let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core"]);
-    session.done(&["commit", "--confirm", "2s"]);
+    session.done(&["commit", "--confirm", UNCONFIRMED]);
     let Some(_mounted) = ReadOnly::new(&folder.0) else {
         println!("skipped: no right to mount");
         return;
@@ -172,14 +178,12 @@ fn a_file_that_is_a_mount_of_its_own_is_written_where_it_is() {
 #[test]
 fn a_rollback_that_is_refused_leaves_the_trial() {
     let folder = Folder::new();
-    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    drop(taken);
+    let address = weir_testkit::free_address();
     let service = Service::start(&folder, "", &format!("[listen.second]\nurl = \"udp://{address}\"\n{MORE}"));
     let session = Session::new(&service);
     let before = session.file();
     session.done(&["unset", "listen.second"]);
-    session.done(&["commit", "--confirm", "3s"]);
+    session.done(&["commit", "--confirm", UNCONFIRMED]);
     let mut taken = None;
     wait_until("its port is free", || {
         taken = UdpSocket::bind(address).ok();
@@ -208,6 +212,7 @@ fn a_service_that_dies_on_trial_comes_back_with_what_was_good() {
     let session = Session::new(&service);
     wait_until("it can be asked", || session.run(&["diff"]).code == 0);
     assert_eq!((session.done(&["show", "--running"]), session.file()), (before.clone(), before.clone()));
+    service.wait_for("the service ended while a configuration was on trial");
     assert_eq!(service.told("the service ended while a configuration was on trial"), 1);
     let versions = session.json(&["versions"]);
     let comment = versions[0]["comment"].as_str().unwrap();
@@ -224,9 +229,9 @@ fn a_service_that_dies_on_trial_comes_back_with_what_was_good() {
     let session = Session::new(&service);
     wait_until("it can be asked", || session.run(&["diff"]).code == 0);
     assert_eq!(session.file(), kept);
-    session.done(&["set", "control.watch", "60s"]);
+    session.done(&["set", "control.watch", "60m"]);
     session.done(&["commit"]);
-    let by_hand = session.file().replace("60s", "50s");
+    let by_hand = session.file().replace("60m", "50m");
     service.kill();
     let service = Service::restart(&folder, &by_hand);
     let session = Session::new(&service);
@@ -250,14 +255,14 @@ fn what_was_changed_by_hand_in_a_trial_is_not_written_over() {
     let session = Session::new(&service);
     let before = session.file();
     session.done(&["set", "source.core.name", "Core"]);
-    session.done(&["commit", "--confirm", "60s"]);
-    let by_hand = before.replace("30s", "40s");
+    session.done(&["commit", "--confirm", "10m"]);
+    let by_hand = before.replace("30m", "40m");
     fs::write(&service.config, &by_hand).unwrap();
     session.refused(&["confirm"], "was changed by hand since it was read");
     assert_eq!(session.file(), by_hand);
     session.done(&["confirm", "--overwrite"]);
     let confirmed = session.file();
-    assert!(confirmed.contains("name = \"Core\"") && confirmed.contains("30s"), "{confirmed}");
+    assert!(confirmed.contains("name = \"Core\"") && confirmed.contains("30m"), "{confirmed}");
     // The same where it goes back by itself.
     session.done(&["set", "source.core.name", "Other"]);
     session.done(&["commit"]);
@@ -265,6 +270,7 @@ fn what_was_changed_by_hand_in_a_trial_is_not_written_over() {
     make_unwell(&service, &folder.store());
     wait_until("it goes by itself", || session.done(&["show", "--running"]) == confirmed);
     assert_eq!(session.file(), by_hand);
+    service.wait_for("stays as it is");
     assert_eq!(service.told("stays as it is"), 1);
     service.stop();
 }

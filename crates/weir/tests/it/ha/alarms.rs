@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::joined::{Cable, Unit, are_same};
 use super::pair::ha;
-use crate::wait::wait_until;
+use crate::wait::{PATIENCE, wait_until};
 
 /// A pair whose roles are commanded, and the cable between them.
 fn commanded() -> ([Unit; 2], Cable) {
     let (a, b) = (Unit::new("mode = \"command\"\n"), Unit::new("mode = \"command\"\n"));
     let cable = Cable::to(a.address);
-    assert_eq!(b.join(cable.address, &a.init()).code, 0);
+    b.joins(&a, cable.address);
     are_same([&a, &b]);
     ([a, b], cable)
 }
@@ -31,7 +31,7 @@ fn roles(units: &[Unit; 2]) -> [Value; 2] {
 fn both_say(units: &[Unit; 2], text: &str) {
     for unit in units {
         wait_until(text, || status(unit)["trouble"].as_str().is_some_and(|trouble| trouble.contains(text)));
-        assert!(unit.service.told(text) > 0);
+        unit.service.wait_for(text);
     }
 }
 
@@ -73,13 +73,15 @@ fn a_unit_that_fell_silent_does_not_hold_the_other_one_back() {
     signal("STOP");
     ha(units[1].config(), &["active"]);
     let begun = Instant::now();
-    // Longer than it takes to find out that nobody answers.
-    while begun.elapsed() < Duration::from_secs(7) {
+    // Until it has found out that nobody answers, and a while longer.
+    let mut is_up = true;
+    while is_up || begun.elapsed() < Duration::from_secs(7) {
+        assert!(begun.elapsed() < PATIENCE, "it does not find out that nobody answers");
         let status = status(&units[1]);
+        is_up = status["peer"]["is_up"] == json!(true);
         assert_eq!((&status["role"], &status["changes"]), (&json!("active"), &json!(1)), "{status}");
         thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(units[1].peer()["is_up"], json!(false));
     signal("CONT");
     wait_until("now it is told", || roles(&units) == [json!("active"), json!("standby")]);
 }

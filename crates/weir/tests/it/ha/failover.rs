@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::pair::{Daemon, Pair, SHARED, Way, ha, now};
+use super::stalls::Stalls;
 use super::told::{Told, fail_overs};
 use super::traffic::{Came, Figures, Stream, address, chatter, compare, pass, records};
 use crate::namespaces::missing;
@@ -22,6 +23,11 @@ const CASES: u16 = 4;
 
 /// The octets of a second of traffic: what a unit that is killed had not told yet is at most of its last two.
 const SECOND: u64 = 100 * 1028;
+
+/// What is sent in so many nanoseconds.
+const fn octets_in(nanoseconds: i64) -> u64 {
+    nanoseconds as u64 * SECOND / 1_000_000_000
+}
 
 /// How long a unit reports alone before something happens to it: the collector tells a gap of any length between units that did so for ten seconds.
 const ALONE: Duration = Duration::from_secs(11);
@@ -49,10 +55,14 @@ impl Running {
         let configs = [0, 1].map(|unit| pair.unit_config(unit, &configuration(target)));
         let weir = [0, 1].map(|unit| pair.start_unit(unit, &configs[unit]));
         let moved = [0, 1].map(|unit| pair.watch(unit));
-        let keepalived = [0, 1].map(|unit| pair.start_keepalived(unit, &configs[unit]));
-        let running = Self { pair, configs, weir, keepalived, moved, _collector };
-        running.wait_for_active(0, "keepalived has decided");
-        running
+        let is_first_active = || ha(&configs[0], &["status"])["role"] == json!("active");
+        let keepalived = [0, 1].map(|unit| {
+            let keepalived = pair.start_keepalived(unit, &configs[unit]);
+            // Whoever is there first keeps the address.
+            wait_until("keepalived has decided", is_first_active);
+            keepalived
+        });
+        Self { pair, configs, weir, keepalived, moved, _collector }
     }
 
     fn is_active(&self, unit: usize) -> bool {
@@ -72,6 +82,7 @@ impl Running {
     fn fail_over(&mut self, name: &'static str, from: usize, port: u16, happens: impl FnOnce(&mut Self)) -> Case {
         let stream = Stream::start(&self.pair, port);
         wait_until("records come", || !records(&self.pair, port).is_empty());
+        let stalls = Stalls::watch();
         pass(ALONE);
         let begun = now();
         happens(self);
@@ -83,14 +94,11 @@ impl Running {
         let came = stream.end();
         // The flow ends after its timeout.
         let all = |figures: &Figures| figures.wire - figures.known.min(figures.wire) <= figures.in_gap;
-        let mut figures = compare(&self.pair, port, &came, from, moved);
-        wait_until("the last records come", || {
-            figures = compare(&self.pair, port, &came, from, moved);
-            all(&figures)
-        });
+        wait_until("the last records come", || all(&compare(&self.pair, port, &came, from, moved, stalls.nanoseconds())));
         pass(Duration::from_millis(1500));
-        let figures = compare(&self.pair, port, &came, from, moved);
-        let case = Case { name, from, happened: begun..moved, reaches_nobody: false, figures, came };
+        let stalled = stalls.nanoseconds();
+        let figures = compare(&self.pair, port, &came, from, moved, stalled);
+        let case = Case { name, from, happened: begun..moved, reaches_nobody: false, stalled, figures, came };
         case.check();
         case
     }
@@ -104,6 +112,8 @@ struct Case {
     happened: Range<i64>,
     /// What was sent meanwhile reached neither unit by its address, so there was nothing to report.
     reaches_nobody: bool,
+    /// For how long the machine stood still meanwhile, nanoseconds: so much more may be late, or missing.
+    stalled: i64,
     figures: Figures,
     came: Vec<Came>,
 }
@@ -116,12 +126,18 @@ impl Case {
         assert_eq!(figures.twice, 0, "{name}");
         let Figures { wire, known, in_gap, .. } = figures;
         assert!(known <= wire && wire - known <= *in_gap, "{name}: {known} octets of {wire}, {in_gap} in the gap");
-        assert!(figures.silent < GOAL, "{name}: {} s", figures.silent);
+        let stalled = self.stalled as f64 / 1e9;
+        assert!(figures.silent < GOAL + stalled, "{name}: {} s, {stalled} of them the machine stood still", figures.silent);
     }
 
     /// Octets of which the collector does not know.
     const fn lost(&self) -> u64 {
         self.figures.wire - self.figures.known
+    }
+
+    /// Whether no more is missing than was sent in so many seconds, and while the machine stood still.
+    fn has_lost_at_most(&self, seconds: u64) -> bool {
+        self.lost() <= seconds * SECOND + octets_in(self.stalled)
     }
 
     /// What the collector tells of its time.
@@ -135,7 +151,8 @@ impl Case {
     fn is_accounted_for(&self, told: &[Told]) {
         let (name, lost, told) = (self.name, self.lost(), self.of(told));
         let can_miss = |came: &&Came| {
-            (self.reaches_nobody && self.happened.contains(&came.time)) || told.iter().any(|told| told.can_miss(came.time))
+            (self.reaches_nobody && self.happened.contains(&came.time))
+                || told.iter().any(|told| told.can_miss(came.time, self.stalled))
         };
         let within: u64 = self.came.iter().filter(can_miss).map(|came| came.bytes).sum();
         let seconds: Vec<f64> = told.iter().map(|told| told.seconds()).collect();
@@ -185,11 +202,11 @@ fn the_standby_takes_over_whatever_happens_to_the_active_unit() {
 /// One after the other: the first unit is active before, and again when it is over.
 fn every_case(running: &mut Running, port: u16) -> [Case; CASES as usize] {
     let stopped = running.fail_over("keepalived stopped", 0, port, |running| running.keepalived[0].end("TERM"));
-    assert_eq!(stopped.lost(), 0, "the unit that stands by has told what it had");
+    assert!(stopped.has_lost_at_most(0), "the unit that stands by has told what it had, but {}", stopped.lost());
     running.keepalived[0] = running.pair.start_keepalived(0, &running.configs[0]);
 
     let killed = running.fail_over("weir killed", 1, port + 1, |running| running.weir[1].end("KILL"));
-    assert!(killed.lost() <= 2 * SECOND, "{} of {}", killed.lost(), killed.figures.wire);
+    assert!(killed.has_lost_at_most(2), "{} of {}", killed.lost(), killed.figures.wire);
     running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
     assert!(!running.is_active(1), "one that begins again stands by");
 
@@ -209,11 +226,14 @@ fn every_case(running: &mut Running, port: u16) -> [Case; CASES as usize] {
         // The addresses go with the machine.
         running.pair.forget(1);
     });
-    assert!(rebooted.lost() <= 2 * SECOND, "{} of {}", rebooted.lost(), rebooted.figures.wire);
+    // While nobody had the address there was nothing to report.
+    let nobody = octets_in(rebooted.happened.end - rebooted.happened.start + rebooted.stalled);
+    assert!(rebooted.lost() <= nobody + 2 * SECOND, "{} of {}", rebooted.lost(), rebooted.figures.wire);
     running.pair.cables(1, true);
     running.weir[1] = running.pair.start_unit(1, &running.configs[1]);
     running.keepalived[1] = running.pair.start_keepalived(1, &running.configs[1]);
-    pass(Duration::from_secs(2));
+    // Longer than keepalived waits for the other one before it takes the address.
+    pass(Duration::from_secs(5));
     assert!(running.is_active(0) && !running.is_active(1), "who comes back stands by");
     [stopped, killed, cut, rebooted]
 }
@@ -221,12 +241,13 @@ fn every_case(running: &mut Running, port: u16) -> [Case; CASES as usize] {
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]
 fn a_collector_that_is_away_meanwhile_gets_everything() {
-    if let Some(why) = missing(&["dumpcap", "iperf3", "keepalived"]) {
+    if let Some(why) = missing(&["bash", "dumpcap", "iperf3", "keepalived"]) {
         println!("skipped: {why}");
         return;
     }
     let mut running = Running::new("tcp://10.78.3.1:4739");
     let stream = Stream::start(&running.pair, 42_001);
+    let stalls = Stalls::watch();
     wait_until("records come", || !records(&running.pair, 42_001).is_empty());
     running.pair.collector_cable(false);
     pass(Duration::from_secs(1));
@@ -238,23 +259,22 @@ fn a_collector_that_is_away_meanwhile_gets_everything() {
     running.pair.collector_cable(true);
     pass(Duration::from_secs(1));
     let came = stream.end();
-    let mut figures = compare(&running.pair, 42_001, &came, 0, moved);
-    wait_until("all that waited comes", || {
-        figures = compare(&running.pair, 42_001, &came, 0, moved);
-        figures.known >= figures.wire
-    });
+    let compared = || compare(&running.pair, 42_001, &came, 0, moved, stalls.nanoseconds());
+    // The unit that is left reports what it still passes on for a second: on a machine that stands still it may be for longer.
+    let all = |figures: &Figures| figures.wire.saturating_sub(figures.known) <= octets_in(stalls.nanoseconds());
+    wait_until("all that waited comes", || all(&compared()));
     pass(Duration::from_millis(1500));
-    let figures = compare(&running.pair, 42_001, &came, 0, moved);
+    let figures = compared();
     figures.print("collector away");
     assert_eq!(figures.twice, 0);
-    assert_eq!(figures.known, figures.wire);
+    assert!(figures.known <= figures.wire && all(&figures), "{} of {}", figures.known, figures.wire);
 }
 
 /// Both see the same packets: a record is told by whoever is active when it ends, also where the active unit is gone at once.
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]
 fn units_behind_a_mirror_port_go_on_with_the_same_flows() {
-    if let Some(why) = missing(&["dumpcap", "iperf3"]) {
+    if let Some(why) = missing(&["bash", "dumpcap", "iperf3"]) {
         println!("skipped: {why}");
         return;
     }
@@ -263,13 +283,14 @@ fn units_behind_a_mirror_port_go_on_with_the_same_flows() {
     let text = configuration("udp://10.78.3.1:4739")
         .replace("[ha]", "[ha]\ntraffic = \"mirrored\"")
         .replace("promiscuous = false\n", "")
-        .replace("\"1s\"", "\"2s\"");
+        .replace("\"1s\"", "\"5s\"");
     let configs = [0, 1].map(|unit| pair.unit_config(unit, &text));
     let mut units = [0, 1].map(|unit| pair.start_unit(unit, &configs[unit]));
     let is_active = |unit: usize| ha(&configs[unit], &["status"])["role"] == json!("active");
     pair.share(0, "add");
     wait_until("the first is active", || is_active(0));
     let stream = Stream::start(&pair, 43_001);
+    // Killed between two records, far enough from either that it matters to none when each of the units comes to it.
     wait_until("records come", || records(&pair, 43_001).len() >= 2);
     units[0].end("KILL");
     pair.share(0, "del");
@@ -278,9 +299,9 @@ fn units_behind_a_mirror_port_go_on_with_the_same_flows() {
     wait_until("the other unit tells", || records(&pair, 43_001).iter().any(|record| record.exporter == address(1)));
     pass(Duration::from_secs(1));
     let came = stream.end();
-    let mut figures = compare(&pair, 43_001, &came, 0, moved);
+    let mut figures = compare(&pair, 43_001, &came, 0, moved, 0);
     wait_until("the last records come", || {
-        figures = compare(&pair, 43_001, &came, 0, moved);
+        figures = compare(&pair, 43_001, &came, 0, moved, 0);
         figures.known >= figures.wire
     });
     figures.print("mirrored, killed");

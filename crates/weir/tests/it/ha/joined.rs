@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::pair::ha;
 use crate::collect::service::{Folder, Service};
-use crate::run::{Run, weir};
-use crate::wait::wait_until;
+use crate::run::{Run, wait_until_asked, weir};
+use crate::wait::{PATIENCE, wait_until};
 
 /// A service with a folder, and what it keeps beside its configuration.
 pub(super) struct Unit {
@@ -30,6 +30,7 @@ impl Unit {
         // A port that nobody has now.
         let address = weir_testkit::free_address();
         let service = Service::start(&folder, "", &format!("[ha]\nlisten = \"{address}\"\nown = [\"listen.lab\"]\n{more}"));
+        wait_until_asked(&service.config);
         Self { folder, address, service }
     }
 
@@ -37,7 +38,13 @@ impl Unit {
         let Self { folder, address, service } = self;
         let text = fs::read_to_string(&service.config).unwrap();
         service.stop();
-        let service = Service::restart(&folder, &text);
+        Self::begin(folder, address, &text)
+    }
+
+    /// One that was there before begins again with this configuration.
+    pub(super) fn begin(folder: Folder, address: SocketAddr, text: &str) -> Self {
+        let service = Service::restart(&folder, text);
+        wait_until_asked(&service.config);
         Self { folder, address, service }
     }
 
@@ -59,6 +66,32 @@ impl Unit {
 
     pub(super) fn join(&self, address: SocketAddr, token: &str) -> Run {
         weir(&["ha", "join", &address.to_string(), token, "-c", self.config().to_str().unwrap(), "--format", "json"])
+    }
+
+    /// Joins the pair that another unit begins, which is reached at this address. Where a disk or a processor stands still for so long that a unit takes the
+    /// other one for silent, it is tried again as people do: with another token.
+    pub(super) fn joins(&self, first: &Self, address: SocketAddr) {
+        wait_until("they are joined", || {
+            let run = self.join(address, &first.init());
+            assert!(run.code == 0 || run.stderr.contains("cannot be joined"), "{}", run.stderr);
+            run.code == 0
+        });
+    }
+
+    /// Asks to join in vain, for this reason; again where the other one was not heard in time.
+    pub(super) fn is_refused(&self, address: SocketAddr, token: &str, because: &str) {
+        wait_until(because, || {
+            let run = self.join(address, token);
+            assert!(run.code == 2, "{}", run.stderr);
+            let is_told = run.stderr.contains(because);
+            assert!(is_told || run.stderr.contains("cannot be joined"), "{}", run.stderr);
+            is_told
+        });
+    }
+
+    /// Waits until the other unit can be spoken with.
+    pub(super) fn wait_for_peer(&self) {
+        wait_until("the other unit is there", || self.peer()["is_up"] == json!(true));
     }
 
     pub(super) fn peer(&self) -> Value {
@@ -100,18 +133,22 @@ fn shared(unit: &Unit) -> Value {
     text
 }
 
-/// Waits until both have the same settings, and say so.
-pub(super) fn are_same(units: [&Unit; 2]) {
-    let says_so = |unit: &Unit| {
+/// Whether both have the same settings, and say so.
+pub(super) fn is_same(units: [&Unit; 2]) -> bool {
+    let says_so = |unit: &&Unit| {
         let peer = unit.peer();
         (&peer["is_up"], &peer["differing"], &peer["lag"]) == (&json!(true), &json!(0), &json!(0))
             && peer.get("trouble").is_none()
     };
+    shared(units[0]) == shared(units[1]) && units.iter().all(says_so)
+}
+
+/// Waits until both have the same settings, and say so.
+pub(super) fn are_same(units: [&Unit; 2]) {
     let told = || units.map(|unit| (unit.peer(), shared(unit)));
-    let same = || shared(units[0]) == shared(units[1]) && units.iter().all(|unit| says_so(unit));
     let begun = std::time::Instant::now();
-    while !same() {
-        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{:#?}", told());
+    while !is_same(units) {
+        assert!(begun.elapsed() < PATIENCE, "{:#?}", told());
         thread::sleep(std::time::Duration::from_millis(20));
     }
 }

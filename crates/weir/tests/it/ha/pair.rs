@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use crate::collect::service::Folder;
 use crate::namespaces::{Namespace, ip, name};
+use crate::run::wait_until_asked;
 use crate::wait::PATIENCE;
 
 /// The address that moves on the side of the client.
@@ -145,6 +146,7 @@ impl Pair {
     pub(super) fn start_unit(&self, unit: usize, config: &Path) -> Daemon {
         let daemon = Daemon::weir(&self.units[unit], config);
         daemon.wait_for("listening on");
+        wait_until_asked(config);
         daemon
     }
 
@@ -172,12 +174,13 @@ impl Pair {
     pub(super) fn start_keepalived(&self, unit: usize, config: &Path) -> Daemon {
         let base = self.folder.0.join(format!("unit-{unit}"));
         let path = base.join("keepalived.conf");
-        let priority = [150, 100][unit];
+        // Close to the highest: whoever takes over from one that lets go waits for 256 less this, 256th of an interval.
+        let priority = [254, 253][unit];
         let weir = env!("CARGO_BIN_EXE_weir");
         let text = format!(
             "global_defs {{\n  vrrp_version 3\n  script_user root\n  enable_script_security\n  vrrp_garp_master_delay 0\n}}\n\
-             vrrp_script weir {{\n  script \"{weir} ha status --format none -c {}\"\n  interval 1\n  timeout 5\n  fall 1\n  rise 1\n}}\n\
-             vrrp_instance shared {{\n  state BACKUP\n  nopreempt\n  interface inside\n  virtual_router_id 51\n  priority {priority}\n  advert_int 0.3\n  \
+             vrrp_script weir {{\n  script \"{weir} ha status --format none -c {}\"\n  interval 1\n  timeout 60\n  fall 1\n  rise 1\n}}\n\
+             vrrp_instance shared {{\n  state BACKUP\n  nopreempt\n  interface inside\n  virtual_router_id 51\n  priority {priority}\n  advert_int 1\n  \
              virtual_ipaddress {{\n    {SHARED}/24 dev inside\n    10.78.2.100/24 dev outside\n  }}\n  track_interface {{\n    outside\n  }}\n  track_script {{\n    weir\n  }}\n}}\n",
             config.display()
         );

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::pair::{Pair, SHARED, Way, ha, now};
+use super::stalls::Stalls;
 use super::traffic::{Stream, address, pass, records};
 use crate::namespaces::missing;
-use crate::run::weir;
+use crate::run::{wait_until_asked, weir};
 use crate::wait::wait_until;
 
 /// Exports of a unit that meters the traffic of both sides.
@@ -17,7 +18,7 @@ const METER: &str = "[meter]\ninterfaces = [\"inside\"]\nactive_timeout = \"1s\"
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]
 fn the_shared_address_decides_and_an_interface_without_a_cable_does_not_hold_it() {
-    if let Some(why) = missing(&["dumpcap", "iperf3"]) {
+    if let Some(why) = missing(&["bash", "dumpcap", "iperf3"]) {
         println!("skipped: {why}");
         return;
     }
@@ -51,13 +52,14 @@ fn the_shared_address_decides_and_an_interface_without_a_cable_does_not_hold_it(
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]
 fn a_standby_unit_meters_and_tells_what_is_open_when_its_turn_comes() {
-    if let Some(why) = missing(&["dumpcap", "iperf3"]) {
+    if let Some(why) = missing(&["bash", "dumpcap", "iperf3"]) {
         println!("skipped: {why}");
         return;
     }
     let pair = Pair::new(Way::Routed);
     let _collector = pair.start_collector();
-    let long = METER.replace("active_timeout = \"1s\"", "active_timeout = \"10m\"");
+    // Also that of flows of which nothing comes for a while.
+    let long = METER.replace("\"1s\"", "\"10m\"");
     let word = pair.folder.0.join("role");
     let configs = [
         pair.unit_config(0, &format!("[ha]\nmode = \"command\"\n{long}")),
@@ -66,6 +68,7 @@ fn a_standby_unit_meters_and_tells_what_is_open_when_its_turn_comes() {
     let _units = [0, 1].map(|unit| pair.start_unit(unit, &configs[unit]));
     pair.share(0, "add");
     let stream = Stream::start(&pair, 40_001);
+    let stalls = Stalls::watch();
     let port = stream.port;
     pass(Duration::from_millis(1500));
     assert!(records(&pair, port).is_empty(), "nobody is active");
@@ -73,7 +76,7 @@ fn a_standby_unit_meters_and_tells_what_is_open_when_its_turn_comes() {
     assert_eq!(ha(&configs[0], &["active"])["role"], json!("active"));
     wait_until("what is open is told at once", || !records(&pair, port).is_empty());
     let told = records(&pair, port);
-    assert!(told[0].exporter == address(0) && told[0].end > active - 1_000_000_000, "{told:?}");
+    assert!(told[0].exporter == address(0) && told[0].end > active - 1_000_000_000 - stalls.nanoseconds(), "{told:?}");
     pass(Duration::from_millis(500));
     assert_eq!(ha(&configs[0], &["standby"])["role"], json!("standby"));
     wait_until("and when it ends", || records(&pair, port).len() == 2);
@@ -93,6 +96,7 @@ fn a_role_that_was_commanded_outlives_a_restart() {
     let more = "[ha]\nmode = \"command\"\n";
     let service = crate::collect::service::Service::start(&folder, "", more);
     let config = service.config.clone();
+    wait_until_asked(&config);
     assert_eq!(ha(&config, &["status"])["role"], json!("standby"));
     ha(&config, &["active"]);
     let counted = weir(&["ha", "status", "-c", config.to_str().unwrap()]);
@@ -100,6 +104,7 @@ fn a_role_that_was_commanded_outlives_a_restart() {
     service.stop().check_identity();
     let text = fs::read_to_string(&config).unwrap();
     let service = crate::collect::service::Service::restart(&folder, &text);
+    wait_until_asked(&config);
     assert_eq!(ha(&config, &["status"])["role"], json!("active"));
     // Alone it is active whatever anybody says.
     service.reload(&text.replace(more, ""));

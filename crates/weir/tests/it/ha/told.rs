@@ -43,9 +43,9 @@ impl Told {
         (self.ended - self.began) as f64 / 1e9
     }
 
-    /// Whether what was on the wire then can be missing for this gap.
-    pub(super) const fn can_miss(&self, time: i64) -> bool {
-        time >= self.began - OWED && time < self.ended
+    /// Whether what was on the wire then can be missing for this gap; `stalled` is for how long the machine stood still, nanoseconds.
+    pub(super) const fn can_miss(&self, time: i64, stalled: i64) -> bool {
+        time >= self.began - OWED - stalled && time < self.ended + stalled
     }
 }
 

@@ -2,17 +2,22 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::process::Command;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use weir_capture::CaptureFile;
 use weir_wire::{Depth, Link, Walk};
 
 use super::pair::{Daemon, Pair, now};
 use crate::collect::service::Stored;
+use crate::wait::{PATIENCE, wait_until};
 
 /// The port of iperf3.
 const PORT: u16 = 5201;
+
+/// The port of datagrams that say where a capture may end.
+const MARKS: u16 = 7;
 
 /// A stream of datagrams, and a capture of it at the client: what a switch floods while it learns, a unit sees though the server does not.
 pub(super) struct Stream {
@@ -21,6 +26,8 @@ pub(super) struct Stream {
     file: PathBuf,
     sender: Daemon,
     _server: Daemon,
+    /// Sends what ends the capture.
+    mark: Command,
 }
 
 /// A packet that was sent.
@@ -34,35 +41,55 @@ impl Stream {
     pub(super) fn start(pair: &Pair, port: u16) -> Self {
         let file = pair.folder.0.join(format!("client-{port}.pcap"));
         let mut command = pair.client.command("dumpcap");
-        command.args(["-q", "-i", "eth0", "-f", &format!("udp port {PORT} and src port {port}"), "-w"]).arg(&file);
+        command
+            .args(["-q", "-i", "eth0", "-f", &format!("udp and (dst port {PORT} and src port {port} or dst port {MARKS})"), "-w"])
+            .arg(&file);
         let capture = Daemon::start(command);
         capture.wait_for("File: ");
-        let mut command = pair.server.command("iperf3");
-        command.args(["-s", "-1"]);
-        let server = Daemon::start(command);
         let cport = port.to_string();
         let begun = Instant::now();
-        let sender = loop {
+        let (server, sender) = loop {
+            let mut command = pair.server.command("iperf3");
+            command.args(["-s", "-1", "--forceflush"]);
+            let server = Daemon::start(command);
+            server.wait_for("Server listening");
             let mut command = pair.client.command("iperf3");
             command.args(["-c", pair.server_address(), "-u", "-b", "800k", "-l", "1000", "-t", "600", "--cport", &cport]);
+            command.arg("--forceflush");
             let mut sender = Daemon::start(command);
-            thread::sleep(Duration::from_millis(500));
-            if sender.is_running() {
-                break sender;
+            let sends = |sender: &Daemon| sender.said_after(i64::MIN, "connected to").is_some();
+            while sender.is_running() && !sends(&sender) {
+                assert!(begun.elapsed() < PATIENCE, "{:#?} {:#?}", sender.lines(), server.lines());
+                thread::sleep(Duration::from_millis(10));
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{:#?} {:#?}", sender.lines(), server.lines());
+            if sender.is_running() {
+                break (server, sender);
+            }
+            // There may be no way yet.
+            assert!(begun.elapsed() < PATIENCE, "{:#?} {:#?}", sender.lines(), server.lines());
         };
-        Self { port, capture, file, sender, _server: server }
+        let mut mark = pair.client.command("bash");
+        mark.args(["-c", &format!("echo {} > /dev/udp/{}/{MARKS}", last(port), pair.server_address())]);
+        Self { port, capture, file, sender, _server: server, mark }
     }
 
     /// Ends it; all that was sent.
     pub(super) fn end(mut self) -> Vec<Came> {
         self.sender.end("KILL");
-        // What is on its way.
-        thread::sleep(Duration::from_millis(300));
+        let last = last(self.port);
+        // What was captured before this is in the file when this is.
+        wait_until("all that was sent is captured", || {
+            assert!(self.mark.status().is_ok());
+            fs::read(&self.file).unwrap().windows(last.len()).any(|octets| octets == last.as_bytes())
+        });
         self.capture.end("TERM");
         read(&self.file)
     }
+}
+
+/// What is sent after a stream.
+fn last(port: u16) -> String {
+    format!("this was the stream from {port}")
 }
 
 fn read(file: &Path) -> Vec<Came> {
@@ -70,7 +97,10 @@ fn read(file: &Path) -> Vec<Came> {
     let (mut walk, mut came) = (Walk::default(), Vec::new());
     while let Ok(Some(frame)) = capture.next() {
         walk.read(Link::Ethernet, frame.data, frame.original_len as usize, Depth::Outer);
-        let ip = walk.headers.ip.unwrap();
+        let (ip, ports) = (walk.headers.ip.unwrap(), walk.headers.transport.unwrap());
+        if ports.dst_port == MARKS {
+            continue;
+        }
         came.push(Came { time: frame.time_ns, bytes: ip.total_length as u64 });
     }
     came
@@ -131,8 +161,9 @@ pub(super) struct Figures {
     pub(super) twice: usize,
 }
 
-/// Compares what was sent with what the collector knows, for a fail-over from one unit to the other, which got the address at that moment.
-pub(super) fn compare(pair: &Pair, stream: u16, came: &[Came], from: usize, moved: i64) -> Figures {
+/// Compares what was sent with what the collector knows, for a fail-over from one unit to the other, which got the address at that moment. For so long, in
+/// nanoseconds, a packet may have been on its way because the machine stood still.
+pub(super) fn compare(pair: &Pair, stream: u16, came: &[Came], from: usize, moved: i64, stalled: i64) -> Figures {
     let records = records(pair, stream);
     let of = |unit: usize| records.iter().filter(move |record| record.exporter == address(unit));
     let to = 1 - from;
@@ -141,7 +172,7 @@ pub(super) fn compare(pair: &Pair, stream: u16, came: &[Came], from: usize, move
     let heard = of(to).map(|record| record.received).min().unwrap_or(i64::MAX);
     let left = of(from).map(|record| record.received).max().unwrap_or(i64::MIN);
     // Times of records are milliseconds, and the units see a packet before the server does.
-    let edge = 20_000_000;
+    let edge = 20_000_000 + stalled;
     let is_in_gap = |came: &&Came| came.time > last.saturating_sub(edge) && came.time < first.saturating_add(edge);
     let overlap = |a: &Record, b: &Record| a.begin < b.end && b.begin < a.end;
     let twice = of(from).map(|a| of(to).filter(|b| overlap(a, b)).count()).sum();
