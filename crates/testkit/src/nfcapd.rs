@@ -1,3 +1,5 @@
+//! nfcapd, the collector of nfdump, as a peer of tests: waited for before it is sent anything, and before it ends.
+
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,3 +1,5 @@
+//! Ports for programs that tests start, which nobody else takes meanwhile, and what waits at a port.
+
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
