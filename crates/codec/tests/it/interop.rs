@@ -71,6 +71,8 @@ fn exports() -> Vec<Export> {
 /// A new folder for the files of a test.
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("weir-interop-{name}-{}", std::process::id()));
+    // An earlier process of this number may have been killed.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

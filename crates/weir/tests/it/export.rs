@@ -12,6 +12,7 @@ use rustix::net::sockopt;
 use serde_json::Value;
 use weir_testkit::{Datagram, Nfcapd, pcap_of};
 
+use crate::collect::service::Folder;
 use crate::make;
 use crate::meter::connection;
 use crate::run::{File, Run, weir, weir_reading};
@@ -263,14 +264,12 @@ fn nfdump_reads_the_same_totals() {
     };
     let file = capture("nfdump.pcap");
     for format in ["ipfix", "netflow9", "netflow5"] {
-        let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("nf-{format}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let nfcapd = Nfcapd::start(&folder, &[]).expect("nfcapd comes with nfdump");
+        let folder = Folder::new();
+        let nfcapd = Nfcapd::start(&folder.0, &[]).expect("nfcapd comes with nfdump");
         let port = nfcapd.port();
         let run = weir(&["meter", "-r", file.path(), "--stats", "--export", &format!("udp://127.0.0.1:{port}?format={format}")]);
         nfcapd.stop();
-        let output = Command::new("nfdump").arg("-R").arg(&folder).args(["-o", "csv"]).output().unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
+        let output = Command::new("nfdump").arg("-R").arg(&folder.0).args(["-o", "csv"]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let totals = (200, run.stats()["bytes"].as_u64().unwrap(), 600);
         let summary = text.lines().skip_while(|line| !line.starts_with("Summary")).nth(2).unwrap_or_default();

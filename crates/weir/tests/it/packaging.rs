@@ -62,6 +62,8 @@ fn the_debian_package_has_what_the_service_needs() {
         return;
     }
     let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("deb-{}", std::process::id()));
+    // An earlier process of this number may have been killed.
+    let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).unwrap();
     let script = packaged("debian/build.sh");
     let (good, told) = run(script.to_str().unwrap(), &[env!("CARGO_BIN_EXE_weir"), out.to_str().unwrap()]).unwrap();
