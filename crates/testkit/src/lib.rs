@@ -22,6 +22,7 @@ mod mmdb;
 
 mod nfcapd;
 mod ports;
+mod wait;
 
 pub use allocations::{Allocations, CountingAllocator};
 pub use authority::{Authority, Issued};
@@ -35,3 +36,4 @@ pub use nfcapd::Nfcapd;
 pub use ports::{free_address, udp_backlog};
 pub use relay::{Impairment, Relay, Relayed};
 pub use shared::{json_lines, json_object, shared_dir};
+pub use wait::{PATIENCE, wait_until};

@@ -14,11 +14,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use weir_capture::{Bpf, BpfError, LiveCapture, LiveConfig, LiveError};
+use weir_testkit::{PATIENCE, wait_until};
 
 use crate::ALLOCATOR;
 use crate::make::Kept;
 use frames::{Ends, TCP, UDP, ethernet, tagged};
-use net::{Net, PATIENCE, RawSender, tunnel, wait_until, without_privilege};
+use net::{Net, RawSender, tunnel, without_privilege};
 
 /// Reads until so many frames came, and then until nothing came for a while: the kernel's timer that hands over what there is may be late.
 fn drain(capture: &mut LiveCapture, expected: usize) -> Vec<Kept> {

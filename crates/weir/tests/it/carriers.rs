@@ -5,11 +5,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use weir_testkit::PATIENCE;
 use weir_wire::{IpHeader, Packet, Tcp};
 
 use crate::make;
 use crate::run::{File, command, weir, weir_reading};
-use crate::wait::PATIENCE;
 
 /// The destination ports of the records in a capture, which number them.
 fn numbers(capture: &[u8]) -> Vec<u64> {

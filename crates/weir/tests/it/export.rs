@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
 use serde_json::Value;
-use weir_testkit::{Datagram, Nfcapd, pcap_of};
+use weir_testkit::{Datagram, Nfcapd, PATIENCE, pcap_of};
 
 use crate::collect::service::Folder;
 use crate::make;
 use crate::meter::connection;
 use crate::run::{File, Run, weir, weir_reading};
-use crate::wait::PATIENCE;
 
 /// A collector that keeps the datagrams that come.
 pub(crate) struct Collector {

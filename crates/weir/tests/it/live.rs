@@ -4,11 +4,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use weir_testkit::{Impairment, Relay};
+use weir_testkit::{Impairment, Relay, wait_until};
 
 use crate::collect::service::Stored;
 use crate::namespaces::{Folder, Listening, Namespace, Server, ip, missing, name, program_path};
-use crate::wait::wait_until;
 
 /// A client and a server, joined by two cables.
 struct Pair {

@@ -3,7 +3,6 @@
 
 mod make;
 mod run;
-mod wait;
 
 mod namespaces;
 

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use weir_testkit::wait_until;
 use weir_wire::{IpHeader, Packet, Tcp, TcpHeader};
 
 use crate::make;
 use crate::run::{File, command, weir, weir_reading};
-use crate::wait::wait_until;
 
 /// A connection of six packets over 20 ms: handshake, request, answer, two segments that close it.
 pub(crate) fn connection(port: u16) -> Vec<Vec<u8>> {

@@ -8,8 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-
-use crate::wait::PATIENCE;
+use weir_testkit::PATIENCE;
 
 /// A network namespace of this test.
 pub(crate) struct Namespace {

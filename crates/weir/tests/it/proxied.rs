@@ -6,10 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use weir_testkit::PATIENCE;
 
 use crate::namespaces::{Folder, Namespace, Server, ip, missing, name};
 use crate::run::weir;
-use crate::wait::PATIENCE;
 
 /// The client; the load balancer, where it also is one itself; the server.
 const CLIENT: &str = "10.78.0.11";

@@ -7,8 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use serde_json::Value;
-
-use crate::wait::wait_until;
+use weir_testkit::wait_until;
 
 /// What a run left behind.
 pub(crate) struct Run {

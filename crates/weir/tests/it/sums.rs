@@ -4,10 +4,9 @@ use std::net::UdpSocket;
 use std::process::Command;
 
 use serde_json::Value;
-use weir_testkit::Nfcapd;
+use weir_testkit::{Nfcapd, wait_until};
 
 use crate::collect::service::{Exporter, Folder, Service};
-use crate::wait::wait_until;
 
 /// Devices of several makers, both versions, both families. Of those that nfdump counts as we do: it multiplies by a reported sampling rate when it stores, and adds the octets that
 /// some devices report of the way out besides.

@@ -8,19 +8,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
-/// How long something is waited for that has to come: long enough for a machine that others use as well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Waits until this holds.
-pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "never: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
-}
+use weir_testkit::wait_until;
 
 /// Two namespaces; the n-th pair of interfaces is `a<n>` in the first and `b<n>` in the second. Removed with everything in them when dropped.
 pub(crate) struct Net {

@@ -8,8 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use weir_capture::{Frame, LiveCapture, LiveConfig};
+use weir_testkit::PATIENCE;
 
-use super::net::{Net, PATIENCE};
+use super::net::Net;
 
 /// Octets that are sent.
 const VOLUME: usize = 20_000_000;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
+use weir_testkit::{PATIENCE, wait_until};
 
 use crate::run::{command, weir};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A test that fails leaves nobody behind.
 struct Demo(Child);

@@ -5,12 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use super::service::Asked;
 use crate::collect::messages::netflow5;
 use crate::collect::service::Exporter;
 use crate::people::limits::user;
-use crate::wait::{PATIENCE, wait_until};
 
 #[test]
 fn the_gap_between_two_units_is_told_with_its_length() {

@@ -4,10 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_testkit::PATIENCE;
 
 use super::service::{Asked, sample};
 use crate::collect::service::Service;
-use crate::wait::PATIENCE;
 
 /// From the oldest sample to the newest.
 const TIME: [(&str, &str); 2] = [("from", "2000-01-01T00:00:00Z"), ("to", "2030-01-01T00:00:00Z")];

@@ -1,10 +1,10 @@
 //! Questions: the service and the files give one answer, and bad ones are refused with their place.
 
 use serde_json::{Value, json};
+use weir_testkit::wait_until;
 
 use super::service::{Asked, NETFLOW5};
 use crate::run::{command, weir};
-use crate::wait::wait_until;
 
 #[test]
 fn the_service_and_the_files_answer_alike() {

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use crate::collect::service::{Folder, Service};
 use crate::run::{Run, weir};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A service with a console, and its folder.
 pub(crate) struct Asked {

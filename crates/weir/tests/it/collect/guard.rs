@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use serde_json::Value;
+use weir_testkit::wait_until;
 
 use super::messages::{netflow5, netflow5_at, netflow9, seconds};
 use super::service::{Exporter, Folder, Service, Stored, config};
 use crate::run::{self, weir};
-use crate::wait::wait_until;
 
 fn rates(stored: &Stored) -> Vec<Option<u32>> {
     (0..stored.flows.rows()).map(|row| stored.flows.sampling_rate.get(row)).collect()

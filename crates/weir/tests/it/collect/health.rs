@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
+use weir_testkit::wait_until;
 
 use super::messages::{ipfix, netflow5, netflow9, sflow};
 use super::service::{Exporter, Folder, Service, Stored};
-use crate::wait::wait_until;
 
 fn address(number: u8) -> Option<IpAddr> {
     Some(IpAddr::from([127, 0, 0, number]))

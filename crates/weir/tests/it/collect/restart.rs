@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use weir_testkit::PATIENCE;
 
 use super::messages::netflow5;
 use super::service::{Folder, Service, Stored};
-use crate::wait::PATIENCE;
 
 /// So many records at the least stand in the store before a service is killed.
 const STORED: usize = 100;

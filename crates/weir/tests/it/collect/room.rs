@@ -5,10 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use weir_testkit::wait_until;
 
 use super::messages::netflow5;
 use super::service::{Exporter, Folder, Service, Stored};
-use crate::wait::wait_until;
 
 /// A file system of its own, in memory.
 pub(crate) struct Disk(pub(crate) PathBuf);

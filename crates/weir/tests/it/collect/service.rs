@@ -15,9 +15,9 @@ use serde_json::Value;
 use weir_query::Filter;
 use weir_record::{Column, CounterBatch, FlowBatch, HealthBatch};
 use weir_store::{Cancel, ScanRequest, Snapshot, TableKind};
+use weir_testkit::{PATIENCE, wait_until};
 
 use crate::run::weir;
-use crate::wait::{PATIENCE, wait_until};
 
 /// A folder of this test that is gone afterwards.
 pub(crate) struct Folder(pub(crate) PathBuf);

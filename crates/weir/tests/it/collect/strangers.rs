@@ -5,10 +5,10 @@ use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use serde_json::Value;
+use weir_testkit::wait_until;
 
 use super::messages::{ipfix, netflow5, netflow9};
 use super::service::{Exporter, Folder, Service, Stored};
-use crate::wait::wait_until;
 
 /// Exporters that do not exist, one datagram each.
 const FAKES: u32 = 100_000;

@@ -11,12 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use weir_testkit::{Authority, Issued};
+use weir_testkit::{Authority, Issued, PATIENCE, wait_until};
 
 use super::fastnetmon::free_ports;
 use super::messages::{ipfix, ipfix_of, netflow5};
 use super::service::{Ended, Folder, Service, Stored, config};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A FastNetMon message of a flow of so many bytes, in the older layout of 120 octets, with its length in front.
 fn framed(bytes: u64) -> Vec<u8> {

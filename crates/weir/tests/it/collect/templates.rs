@@ -1,8 +1,8 @@
 //! Templates: data that comes before them waits, and a restart keeps them.
+use weir_testkit::wait_until;
 
 use super::messages::{ipfix, netflow9};
 use super::service::{Exporter, Folder, Service, Stored};
-use crate::wait::wait_until;
 
 #[test]
 fn data_before_its_template_waits_and_is_stored() {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use super::session::{Session, Wire};
 use crate::collect::service::{Folder, Service};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A user that is none.
 const NOBODY: u32 = 65_534;

@@ -1,11 +1,11 @@
 //! The life of a change: edited, looked at, committed, rolled back; and what is refused.
 
 use serde_json::json;
+use weir_testkit::wait_until;
 
 use super::session::Session;
 use crate::collect::messages::netflow5;
 use crate::collect::service::{Exporter, Folder, Service, Stored};
-use crate::wait::wait_until;
 
 const MORE: &str = "# Kept for a while.\nretention = \"90d\" # days\n\n# The core.\n[source.core]\nmatch = \"127.0.0.1\"\n";
 

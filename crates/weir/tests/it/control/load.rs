@@ -7,11 +7,11 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use weir_testkit::wait_until;
 
 use super::session::Session;
 use crate::collect::messages::{ipfix_rows, netflow5_rows};
 use crate::collect::service::{Folder, Service, Stored};
-use crate::wait::wait_until;
 
 /// A number from the environment.
 fn measure(name: &str, usual: u32) -> u32 {

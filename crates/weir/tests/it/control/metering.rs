@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
+use weir_testkit::wait_until;
 
 use super::load::free_port;
 use super::session::{Session, Wire};
@@ -12,7 +13,6 @@ use crate::collect::service::{Folder, Service, Stored};
 use crate::export::Collector;
 use crate::namespaces::{Listening, Namespace, ip, missing, name};
 use crate::run::wait_until_asked;
-use crate::wait::wait_until;
 
 /// A client and a server, joined by two cables: 10.78.0.2 and 10.78.1.2 are the server's.
 fn pair() -> (Namespace, Namespace, [String; 2]) {

@@ -6,10 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use weir_testkit::wait_until;
 
 use crate::collect::service::Service;
 use crate::run::{Run, wait_until_asked, weir};
-use crate::wait::wait_until;
 
 /// Somebody who changes the service with this configuration.
 pub(super) struct Session<'a> {

@@ -4,11 +4,11 @@ use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use weir_testkit::wait_until;
 
 use super::session::Session;
 use crate::collect::messages::netflow9;
 use crate::collect::service::{Exporter, Folder, Service};
-use crate::wait::wait_until;
 
 /// How long somebody has to confirm who does not: all that is looked at meanwhile takes less, also where the machine stands still for a while.
 const UNCONFIRMED: &str = "20s";

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use weir_testkit::wait_until;
 
 use super::target::{Receiver, Seen, add_up, check, free, send, send_rows, wait_for_counters};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service, config};
-use crate::wait::wait_until;
 
 /// An export to this target.
 fn export(name: &str, target: &str, more: &str) -> String {

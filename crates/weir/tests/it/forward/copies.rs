@@ -5,13 +5,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use weir_testkit::{PATIENCE, wait_until};
 
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Folder, Service, config};
 use crate::namespaces::missing;
 use crate::run::weir;
-use crate::wait::{PATIENCE, wait_until};
 
 fn collector() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -7,13 +7,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use serde_json::Value;
-use weir_testkit::Authority;
+use weir_testkit::{Authority, PATIENCE, wait_until};
 
 use super::target::{add_up, free, send_rows, wait_for_counters};
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::service::{Exporter, Folder, Service, Stored};
 use crate::namespaces::{Namespace, ip, missing};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A service that is to be sent records, and can be killed.
 struct Next {

@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use weir_testkit::wait_until;
 
 use super::target::{Receiver, Seen, add_up, check, free, send, send_rows, wait_for_counters};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
-use crate::wait::wait_until;
 
 fn export(target: &str, more: &str) -> String {
     format!("[export.next]\nurl = \"tcp://{target}\"\nformat = \"fastnetmon\"\nfrom = \"all\"\n{more}\n")

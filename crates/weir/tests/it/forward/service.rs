@@ -4,11 +4,11 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use serde_json::Value;
+use weir_testkit::PATIENCE;
 
 use crate::asking::service::{Asked, NETFLOW5, sample};
 use crate::collect::service::{Folder, Service};
 use crate::run::{weir, weir_reading};
-use crate::wait::PATIENCE;
 
 /// What records carry over every protocol that the samples come in.
 const COLUMNS: &str = "src_addr,dst_addr,src_port,dst_port,protocol,packets,bytes,tcp_flags,in_if,out_if,sampling_rate";

@@ -8,11 +8,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
+use weir_testkit::PATIENCE;
 
 use crate::asking::service::Asked;
 use crate::collect::messages;
 use crate::collect::service::{Exporter, Service};
-use crate::wait::PATIENCE;
 
 /// Sends NetFlow v5 datagrams whose records have these bytes.
 pub(super) fn send(service: &Service, exporter: &Exporter, bytes: std::ops::Range<u32>) {

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::time::Duration;
+use weir_testkit::wait_until;
 
 use super::target::{Receiver, Seen, send};
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::namespaces::{Namespace, missing};
 use crate::run::weir;
-use crate::wait::wait_until;
 
 #[test]
 fn the_first_target_that_is_there_gets_the_records() {

@@ -6,13 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use weir_testkit::{Authority, Issued};
+use weir_testkit::{Authority, Issued, wait_until};
 
 use super::target::send;
 use crate::asking::service::Asked;
 use crate::collect::service::{Exporter, Folder, Service};
 use crate::run::weir_reading;
-use crate::wait::wait_until;
 
 /// `openssl s_server`, which prints what it is sent.
 struct Server {

@@ -5,10 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use super::joined::{Cable, Unit, are_same};
 use super::pair::ha;
-use crate::wait::{PATIENCE, wait_until};
 
 /// A pair whose roles are commanded, and the cable between them.
 fn commanded() -> ([Unit; 2], Cable) {

@@ -7,13 +7,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
+use weir_testkit::wait_until;
 
 use super::pair::{Daemon, Pair, SHARED, Way, ha, now};
 use super::stalls::Stalls;
 use super::told::{Told, fail_overs};
 use super::traffic::{Came, Figures, Stream, address, chatter, compare, pass, records};
 use crate::namespaces::missing;
-use crate::wait::wait_until;
 
 /// How long the other unit may be silent after the address has moved, seconds.
 const GOAL: f64 = 2.0;

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use super::pair::ha;
 use crate::collect::service::{Folder, Service};
 use crate::run::{Run, wait_until_asked, weir};
-use crate::wait::{PATIENCE, wait_until};
 
 /// A service with a folder, and what it keeps beside its configuration.
 pub(super) struct Unit {

@@ -15,11 +15,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use weir_testkit::PATIENCE;
 
 use crate::collect::service::Folder;
 use crate::namespaces::{Namespace, ip, name};
 use crate::run::wait_until_asked;
-use crate::wait::PATIENCE;
 
 /// The address that moves on the side of the client.
 pub(super) const SHARED: &str = "10.78.1.100";

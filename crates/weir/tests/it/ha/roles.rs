@@ -4,13 +4,13 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::json;
+use weir_testkit::wait_until;
 
 use super::pair::{Pair, SHARED, Way, ha, now};
 use super::stalls::Stalls;
 use super::traffic::{Stream, address, pass, records};
 use crate::namespaces::missing;
 use crate::run::{wait_until_asked, weir};
-use crate::wait::wait_until;
 
 /// Exports of a unit that meters the traffic of both sides.
 const METER: &str = "[meter]\ninterfaces = [\"inside\"]\nactive_timeout = \"1s\"\ninactive_timeout = \"1s\"\n[export.collector]\nurl = \"udp://10.78.3.1:4739\"\n";

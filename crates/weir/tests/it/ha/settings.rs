@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use weir_testkit::Rng;
+use weir_testkit::{Rng, wait_until};
 
 use super::joined::{Cable, Unit, are_same, is_same};
 use super::pair::ha;
 use crate::run::weir;
-use crate::wait::wait_until;
 
 #[test]
 fn two_units_are_joined_by_a_token_and_share_what_is_not_their_own() {

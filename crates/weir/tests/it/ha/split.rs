@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use weir_testkit::wait_until;
 
 use super::failover::Running;
 use super::pair::{ha, now};
 use super::stalls::Stalls;
 use super::traffic::{Stream, pass, records};
 use crate::namespaces::missing;
-use crate::wait::wait_until;
 
 #[test]
 #[allow(clippy::print_stdout, reason = "a test says what it skips")]

@@ -11,10 +11,10 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
+use weir_testkit::{PATIENCE, wait_until};
 
 use super::joined::{Unit, are_same};
 use crate::collect::service::Folder;
-use crate::wait::{PATIENCE, wait_until};
 
 /// Octets of an identity.
 fn octets(identity: &Value, key: &str) -> Vec<u8> {

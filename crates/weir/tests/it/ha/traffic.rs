@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use weir_capture::CaptureFile;
+use weir_testkit::{PATIENCE, wait_until};
 use weir_wire::{Depth, Link, Walk};
 
 use super::pair::{Daemon, Pair, now};
 use crate::collect::service::Stored;
-use crate::wait::{PATIENCE, wait_until};
 
 /// The port of iperf3.
 const PORT: u16 = 5201;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use weir_server::{AccountRow, AccountState};
+use weir_testkit::PATIENCE;
 
 use crate::asking::service::Asked;
 use crate::collect::messages::netflow5;
 use crate::collect::service::Exporter;
 use crate::run::{weir, weir_reading};
-use crate::wait::PATIENCE;
 
 /// The samples of all protocols, so that there are several exporters and kinds of records.
 const SAMPLES: [&str; 4] = ["netflow5", "netflow9", "ipfix", "sflow"];
